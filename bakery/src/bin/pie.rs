@@ -1,0 +1,2 @@
+//! The `pie` command.
+fn main() {}

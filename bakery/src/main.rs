@@ -1,0 +1,2 @@
+//! The `bakery` command.
+fn main() {}
