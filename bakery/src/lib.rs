@@ -1,1 +1,4 @@
-//! bakery.
+//! The command line of bakery: knows projects, toolchains and terminals. Everything that runs an inferlet is in `pie-engine`.
+
+pub mod error;
+pub mod progress;
