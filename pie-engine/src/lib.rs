@@ -1,1 +1,8 @@
-//! The engine.
+//! Runs inferlets against a model and records what they did.
+//!
+//! Reading order: [`trace`] is what comes out, [`model`] is what goes in, `engine` is the loop between them.
+
+pub mod brle;
+pub mod ids;
+pub mod model;
+pub mod trace;

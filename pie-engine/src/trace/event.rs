@@ -1,0 +1,336 @@
+use super::{Bytes, Text, Tokens};
+use crate::ids::{ContextId, InstanceId, PassId};
+use serde::{Deserialize, Serialize};
+
+/// Something an inferlet did, or that was done for it.
+///
+/// Numbers of instances, contexts and passes are those of [`crate::ids`]. Nothing here depends on the machine, on time or on who
+/// else runs, except [`Event::Step`], which says what was batched together.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "event", rename_all = "kebab-case")]
+pub enum Event {
+    /// An instance was started.
+    Launched {
+        /// The new instance.
+        instance: InstanceId,
+        /// The inferlet's name.
+        program: String,
+        /// Its input, JSON text.
+        input: Text,
+        /// The instance that launched it, if one did.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        parent: Option<InstanceId>,
+    },
+    /// Text on the standard output.
+    Stdout {
+        /// The writer.
+        instance: InstanceId,
+        /// What was written in one call; need not be a whole line.
+        text: Text,
+    },
+    /// Text on the standard error output.
+    Stderr {
+        /// The writer.
+        instance: InstanceId,
+        /// What was written in one call.
+        text: Text,
+    },
+    /// `session.send`.
+    Message {
+        /// The sender.
+        instance: InstanceId,
+        /// The message.
+        text: Text,
+    },
+    /// `session.send-file`.
+    File {
+        /// The sender.
+        instance: InstanceId,
+        /// The contents.
+        data: Bytes,
+    },
+    /// A message from the client reached `session.receive`.
+    Received {
+        /// The receiver.
+        instance: InstanceId,
+        /// The message; absent when the client has closed the session.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        text: Option<Text>,
+    },
+    /// A file from the client reached `session.receive-file`.
+    ReceivedFile {
+        /// The receiver.
+        instance: InstanceId,
+        /// The contents; absent when the client has closed the session.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        data: Option<Bytes>,
+    },
+    /// `model.load`.
+    ModelLoaded {
+        /// The caller.
+        instance: InstanceId,
+        /// The name it asked for.
+        name: String,
+    },
+    /// A context came to be.
+    ContextCreated {
+        /// The owner.
+        instance: InstanceId,
+        /// The new context.
+        context: ContextId,
+        /// Where its content came from.
+        #[serde(flatten)]
+        origin: Origin,
+    },
+    /// `context.save` or `context.snapshot`.
+    ContextSaved {
+        /// The owner.
+        instance: InstanceId,
+        /// The context that was saved; it goes on.
+        context: ContextId,
+        /// The name it can be opened by.
+        name: String,
+    },
+    /// `context.delete`.
+    SnapshotDeleted {
+        /// The caller.
+        instance: InstanceId,
+        /// The snapshot's name.
+        name: String,
+    },
+    /// A context ended and gave its pages back.
+    ContextDestroyed {
+        /// The owner.
+        instance: InstanceId,
+        /// The context.
+        context: ContextId,
+    },
+    /// A page operation on a context.
+    Pages {
+        /// The owner.
+        instance: InstanceId,
+        /// The context.
+        context: ContextId,
+        /// What was done.
+        operation: PageOperation,
+        /// How many pages, or tokens for a truncation.
+        count: u32,
+    },
+    /// `forward-pass.execute` was accepted.
+    Pass {
+        /// The caller.
+        instance: InstanceId,
+        /// The pass.
+        pass: PassId,
+        /// The context it reads and extends, if any.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        context: Option<ContextId>,
+        /// The input tokens.
+        tokens: Tokens,
+        /// Their positions, when they are not simply consecutive.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        positions: Option<Tokens>,
+        /// How many of the input tokens were found in the prefix table and not computed.
+        #[serde(default, skip_serializing_if = "is_zero")]
+        reused: u32,
+        /// Digest of the attention masks, if there are any.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        attention_mask: Option<String>,
+        /// How many tokens the logit mask allows, if there is one.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        allowed: Option<u32>,
+        /// What was asked of which input token.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        samplers: Vec<SamplerCall>,
+    },
+    /// One batched run of the model.
+    Step {
+        /// Counts from 1 within the trace.
+        step: u64,
+        /// The passes in it, in order.
+        passes: Vec<(InstanceId, PassId)>,
+        /// How many rows were computed.
+        rows: u32,
+    },
+    /// The answer of a pass.
+    PassDone {
+        /// The caller.
+        instance: InstanceId,
+        /// The pass.
+        pass: PassId,
+        /// One answer per requested index.
+        slots: Vec<Slot>,
+        /// The smallest margin between first and second logit of its arg max samplers.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        margin: Option<f32>,
+    },
+    /// A pass failed after it had been accepted.
+    PassFailed {
+        /// The caller.
+        instance: InstanceId,
+        /// The pass.
+        pass: PassId,
+        /// Why.
+        error: String,
+    },
+    /// An instance ended.
+    Finished {
+        /// The instance.
+        instance: InstanceId,
+        /// How it ended.
+        outcome: Outcome,
+        /// What it used.
+        usage: Usage,
+    },
+    /// The page checker found something (decision: garbage must not pass).
+    Finding {
+        /// What is wrong, with the context and page.
+        message: String,
+    },
+}
+
+/// Where the content of a new context came from.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "origin", rename_all = "kebab-case")]
+pub enum Origin {
+    /// It is empty.
+    New,
+    /// Another context of the instance was forked.
+    Fork {
+        /// The original.
+        from: ContextId,
+    },
+    /// A snapshot was opened and stays.
+    Open {
+        /// The snapshot's name.
+        name: String,
+    },
+    /// A snapshot was taken and is gone.
+    Take {
+        /// The snapshot's name.
+        name: String,
+    },
+}
+
+/// What was done to the pages of a context.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum PageOperation {
+    /// `reserve-working-pages`.
+    Reserve,
+    /// `commit-working-pages`.
+    Commit,
+    /// `release-working-pages`.
+    Release,
+    /// `truncate-working-page-tokens`.
+    Truncate,
+    /// `suspend`.
+    Suspend,
+}
+
+/// One `sampler` call of a pass.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct SamplerCall {
+    /// Indices into the pass's input tokens.
+    pub indices: Vec<u32>,
+    /// The sampler or probe and its arguments, for example `top-p 0.6 0.95`.
+    pub sampler: String,
+}
+
+/// One answer of a pass.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Slot {
+    /// The token a sampler chose.
+    Token(u32),
+    /// A top-k distribution: its entries by falling probability, at most eight are kept.
+    Distribution {
+        /// How many entries the caller got.
+        count: u32,
+        /// The first token ids.
+        ids: Vec<u32>,
+        /// Their probabilities.
+        probabilities: Vec<f32>,
+    },
+    /// Raw logits.
+    Logits(Bytes),
+    /// Log-probabilities in the order of the question.
+    Logprobs(Vec<f32>),
+    /// Shannon entropy in nats.
+    Entropy(f32),
+    /// An embedding.
+    Embedding(Bytes),
+}
+
+/// How an instance ended.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Outcome {
+    /// `run` returned `ok`: JSON text.
+    Ok(Text),
+    /// `run` returned an error.
+    Error(Text),
+    /// It trapped.
+    Trap {
+        /// What happened, for example `unreachable` or the message of a Rust panic.
+        message: String,
+        /// Function names of the guest, innermost first, with source lines where the component has them.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        backtrace: Vec<String>,
+    },
+    /// It went over a limit.
+    Limit {
+        /// Which.
+        limit: Limit,
+        /// What was used and what is allowed.
+        message: String,
+    },
+    /// It waited for something that cannot come.
+    Stuck(String),
+    /// The caller ended it.
+    Cancelled(String),
+}
+
+/// The named limits of an instance.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Limit {
+    /// Bytes of linear memory.
+    Memory,
+    /// Units of fuel: instructions of WebAssembly, roughly.
+    Fuel,
+    /// Bytes of standard output, standard error, messages and files together.
+    Output,
+    /// Handles open at once.
+    Handles,
+    /// Bytes of the WebAssembly stack.
+    Stack,
+    /// Elements of tables.
+    Tables,
+    /// Wall-clock time, where the caller sets one.
+    Time,
+}
+
+/// What an instance used, as far as it is the same on every machine.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Usage {
+    /// Forward passes.
+    pub passes: u64,
+    /// Input tokens of all passes.
+    pub input_tokens: u64,
+    /// Input tokens that were found in the prefix table.
+    #[serde(default, skip_serializing_if = "is_zero_u64")]
+    pub reused_tokens: u64,
+    /// Tokens that samplers chose.
+    pub sampled_tokens: u64,
+    /// The most pages its contexts held at once, shared ones counted for each.
+    pub peak_pages: u32,
+}
+
+fn is_zero(value: &u32) -> bool {
+    *value == 0
+}
+
+fn is_zero_u64(value: &u64) -> bool {
+    *value == 0
+}

@@ -1,0 +1,48 @@
+//! What happened in a run, as data. One owned event type serves the live run, the file on disk, replay and snapshots.
+
+mod event;
+pub mod jsonl;
+mod payload;
+mod recorder;
+
+pub use event::{Event, Limit, Origin, Outcome, PageOperation, SamplerCall, Slot, Usage};
+pub use payload::{Bytes, Elided, Text, Tokens, sha256_hex};
+pub use recorder::{Collected, Recorder, Sink};
+
+use serde::{Deserialize, Serialize};
+
+/// The format number of trace files; a reader refuses a larger one.
+pub const FORMAT: u32 = 1;
+
+/// What a trace depends on besides the component and its input. Traces under different headers cannot be compared.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Header {
+    /// [`FORMAT`] of the writer.
+    pub format: u32,
+    /// The model's name.
+    pub model: String,
+    /// Digest of the model: its weights, or the dummy's rules and script.
+    pub model_digest: String,
+    /// Digest of the tokenizer.
+    pub tokenizer_digest: String,
+    /// Digest of the WIT package.
+    pub wit_digest: String,
+    /// The level of the kernels that computed the model, `scalar` for the dummy.
+    pub kernel: String,
+    /// The seed of the run.
+    pub seed: u64,
+    /// The version of the engine.
+    pub engine: String,
+}
+
+/// One event, with what is outside of it: its number and its virtual time.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Record {
+    /// Counts from 0 within the trace.
+    pub seq: u64,
+    /// Virtual time since the start of the run, in nanoseconds.
+    pub at: u64,
+    /// What happened.
+    #[serde(flatten)]
+    pub event: Event,
+}

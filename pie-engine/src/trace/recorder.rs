@@ -1,0 +1,63 @@
+use super::{Event, Header, Record};
+use std::sync::{Arc, Mutex, PoisonError};
+
+/// Takes records as they happen. Implemented by reporters, files and tests.
+pub trait Sink: Send {
+    /// Called once, first.
+    fn begin(&mut self, header: &Header);
+    /// Called for each record, in order.
+    fn record(&mut self, record: &Record);
+}
+
+/// A trace in memory.
+#[derive(Clone, Debug, Default, PartialEq, serde::Serialize)]
+pub struct Collected {
+    /// The header, once the run has begun.
+    pub header: Option<Header>,
+    /// The records so far.
+    pub records: Vec<Record>,
+}
+
+impl Sink for Collected {
+    fn begin(&mut self, header: &Header) {
+        self.header = Some(header.clone());
+    }
+
+    fn record(&mut self, record: &Record) {
+        self.records.push(record.clone());
+    }
+}
+
+/// Numbers events and hands them to the sink of a run. Clones share one sink.
+#[derive(Clone)]
+pub struct Recorder {
+    shared: Arc<Mutex<Shared>>,
+}
+
+struct Shared {
+    sink: Box<dyn Sink>,
+    next: u64,
+    now: u64,
+}
+
+impl Recorder {
+    /// Starts a trace.
+    pub fn new(mut sink: Box<dyn Sink>, header: &Header) -> Self {
+        sink.begin(header);
+        Recorder { shared: Arc::new(Mutex::new(Shared { sink, next: 0, now: 0 })) }
+    }
+
+    /// Records an event at the current virtual time.
+    pub fn record(&self, event: Event) {
+        // A sink that panicked has lost its own records only; the run goes on.
+        let mut shared = self.shared.lock().unwrap_or_else(PoisonError::into_inner);
+        let record = Record { seq: shared.next, at: shared.now, event };
+        shared.next += 1;
+        shared.sink.record(&record);
+    }
+
+    /// Moves the virtual time that the next records carry, in nanoseconds.
+    pub fn set_now(&self, now: u64) {
+        self.shared.lock().unwrap_or_else(PoisonError::into_inner).now = now;
+    }
+}
