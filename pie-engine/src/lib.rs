@@ -3,6 +3,7 @@
 //! Reading order: [`trace`] is what comes out, [`model`] is what goes in, `engine` is the loop between them.
 
 pub mod brle;
+pub mod clock;
 pub mod ids;
 pub mod model;
 pub mod trace;
