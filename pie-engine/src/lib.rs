@@ -2,6 +2,7 @@
 //!
 //! Reading order: [`trace`] is what comes out, [`model`] is what goes in, `engine` is the loop between them.
 
+pub mod bitset;
 pub mod brle;
 pub mod clock;
 pub mod ids;
