@@ -81,7 +81,10 @@ impl Bitset {
 
     /// The true entries, rising.
     pub fn ones(&self) -> impl Iterator<Item = usize> + '_ {
-        self.words.iter().enumerate().flat_map(|(index, &word)| ones_of(word).map(move |bit| index * 64 + bit))
+        self.words
+            .iter()
+            .enumerate()
+            .flat_map(|(index, &word)| ones_of(word).map(move |bit| index * 64 + bit))
     }
 }
 

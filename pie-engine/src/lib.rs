@@ -7,4 +7,6 @@ pub mod brle;
 pub mod clock;
 pub mod ids;
 pub mod model;
+pub mod sample;
+mod splitmix;
 pub mod trace;
