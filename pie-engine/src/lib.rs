@@ -5,8 +5,10 @@
 pub mod bitset;
 pub mod brle;
 pub mod clock;
+pub mod chat;
 pub mod ids;
 pub mod model;
 pub mod sample;
 mod splitmix;
+pub mod tokenizer;
 pub mod trace;

@@ -1,0 +1,253 @@
+//! Reads and checks a `tokenizer.json`.
+
+use super::piece::Spelling;
+use super::{MAX_VOCAB_SIZE, Table, Tokenizer, TokenizerError};
+use crate::trace::sha256_hex;
+use serde_json::Value;
+use std::collections::HashSet;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use tokenizers::Model;
+use tokenizers::models::ModelWrapper;
+use tokenizers::pre_tokenizers::PreTokenizerWrapper;
+use tokenizers::pre_tokenizers::metaspace::PrependScheme;
+
+/// What ByteLevel cuts with when it cuts by itself: the expression of GPT-2, which the library keeps to itself.
+const BYTE_LEVEL_REGEX: &str = r"'s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+";
+
+/// Spellings of control tokens that published files declare as ordinary added tokens.
+const CONTROL: [&str; 8] = [
+    "<think>",
+    "</think>",
+    "<tool_call>",
+    "</tool_call>",
+    "<tool_response>",
+    "</tool_response>",
+    "<start_of_turn>",
+    "<end_of_turn>",
+];
+
+pub(super) fn load(json: &[u8]) -> Result<Tokenizer, TokenizerError> {
+    let mut file: Value =
+        serde_json::from_slice(json).map_err(|error| malformed(format!("not JSON: {error}")))?;
+    check_model(&file)?;
+    let full = without_training_settings(parse(json)?)?;
+    check_added_ids(&file, &full)?;
+    let spelling = spelling(&file)?;
+    let control = control_tokens(&full);
+    let vocab = table(&full, spelling)?;
+    let plain = without_control(&full)?;
+    let split_regex = split_regex(&file["pre_tokenizer"]).join("|");
+    let strips_first_space = strips_first_space(&file["decoder"]);
+    file.sort_all_objects();
+    let digest = sha256_hex(file.to_string().as_bytes());
+    let special = vocab.only(&control);
+    Ok(Tokenizer { full, plain, vocab, special, control, strips_first_space, split_regex, digest })
+}
+
+fn malformed(reason: impl Into<String>) -> TokenizerError {
+    TokenizerError::Malformed(reason.into())
+}
+
+/// Fails early and clearly for what the parser would only call a mismatch of its variants.
+fn check_model(file: &Value) -> Result<(), TokenizerError> {
+    let Some(model) = file.get("model").and_then(Value::as_object) else {
+        return Err(malformed("there is no `model`; is this a `tokenizer.json`?"));
+    };
+    match model.get("type").and_then(Value::as_str) {
+        Some("BPE" | "Unigram") => Ok(()),
+        Some(other) => Err(TokenizerError::Unsupported(format!(
+            "models of type `{other}`; language models use `BPE` or `Unigram`"
+        ))),
+        // Files from before the type was written down.
+        None if model.contains_key("merges") => Ok(()),
+        None => Err(malformed("`model.type` is missing")),
+    }
+}
+
+/// Parses with the library. It reads formats nested in the file (regular expressions, character maps), so a panic in one of
+/// those is turned into an error here: the file is not ours.
+fn parse(json: &[u8]) -> Result<tokenizers::Tokenizer, TokenizerError> {
+    catch_unwind(AssertUnwindSafe(|| tokenizers::Tokenizer::from_bytes(json)))
+        .map_err(|_| malformed("the parser gave up on it"))?
+        .map_err(|error| malformed(error.to_string()))
+}
+
+/// Truncation, padding and random segmentation have a place in training only.
+fn without_training_settings(
+    mut tokenizer: tokenizers::Tokenizer,
+) -> Result<tokenizers::Tokenizer, TokenizerError> {
+    tokenizer.with_padding(None);
+    tokenizer.with_truncation(None).map_err(|error| malformed(error.to_string()))?;
+    let mut model = tokenizer.get_model().clone();
+    let random = match &mut model {
+        ModelWrapper::BPE(bpe) => bpe.dropout.take().is_some(),
+        ModelWrapper::Unigram(unigram) => {
+            unigram.alpha.take().is_some() | unigram.nbest_size.take().is_some()
+        }
+        _ => false,
+    };
+    if random {
+        tokenizer.with_model(model);
+    }
+    Ok(tokenizer)
+}
+
+/// The library numbers added tokens itself; a file whose numbers have gaps would silently get other ids than its model expects.
+fn check_added_ids(file: &Value, tokenizer: &tokenizers::Tokenizer) -> Result<(), TokenizerError> {
+    for token in file["added_tokens"].as_array().into_iter().flatten() {
+        let (Some(content), Some(id)) = (token["content"].as_str(), token["id"].as_u64()) else { continue };
+        let given = tokenizer.token_to_id(content);
+        if given.map(u64::from) != Some(id) {
+            let given = given.map_or("none".to_owned(), |id| id.to_string());
+            return Err(malformed(format!(
+                "added token `{content}` has id {id} in the file, but its place gives it {given}; added tokens must \
+                 follow the vocabulary without a gap"
+            )));
+        }
+    }
+    Ok(())
+}
+
+/// The type of a component of the file and those of its parts, in order.
+fn parts(component: &Value) -> Vec<&Value> {
+    let nested = ["decoders", "pretokenizers", "normalizers"];
+    match nested.iter().find_map(|key| component[key].as_array()) {
+        Some(list) => list.iter().flat_map(parts).collect(),
+        None if component.is_object() => vec![component],
+        None => Vec::new(),
+    }
+}
+
+fn spelling(file: &Value) -> Result<Spelling, TokenizerError> {
+    let decoders = parts(&file["decoder"]);
+    for decoder in &decoders {
+        match decoder["type"].as_str() {
+            Some("ByteLevel") => return Ok(Spelling::ByteLevel),
+            Some("Metaspace") => {
+                let space = decoder["replacement"].as_str().and_then(|text| text.chars().next());
+                return Ok(Spelling::Metaspace { space: space.unwrap_or('▁') });
+            }
+            Some("Replace") if decoder["content"] == " " => {
+                if let Some(space) = single_char(&decoder["pattern"]["String"]) {
+                    return Ok(Spelling::Metaspace { space });
+                }
+            }
+            Some(other @ ("WordPiece" | "BPEDecoder" | "CTC")) => {
+                return Err(TokenizerError::Unsupported(format!("decoders of type `{other}`")));
+            }
+            _ => {}
+        }
+    }
+    let byte_level = parts(&file["pre_tokenizer"]).iter().any(|part| part["type"] == "ByteLevel");
+    Ok(if byte_level { Spelling::ByteLevel } else { Spelling::Text })
+}
+
+fn single_char(value: &Value) -> Option<char> {
+    let mut chars = value.as_str()?.chars();
+    let first = chars.next()?;
+    chars.next().is_none().then_some(first)
+}
+
+fn strips_first_space(decoder: &Value) -> bool {
+    parts(decoder).iter().any(|part| match part["type"].as_str() {
+        Some("Metaspace") => part["prepend_scheme"] != "never" && part["add_prefix_space"] != false,
+        Some("Strip") => part["content"] == " " && part["start"].as_u64().unwrap_or(0) > 0,
+        _ => false,
+    })
+}
+
+fn split_regex(pre_tokenizer: &Value) -> Vec<&str> {
+    let mut expressions = Vec::new();
+    for part in parts(pre_tokenizer) {
+        match part["type"].as_str() {
+            Some("Split") => expressions.extend(part["pattern"]["Regex"].as_str()),
+            Some("ByteLevel") if part["use_regex"] != false => expressions.push(BYTE_LEVEL_REGEX),
+            _ => {}
+        }
+    }
+    expressions
+}
+
+/// Tokens marked as special, and those that are control tokens by their looks.
+fn control_tokens(tokenizer: &tokenizers::Tokenizer) -> HashSet<u32> {
+    let added = tokenizer.get_added_tokens_decoder();
+    added.iter().filter(|(_, token)| is_control(token)).map(|(id, _)| *id).collect()
+}
+
+fn is_control(token: &tokenizers::AddedToken) -> bool {
+    let content = token.content.as_str();
+    let between = |open, close| content.len() > 4 && content.starts_with(open) && content.ends_with(close);
+    token.special || between("<|", "|>") || between("<｜", "｜>") || CONTROL.contains(&content)
+}
+
+fn table(tokenizer: &tokenizers::Tokenizer, spelling: Spelling) -> Result<Table, TokenizerError> {
+    let added = tokenizer.get_added_tokens_decoder();
+    let mut pieces: Vec<(u32, String)> =
+        tokenizer.get_vocab(true).into_iter().map(|(piece, id)| (id, piece)).collect();
+    pieces.sort_unstable();
+    let mut table = Table::default();
+    for pair in pieces.windows(2) {
+        if pair[0].0 == pair[1].0 {
+            let [(id, one), (_, other)] = pair else { continue };
+            return Err(malformed(format!("tokens `{one}` and `{other}` share the id {id}")));
+        }
+    }
+    for (id, piece) in pieces {
+        if id >= MAX_VOCAB_SIZE {
+            return Err(TokenizerError::IdTooLarge { id });
+        }
+        let is_added = added.contains_key(&id);
+        table.ids.push(id);
+        table.bytes.push(if is_added { spelling.added_bytes(&piece) } else { spelling.bytes(&piece) });
+    }
+    if table.ids.is_empty() { Err(malformed("the vocabulary is empty")) } else { Ok(table) }
+}
+
+impl Table {
+    fn only(&self, ids: &HashSet<u32>) -> Table {
+        let entries = self.ids.iter().zip(&self.bytes).filter(|(id, _)| ids.contains(id));
+        let (ids, bytes) = entries.map(|(id, bytes)| (*id, bytes.clone())).unzip();
+        Table { ids, bytes }
+    }
+}
+
+/// The same tokenizer, for the middle of a text, that does not find the control tokens.
+fn without_control(full: &tokenizers::Tokenizer) -> Result<tokenizers::Tokenizer, TokenizerError> {
+    let failed = |error: tokenizers::Error| malformed(error.to_string());
+    let model = full.get_model();
+    let mut plain = tokenizers::Tokenizer::new(model.clone());
+    plain.with_normalizer(full.get_normalizer().cloned()).map_err(failed)?;
+    plain.with_pre_tokenizer(full.get_pre_tokenizer().cloned().map(for_the_middle));
+    let mut added: Vec<_> = full.get_added_tokens_decoder().into_iter().collect();
+    added.sort_unstable_by_key(|(id, _)| *id);
+    let mut kept = Vec::new();
+    for (id, mut token) in added {
+        if is_control(&token) {
+            if model.token_to_id(&token.content).is_some() {
+                continue;
+            }
+            // The library numbers added tokens by their place, so the place must stay taken. Two noncharacters keep the
+            // spelling out of texts, and `encode_text` checks what comes out.
+            token.content = format!("\u{10fffe}{id}\u{10ffff}");
+            token.normalized = false;
+        }
+        kept.push(token);
+    }
+    plain.add_tokens(kept).map_err(failed)?;
+    Ok(plain)
+}
+
+fn for_the_middle(mut pre_tokenizer: PreTokenizerWrapper) -> PreTokenizerWrapper {
+    match &mut pre_tokenizer {
+        PreTokenizerWrapper::Metaspace(metaspace) if metaspace.prepend_scheme == PrependScheme::First => {
+            metaspace.prepend_scheme = PrependScheme::Never;
+        }
+        PreTokenizerWrapper::Sequence(sequence) => {
+            for part in sequence.as_mut() {
+                *part = for_the_middle(part.clone());
+            }
+        }
+        _ => {}
+    }
+    pre_tokenizer
+}
