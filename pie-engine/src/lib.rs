@@ -4,8 +4,8 @@
 
 pub mod bitset;
 pub mod brle;
-pub mod clock;
 pub mod chat;
+pub mod clock;
 pub mod ids;
 pub mod model;
 pub mod sample;
