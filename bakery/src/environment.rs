@@ -1,49 +1,92 @@
-//! What bakery takes from the process around it: variables, the current folder, the cache folder. Read once in `main` and passed down, so that a test
-//! gives its own and nothing else in the crate reads the environment.
+//! The world around the process: variables, the current folder, terminals, the clock and Ctrl-C. This is the only module that asks
+//! the operating system for them; everything else is given an [`Environment`], so a test decides what it sees.
 
 use std::collections::BTreeMap;
 use std::ffi::{OsStr, OsString};
+use std::io::IsTerminal;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::time::{Duration, Instant};
 
 use crate::error::{Error, Result};
+use crate::interrupt::Interrupt;
 
-/// The variable that moves bakery's cache.
-pub const CACHE_VARIABLE: &str = "BAKERY_CACHE_DIR";
+/// The variable that names bakery's cache folder.
+pub const CACHE_DIR_VARIABLE: &str = "BAKERY_CACHE_DIR";
 
-/// The surroundings of one bakery process.
-#[derive(Clone, Debug, Default)]
+/// What a command may know about the world.
+#[derive(Clone, Debug)]
 pub struct Environment {
     variables: BTreeMap<OsString, OsString>,
-    current_dir: PathBuf,
-    platform_cache: Option<PathBuf>,
+    /// The current folder, absolute.
+    pub current_dir: PathBuf,
+    /// Which of the standard streams are terminals.
+    pub terminals: Terminals,
+    /// Columns to stay within: those of the terminal, or what `COLUMNS` says. Without either, lines may be of any length.
+    pub width: Option<usize>,
+    /// How durations are measured.
+    pub clock: Clock,
+    /// Whether the user asked to stop.
+    pub interrupt: Interrupt,
+}
+
+/// Which of the standard streams are terminals.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Terminals {
+    /// Standard input.
+    pub stdin: bool,
+    /// Standard output.
+    pub stdout: bool,
+    /// Standard error.
+    pub stderr: bool,
 }
 
 impl Environment {
-    /// The surroundings of this process.
+    /// Asks the operating system.
     ///
     /// # Errors
-    /// The current folder no longer exists.
-    pub fn of_process() -> Result<Self> {
-        let current_dir = std::env::current_dir()
-            .map_err(|e| Error::environment("the current folder cannot be read").caused_by(e))?;
-        let platform_cache = etcetera::choose_base_strategy()
-            .ok()
-            .map(|strategy| etcetera::BaseStrategy::cache_dir(&strategy).join("bakery"));
-        Ok(Environment { variables: std::env::vars_os().collect(), current_dir, platform_cache })
+    /// The current folder is gone.
+    pub fn read() -> Result<Environment> {
+        let current_dir = std::env::current_dir().map_err(|error| {
+            Error::environment("cannot tell the current folder").caused_by(error).hint("cd ~")
+        })?;
+        let mut variables: BTreeMap<OsString, OsString> = std::env::vars_os().collect();
+        if let Some(home) = std::env::home_dir() {
+            variables.entry("HOME".into()).or_insert_with(|| home.into());
+        }
+        let terminals = Terminals {
+            stdin: std::io::stdin().is_terminal(),
+            stdout: std::io::stdout().is_terminal(),
+            stderr: std::io::stderr().is_terminal(),
+        };
+        let size = terminal_size::terminal_size_of(std::io::stdout());
+        let mut environment = Environment::new(variables, current_dir);
+        environment.terminals = terminals;
+        environment.clock = Clock::System;
+        environment.width = environment.columns().or(size.map(|(width, _)| usize::from(width.0)));
+        Ok(environment)
     }
 
-    /// Surroundings made up for a test: these variables, this folder, and a cache only where [`CACHE_VARIABLE`] says.
-    pub fn of_test<K: Into<OsString>, V: Into<OsString>>(
+    /// A world made of these variables: no terminals, a clock that stands still, nobody who presses Ctrl-C.
+    pub fn new(
+        variables: impl IntoIterator<Item = (impl Into<OsString>, impl Into<OsString>)>,
         current_dir: impl Into<PathBuf>,
-        variables: impl IntoIterator<Item = (K, V)>,
-    ) -> Self {
+    ) -> Environment {
         let variables = variables.into_iter().map(|(name, value)| (name.into(), value.into())).collect();
-        Environment { variables, current_dir: current_dir.into(), platform_cache: None }
+        let mut environment = Environment {
+            variables,
+            current_dir: current_dir.into(),
+            terminals: Terminals::default(),
+            width: None,
+            clock: Clock::Still,
+            interrupt: Interrupt::default(),
+        };
+        environment.width = environment.columns();
+        environment
     }
 
-    /// A variable; one that is set to nothing counts as not set.
-    pub fn var(&self, name: &str) -> Option<&OsStr> {
+    /// A variable; an empty one counts as unset, as shells make it hard to tell the two apart.
+    pub fn variable(&self, name: &str) -> Option<&OsStr> {
         self.variables.get(OsStr::new(name)).map(OsString::as_os_str).filter(|value| !value.is_empty())
     }
 
@@ -53,53 +96,9 @@ impl Environment {
     }
 
     /// The same surroundings with one variable changed.
-    pub fn with_var(mut self, name: impl Into<OsString>, value: impl Into<OsString>) -> Self {
+    pub fn with_variable(mut self, name: impl Into<OsString>, value: impl Into<OsString>) -> Self {
         self.variables.insert(name.into(), value.into());
         self
-    }
-
-    /// The folder that relative paths of the user start at.
-    pub fn current_dir(&self) -> &Path {
-        &self.current_dir
-    }
-
-    /// A path as the user wrote it, made absolute.
-    pub fn absolute(&self, path: impl AsRef<Path>) -> PathBuf {
-        self.current_dir.join(path)
-    }
-
-    /// The user's home folder.
-    pub fn home(&self) -> Option<PathBuf> {
-        let name = if cfg!(windows) { "USERPROFILE" } else { "HOME" };
-        self.var(name).map(PathBuf::from)
-    }
-
-    /// Whether an automatic build says that it is one.
-    pub fn is_ci(&self) -> bool {
-        self.var("CI").is_some_and(|value| value != "false" && value != "0")
-    }
-
-    /// bakery's cache: everything in it can be deleted, and is made again when it is needed.
-    ///
-    /// # Errors
-    /// No home folder and no [`CACHE_VARIABLE`].
-    pub fn cache_dir(&self) -> Result<PathBuf> {
-        if let Some(dir) = self.var(CACHE_VARIABLE) {
-            return Ok(self.absolute(dir));
-        }
-        self.platform_cache.clone().ok_or_else(|| {
-            Error::environment("there is no folder for the cache")
-                .hint(format!("set `{CACHE_VARIABLE}` to a folder"))
-        })
-    }
-
-    /// The file that a command name stands for on this `PATH`.
-    pub fn find_program(&self, name: &str) -> Option<PathBuf> {
-        let path = self.var("PATH")?;
-        let file_name = format!("{name}{}", std::env::consts::EXE_SUFFIX);
-        std::env::split_paths(path)
-            .map(|dir| self.absolute(dir).join(&file_name))
-            .find(|file| is_executable(file))
     }
 
     /// A command that sees these variables and starts in this folder, whatever those of the process are.
@@ -108,34 +107,137 @@ impl Environment {
         command.env_clear().envs(&self.variables).current_dir(&self.current_dir);
         command
     }
+
+    /// The user's home folder.
+    pub fn home(&self) -> Option<&Path> {
+        self.variable("HOME").map(Path::new)
+    }
+
+    /// The folder for everything bakery can make again: `BAKERY_CACHE_DIR`, else the platform's cache folder. It need not exist.
+    ///
+    /// # Errors
+    /// Neither the variable nor a home folder is known.
+    pub fn cache_dir(&self) -> Result<PathBuf> {
+        if let Some(folder) = self.variable(CACHE_DIR_VARIABLE) {
+            return Ok(self.current_dir.join(folder));
+        }
+        let absolute = |name| self.variable(name).map(Path::new).filter(|path| path.is_absolute());
+        let base = if let Some(folder) = absolute("XDG_CACHE_HOME").or_else(|| absolute("LOCALAPPDATA")) {
+            Some(folder.to_owned())
+        } else if cfg!(target_os = "macos") {
+            self.home().map(|home| home.join("Library/Caches"))
+        } else {
+            self.home().map(|home| home.join(".cache"))
+        };
+        base.map(|base| base.join("bakery")).ok_or_else(|| {
+            Error::environment(format!(
+                "there is no place for the cache: neither `HOME` nor `{CACHE_DIR_VARIABLE}` is set"
+            ))
+            .hint(format!("export {CACHE_DIR_VARIABLE}=/tmp/bakery-cache"))
+        })
+    }
+
+    /// Looks a program up in `PATH`.
+    pub fn find_program(&self, name: &str) -> Option<PathBuf> {
+        let file_name = format!("{name}{}", std::env::consts::EXE_SUFFIX);
+        let folders = std::env::split_paths(self.variable("PATH")?);
+        folders.map(|folder| self.current_dir.join(folder).join(&file_name)).find(|path| is_executable(path))
+    }
+
+    /// Whether a continuous-integration service runs us: nothing is asked and nothing is drawn over.
+    pub fn is_ci(&self) -> bool {
+        self.variable("CI").is_some_and(|value| value != "false" && value != "0")
+    }
+
+    /// Whether the user wants no colour anywhere (<https://no-color.org>).
+    pub fn wants_no_color(&self) -> bool {
+        self.variable("NO_COLOR").is_some() || self.variable("TERM").is_some_and(|term| term == "dumb")
+    }
+
+    /// The width that `COLUMNS` asks for.
+    fn columns(&self) -> Option<usize> {
+        self.variable("COLUMNS")?.to_str()?.parse().ok().filter(|columns| (20..=1000).contains(columns))
+    }
+}
+
+/// The arguments of the process, the program's name first.
+pub fn arguments() -> Vec<OsString> {
+    std::env::args_os().collect()
 }
 
 #[cfg(unix)]
-fn is_executable(file: &Path) -> bool {
+fn is_executable(path: &Path) -> bool {
     use std::os::unix::fs::PermissionsExt;
-    file.metadata().is_ok_and(|metadata| metadata.is_file() && metadata.permissions().mode() & 0o111 != 0)
+    path.metadata().is_ok_and(|metadata| metadata.is_file() && metadata.permissions().mode() & 0o111 != 0)
 }
 
 #[cfg(not(unix))]
-fn is_executable(file: &Path) -> bool {
-    file.is_file()
+fn is_executable(path: &Path) -> bool {
+    path.is_file()
+}
+
+/// Measures durations for people. Nothing that is recorded or compared may depend on it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Clock {
+    /// The system's monotonic clock.
+    System,
+    /// Every duration is zero.
+    Still,
+}
+
+impl Clock {
+    /// Starts measuring.
+    pub fn start(self) -> Stopwatch {
+        Stopwatch { started: (self == Clock::System).then(Instant::now) }
+    }
+}
+
+/// A running measurement.
+#[derive(Clone, Copy, Debug)]
+pub struct Stopwatch {
+    started: Option<Instant>,
+}
+
+impl Stopwatch {
+    /// The time since [`Clock::start`].
+    pub fn elapsed(&self) -> Duration {
+        self.started.map_or(Duration::ZERO, |started| started.elapsed())
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    #[test]
-    fn the_cache_variable_wins_and_is_relative_to_the_current_folder() {
-        let environment = Environment::of_test("/work", [(CACHE_VARIABLE, "cache")]);
-        assert_eq!(environment.cache_dir().unwrap(), Path::new("/work/cache"));
+    fn with(variables: &[(&str, &str)]) -> Environment {
+        Environment::new(variables.iter().copied(), "/work")
     }
 
     #[test]
-    fn without_a_home_the_error_names_the_variable_to_set() {
-        let environment = Environment::of_test("/work", [(CACHE_VARIABLE, "")]);
-        let error = environment.cache_dir().unwrap_err();
-        assert!(error.hints[0].contains(CACHE_VARIABLE), "{error:?}");
+    fn the_cache_folder_follows_its_own_variable_first() {
+        let folder = |variables: &[(&str, &str)]| with(variables).cache_dir().unwrap();
+        assert_eq!(folder(&[("BAKERY_CACHE_DIR", "c"), ("HOME", "/home/ada")]), Path::new("/work/c"));
+        assert_eq!(folder(&[("XDG_CACHE_HOME", "/x"), ("HOME", "/home/ada")]), Path::new("/x/bakery"));
+        if cfg!(target_os = "linux") {
+            assert_eq!(folder(&[("HOME", "/home/ada")]), Path::new("/home/ada/.cache/bakery"));
+            let relative_is_ignored = folder(&[("XDG_CACHE_HOME", "x"), ("HOME", "/home/ada")]);
+            assert_eq!(relative_is_ignored, Path::new("/home/ada/.cache/bakery"));
+        }
+    }
+
+    #[test]
+    fn without_a_home_there_is_no_cache_folder_and_a_hint() {
+        let error = with(&[("HOME", "")]).cache_dir().unwrap_err();
+        assert_eq!(error.kind, crate::error::Kind::Environment);
+        assert!(error.hints[0].contains(CACHE_DIR_VARIABLE), "{:?}", error.hints);
+    }
+
+    #[test]
+    fn columns_sets_the_width_when_it_makes_sense() {
+        assert_eq!(with(&[("COLUMNS", "72")]).width, Some(72));
+        for nonsense in ["", "0", "-3", "wide", "99999"] {
+            assert_eq!(with(&[("COLUMNS", nonsense)]).width, None);
+        }
     }
 
     #[test]
@@ -149,16 +251,15 @@ mod tests {
             std::fs::write(folder.join("tool"), "").unwrap();
             std::fs::set_permissions(folder.join("tool"), std::fs::Permissions::from_mode(mode)).unwrap();
         }
-        let path = std::env::join_paths(["a", "b", "c"].map(|folder| dir.path().join(folder))).unwrap();
-        let environment = Environment::of_test(dir.path(), [(OsString::from("PATH"), path)]);
+        let environment = Environment::new([("PATH", "a:b:c")], dir.path());
         assert_eq!(environment.find_program("tool"), Some(dir.path().join("b/tool")));
         assert_eq!(environment.find_program("other"), None);
     }
 
     #[test]
     fn continuous_integration_is_recognized_by_its_variable() {
-        let with = |value: &str| Environment::of_test("/", [("CI", value)]).is_ci();
-        assert!(with("true") && with("1"));
-        assert!(!with("false") && !with("0") && !with(""));
+        let ci = |value| with(&[("CI", value)]).is_ci();
+        assert!(ci("true") && ci("1"));
+        assert!(!ci("false") && !ci("0") && !ci(""));
     }
 }

@@ -6,7 +6,8 @@ use std::fmt;
 use std::ops::Range;
 
 /// What went wrong in the broadest sense; it decides the exit code and nothing else does.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, schemars::JsonSchema)]
+#[serde(rename_all = "kebab-case")]
 pub enum Kind {
     /// The inferlet failed, or a test differed.
     Failed,
@@ -18,6 +19,8 @@ pub enum Kind {
     Bug,
     /// The user pressed Ctrl-C or the process was told to stop.
     Interrupted,
+    /// Nobody reads the output any more, as in `bakery trace show t.jsonl | head`. Nothing is said about it.
+    Closed,
 }
 
 impl Kind {
@@ -29,6 +32,8 @@ impl Kind {
             Kind::Environment => 3,
             Kind::Bug => 70,
             Kind::Interrupted => 130,
+            // What the shell reports of a program that SIGPIPE ended.
+            Kind::Closed => 141,
         }
     }
 }
@@ -109,6 +114,35 @@ impl Error {
     }
 }
 
+impl Error {
+    /// The messages of the causes, outermost first. A cause that only repeats its own cause's text is left out.
+    pub fn causes(&self) -> Vec<String> {
+        let mut causes: Vec<String> = Vec::new();
+        let mut next = self.source();
+        while let Some(cause) = next {
+            let text = cause.to_string();
+            if causes.last().is_none_or(|last| !last.ends_with(&text)) {
+                causes.push(text);
+            }
+            next = cause.source();
+        }
+        causes
+    }
+}
+
+impl Place {
+    /// Line and column of the span's start, both from 1; columns count characters.
+    pub fn line_and_column(&self) -> (usize, usize) {
+        let mut start = self.span.start.min(self.text.len());
+        while !self.text.is_char_boundary(start) {
+            start -= 1;
+        }
+        let before = &self.text[..start];
+        let line_start = before.rfind('\n').map_or(0, |newline| newline + 1);
+        (before.matches('\n').count() + 1, before[line_start..].chars().count() + 1)
+    }
+}
+
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.message)
@@ -118,5 +152,29 @@ impl fmt::Display for Error {
 impl StdError for Error {
     fn source(&self) -> Option<&(dyn StdError + 'static)> {
         self.source.as_deref().map(|source| source as _)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn causes_are_listed_outermost_first_without_repetition() {
+        let inner = std::io::Error::other("disk on fire");
+        let outer = Error::environment("cannot write `t.jsonl`").caused_by(inner);
+        let error = Error::environment("cannot save").caused_by(outer);
+        assert_eq!(error.causes(), ["cannot write `t.jsonl`", "disk on fire"]);
+    }
+
+    #[test]
+    fn columns_count_characters() {
+        let text = "a = 1\né = 2\n".to_owned();
+        let place =
+            |start| Place { file: "f".into(), text: text.clone(), span: start..start, label: String::new() };
+        assert_eq!(place(0).line_and_column(), (1, 1));
+        assert_eq!(place(9).line_and_column(), (2, 3));
+        assert_eq!(place(7).line_and_column(), (2, 1), "inside the two bytes of é");
+        assert_eq!(place(1000).line_and_column(), (3, 1));
     }
 }

@@ -1,6 +1,16 @@
 //! The command line of bakery: knows projects, toolchains and terminals. Everything that runs an inferlet is in `pie-engine`.
+//!
+//! Reading order: [`cli`] turns arguments into a command and its result into an exit code; [`commands`] has one file for each
+//! subcommand; the other modules do the work, know nothing of the terminal, and return values or [`error::Error`]s.
 
+pub mod cli;
+pub mod commands;
+mod crash;
+pub mod documents;
 pub mod environment;
 pub mod error;
+pub mod interrupt;
 pub mod progress;
 pub mod project;
+pub mod report;
+pub mod ui;

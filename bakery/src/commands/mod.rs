@@ -1,0 +1,39 @@
+//! One file for each subcommand. A command is a doc comment that becomes its help, an `Args`, and
+//! `run(args, &Environment, &Ui) -> Result<()>` over modules that never print. Only this module and those below see the [`Ui`].
+//!
+//! A new command is a file here, a `mod` line, a variant of [`Command`] and an arm in [`Command::run`].
+
+pub mod completions;
+pub mod schema;
+pub mod trace;
+pub mod version;
+
+use crate::environment::Environment;
+use crate::error::Result;
+use crate::ui::Ui;
+
+/// The subcommands, in the order `bakery --help` lists them. Each variant's help is the doc comment of its `Args`.
+#[derive(Debug, clap::Subcommand)]
+pub enum Command {
+    #[command(subcommand)]
+    #[allow(missing_docs)]
+    Trace(trace::Args),
+    #[allow(missing_docs)]
+    Completions(completions::Args),
+    #[allow(missing_docs)]
+    Schema(schema::Args),
+}
+
+impl Command {
+    /// Runs the command.
+    ///
+    /// # Errors
+    /// Those of the command; the kind decides the exit code.
+    pub fn run(self, env: &Environment, ui: &Ui) -> Result<()> {
+        match self {
+            Command::Trace(args) => trace::run(args, env, ui),
+            Command::Completions(args) => completions::run(&args, ui),
+            Command::Schema(args) => schema::run(&args, ui),
+        }
+    }
+}

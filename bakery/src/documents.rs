@@ -1,0 +1,73 @@
+//! What `--json` prints: one type for each document, with its schema. `bakery schema NAME` prints the schemas.
+
+use schemars::{JsonSchema, Schema};
+use serde::Serialize;
+
+use crate::error::{Error, Kind};
+
+/// The last document of any command that failed.
+#[derive(Debug, Serialize, JsonSchema)]
+#[serde(tag = "type", rename = "error")]
+#[schemars(title = "error")]
+pub struct ErrorDocument {
+    /// What went wrong in the broadest sense; it decides the exit code.
+    pub kind: Kind,
+    /// The exit code of the process.
+    pub exit_code: u8,
+    /// What went wrong.
+    pub message: String,
+    /// What caused it, outermost first.
+    pub causes: Vec<String>,
+    /// What to do next.
+    pub hints: Vec<String>,
+    /// Where in a file of the user's.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub place: Option<PlaceDocument>,
+}
+
+/// A place in a file of the user's.
+#[derive(Debug, Serialize, JsonSchema)]
+pub struct PlaceDocument {
+    /// The file.
+    pub file: String,
+    /// Counts from 1.
+    pub line: usize,
+    /// Counts characters from 1.
+    pub column: usize,
+    /// What is said about it.
+    pub label: String,
+}
+
+impl From<&Error> for ErrorDocument {
+    fn from(error: &Error) -> Self {
+        let place = error.place.as_ref().map(|place| {
+            let (line, column) = place.line_and_column();
+            PlaceDocument { file: place.file.clone(), line, column, label: place.label.clone() }
+        });
+        ErrorDocument {
+            kind: error.kind,
+            exit_code: error.kind.exit_code(),
+            message: error.message.clone(),
+            causes: error.causes(),
+            hints: error.hints.clone(),
+            place,
+        }
+    }
+}
+
+/// A schema by name: what `bakery schema` can print.
+pub struct Published {
+    /// The name to ask for it by, mostly that of the command whose `--json` it describes.
+    pub name: &'static str,
+    /// What it describes.
+    pub about: &'static str,
+    /// Makes the schema.
+    pub schema: fn() -> Schema,
+}
+
+/// Every published schema, in the order they are listed.
+pub const PUBLISHED: &[Published] = &[Published {
+    name: "error",
+    about: "the last document of any command that failed",
+    schema: || schemars::schema_for!(ErrorDocument),
+}];
