@@ -58,6 +58,7 @@ fn valid_span(place: &Place) -> Range<usize> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use snapbox::{assert_data_eq, str};
 
     fn place(span: Range<usize>) -> Place {
         let text = "[package]\nnam = \"hello\"\nversion = \"0.1.0\"\n".to_owned();
@@ -68,7 +69,18 @@ mod tests {
     fn a_place_is_shown_with_line_and_caret() {
         let error =
             Error::usage("unknown key `nam` in `[package]`").at(place(10..13)).hint("bakery help manifest");
-        insta::assert_snapshot!(render(&error, Theme::new(false), 100), @"");
+        assert_data_eq!(
+            render(&error, Theme::new(false), 100),
+            str![[r#"
+error: unknown key `nam` in `[package]`
+ --> Pie.toml:2:1
+  |
+2 | nam = "hello"
+  | ^^^ did you mean `name`?
+   hint: bakery help manifest
+
+"#]]
+        );
     }
 
     #[test]
@@ -77,7 +89,17 @@ mod tests {
             .caused_by(std::io::Error::other("first line\nsecond line"))
             .hint("ls")
             .hint("bakery run . --trace trace.jsonl");
-        insta::assert_snapshot!(render(&error, Theme::new(false), 100), @"");
+        assert_data_eq!(
+            render(&error, Theme::new(false), 100),
+            str![[r#"
+error: cannot read `trace.jsonl`
+  cause: first line
+         second line
+   hint: ls
+   hint: bakery run . --trace trace.jsonl
+
+"#]]
+        );
     }
 
     #[test]
