@@ -7,6 +7,7 @@ pub mod brle;
 pub mod chat;
 pub mod clock;
 pub mod ids;
+pub mod kv;
 pub mod model;
 pub mod sample;
 mod splitmix;

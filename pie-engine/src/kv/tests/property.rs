@@ -1,0 +1,294 @@
+//! Random operations beside a model that keeps each context as a plain vector.
+//!
+//! The model's store is simulated as well: a slot's content is a hash of its token, its position, what the pass saw, and the content
+//! of the slot before, as keys and values in a transformer are. So a page that is shared wrongly, copied short, cleared late or
+//! overwritten shows in the content of some table.
+
+use super::*;
+use proptest::prelude::*;
+
+const PAGE_SIZE: u32 = 4;
+const CAPACITY: u32 = 24;
+/// Few tokens, so that prefixes meet.
+const VOCABULARY: std::ops::Range<u32> = 0..2;
+
+/// One operation; `on` picks a table.
+#[derive(Clone, Debug)]
+enum Operation {
+    Create,
+    Destroy { on: usize },
+    Fork { on: usize },
+    Reserve { on: usize, pages: u32 },
+    Release { on: usize, pages: u32 },
+    Commit { on: usize, pages: u32 },
+    Truncate { on: usize, tokens: u32 },
+    Claim { on: usize, tokens: Vec<u32>, plain: bool, wanted_from: usize },
+    Write { on: usize, slots: u32 },
+    Abandon { on: usize },
+}
+
+fn operation() -> impl Strategy<Value = Operation> {
+    use Operation::*;
+    let on = 0..8usize;
+    let tokens = prop::collection::vec(VOCABULARY, 0..14);
+    prop_oneof![
+        2 => Just(Create),
+        1 => on.clone().prop_map(|on| Destroy { on }),
+        2 => on.clone().prop_map(|on| Fork { on }),
+        3 => (on.clone(), 0..7u32).prop_map(|(on, pages)| Reserve { on, pages }),
+        1 => (on.clone(), 0..4u32).prop_map(|(on, pages)| Release { on, pages }),
+        1 => (on.clone(), 0..3u32).prop_map(|(on, pages)| Commit { on, pages }),
+        2 => (on.clone(), 0..14u32).prop_map(|(on, tokens)| Truncate { on, tokens }),
+        6 => (on.clone(), tokens, prop::bool::weighted(0.8), 0..16usize)
+            .prop_map(|(on, tokens, plain, wanted_from)| Claim { on, tokens, plain, wanted_from }),
+        6 => (on.clone(), 1..20u32).prop_map(|(on, slots)| Write { on, slots }),
+        1 => on.prop_map(|on| Abandon { on }),
+    ]
+}
+
+/// A slot's content, as the model would compute it.
+fn content(before: u64, token: u32, position: u32, plain: bool) -> u64 {
+    let mut hash = before ^ 0x9E37_79B9_7F4A_7C15;
+    for part in [u64::from(token), u64::from(position), u64::from(plain)] {
+        hash = (hash ^ part).wrapping_mul(0xFF51_AFD7_ED55_8CCD).rotate_left(31);
+    }
+    hash
+}
+
+/// A context without pages.
+#[derive(Clone)]
+struct Context {
+    table: TableId,
+    /// What the slots hold once they are written.
+    content: Vec<u64>,
+    written: usize,
+    pages: u32,
+    committed: u32,
+    claims: Vec<super::Claim>,
+}
+
+struct World {
+    kv: Kv,
+    contexts: Vec<Context>,
+    /// What the model's store holds, by page and slot.
+    store: Vec<[Option<u64>; PAGE_SIZE as usize]>,
+}
+
+impl World {
+    fn new() -> Self {
+        let store = vec![[None; PAGE_SIZE as usize]; CAPACITY as usize];
+        Self { kv: Kv::new(CAPACITY, PAGE_SIZE), contexts: Vec::new(), store }
+    }
+
+    fn context(&mut self, on: usize) -> Option<&mut Context> {
+        let count = self.contexts.len().max(1);
+        self.contexts.get_mut(on % count)
+    }
+
+    fn apply(&mut self, operation: &Operation) {
+        use Operation::*;
+        match *operation {
+            Create => self.create(),
+            Destroy { on } => self.destroy(on),
+            Fork { on } => self.fork(on),
+            Reserve { on, pages } => self.reserve(on, pages),
+            Release { on, pages } => self.release(on, pages),
+            Commit { on, pages } => self.commit(on, pages),
+            Truncate { on, tokens } => self.truncate(on, tokens),
+            Claim { on, ref tokens, plain, wanted_from } => self.claim(on, tokens, plain, wanted_from),
+            Write { on, slots } => self.write(on, slots),
+            Abandon { on } => self.abandon(on),
+        }
+    }
+
+    fn create(&mut self) {
+        let table = self.kv.create();
+        let claims = Vec::new();
+        self.contexts.push(Context {
+            table,
+            content: Vec::new(),
+            written: 0,
+            pages: 0,
+            committed: 0,
+            claims,
+        });
+    }
+
+    fn destroy(&mut self, on: usize) {
+        if !self.contexts.is_empty() {
+            let context = self.contexts.remove(on % self.contexts.len());
+            self.kv.destroy(context.table).unwrap();
+        }
+    }
+
+    fn fork(&mut self, on: usize) {
+        let Some(context) = self.context(on) else { return };
+        let mut fork = context.clone();
+        let free = self.kv.free_pages();
+        match self.kv.fork(fork.table) {
+            Ok(table) => {
+                fork.table = table;
+                fork.pages = (fork.content.len() as u32).div_ceil(PAGE_SIZE);
+                self.contexts.push(fork);
+            }
+            Err(KvError::Busy { .. }) => assert!(fork.written < fork.content.len()),
+            Err(error) => {
+                assert!(free == 0 && !(fork.content.len() as u32).is_multiple_of(PAGE_SIZE), "{error}");
+            }
+        }
+    }
+
+    fn reserve(&mut self, on: usize, pages: u32) {
+        let free = self.kv.free_pages();
+        let Some(context) = self.context(on) else { return };
+        let id = context.table;
+        if pages <= free {
+            context.pages += pages;
+        }
+        assert_eq!(self.kv.reserve(id, pages).is_ok(), pages <= free);
+    }
+
+    fn release(&mut self, on: usize, pages: u32) {
+        let Some(context) = self.context(on) else { return };
+        let released = pages.min(context.pages - (context.content.len() as u32).div_ceil(PAGE_SIZE));
+        context.pages -= released;
+        let id = context.table;
+        assert_eq!(self.kv.release(id, pages), Ok(released));
+    }
+
+    fn commit(&mut self, on: usize, pages: u32) {
+        let Some(context) = self.context(on) else { return };
+        let full = context.content.len() as u32 / PAGE_SIZE - context.committed;
+        if pages <= full {
+            context.committed += pages;
+        }
+        let id = context.table;
+        assert_eq!(self.kv.commit(id, pages).is_ok(), pages <= full);
+    }
+
+    fn truncate(&mut self, on: usize, tokens: u32) {
+        let Some(context) = self.context(on) else { return };
+        let id = context.table;
+        if context.written < context.content.len() {
+            assert!(matches!(self.kv.truncate(id, tokens), Err(KvError::Busy { .. })));
+            return;
+        }
+        let length = context.content.len() as u32;
+        let dropped = tokens.min(length - context.committed * PAGE_SIZE);
+        context.content.truncate((length - dropped) as usize);
+        context.written = context.content.len();
+        assert_eq!(self.kv.truncate(id, tokens), Ok(dropped));
+    }
+
+    fn claim(&mut self, on: usize, tokens: &[u32], plain: bool, wanted_from: usize) {
+        let Some(context) = self.context(on) else { return };
+        let mut context = context.clone();
+        let start = context.content.len() as u32;
+        let positions: Vec<u32> = (start..).take(tokens.len()).collect();
+        let before = self.kv.counts(context.table);
+        let fits = start as usize + tokens.len() <= (context.pages * PAGE_SIZE) as usize;
+        match self.kv.claim(context.table, Input { tokens, positions: &positions, plain, wanted_from }) {
+            Ok(claim) => {
+                assert!(fits && claim.start == start && claim.len as usize == tokens.len());
+                assert!(claim.reused as usize <= wanted_from.min(tokens.len()));
+                for (&token, &position) in tokens.iter().zip(&positions) {
+                    let last = context.content.last().copied().unwrap_or(0);
+                    context.content.push(content(last, token, position, plain));
+                }
+                if claim.reused > 0 {
+                    assert!(plain);
+                    context.written = (start + claim.reused) as usize;
+                }
+                context.claims.push(claim);
+            }
+            Err(KvError::NotReserved { .. }) => assert!(!fits),
+            Err(error) => {
+                assert!(fits && matches!(error, KvError::OutOfPages { .. }), "{error}");
+                assert_eq!(self.kv.counts(context.table), before);
+            }
+        }
+        *self.context(on).unwrap() = context;
+    }
+
+    /// Runs the model over some claimed slots.
+    fn write(&mut self, on: usize, slots: u32) {
+        self.carry_out_changes();
+        let Some(context) = self.context(on) else { return };
+        let id = context.table;
+        let upto = context.content.len().min(context.written + slots as usize);
+        let slots = context.written..upto;
+        context.written = upto;
+        let content = context.content.clone();
+        for slot in slots {
+            let page = self.kv.pages(id).unwrap()[slot / PAGE_SIZE as usize];
+            self.store[page.0 as usize][slot % PAGE_SIZE as usize] = Some(content[slot]);
+        }
+        self.kv.written(id, upto as u32).unwrap();
+    }
+
+    /// Lets the last claim fail that is not wholly written.
+    fn abandon(&mut self, on: usize) {
+        let Some(context) = self.context(on) else { return };
+        let (written, id) = (context.written as u32, context.table);
+        let Some(claim) = context.claims.pop().filter(|claim| written < claim.end()) else { return };
+        context.content.truncate(claim.start as usize);
+        context.written = context.written.min(context.content.len());
+        context.committed = context.committed.min(claim.start / PAGE_SIZE);
+        self.kv.abandon(id, &claim).unwrap();
+    }
+
+    fn carry_out_changes(&mut self) {
+        for change in self.kv.drain_changes() {
+            match change {
+                StoreChange::Clear(page) => self.store[page.0 as usize] = [None; PAGE_SIZE as usize],
+                StoreChange::Copy { from, to, slots } => {
+                    for slot in 0..slots as usize {
+                        self.store[to.0 as usize][slot] = self.store[from.0 as usize][slot];
+                    }
+                }
+            }
+        }
+    }
+
+    /// Every table holds what its context says, and the counts add up.
+    fn verify(&mut self) {
+        assert_eq!(self.kv.check(), []);
+        self.carry_out_changes();
+        for context in &self.contexts {
+            let counts = self.kv.counts(context.table).unwrap();
+            let length = context.content.len() as u32;
+            assert_eq!(counts.tokens, length);
+            assert_eq!(counts.committed_pages, context.committed);
+            assert_eq!(counts.working_pages, context.pages - context.committed);
+            assert_eq!(counts.working_tokens, length - context.committed * PAGE_SIZE);
+            assert_eq!(counts.pending_tokens, length - context.written as u32);
+            let pages = self.kv.pages(context.table).unwrap();
+            for (slot, &content) in context.content[..context.written].iter().enumerate() {
+                let page = pages[slot / PAGE_SIZE as usize];
+                let found = self.store[page.0 as usize][slot % PAGE_SIZE as usize];
+                assert_eq!(found, Some(content), "slot {slot} of {}", context.table);
+            }
+        }
+        let tables: Vec<TableId> = self.contexts.iter().map(|context| context.table).collect();
+        assert_eq!(self.kv.leaks(&tables), []);
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 1024, ..ProptestConfig::default() })]
+
+    #[test]
+    fn every_table_holds_what_its_context_says(operations in prop::collection::vec(operation(), 1..120)) {
+        let mut world = World::new();
+        for operation in &operations {
+            world.apply(operation);
+            world.verify();
+        }
+        while !world.contexts.is_empty() {
+            world.destroy(0);
+            world.verify();
+        }
+        prop_assert_eq!(world.kv.free_pages(), CAPACITY);
+        prop_assert!(world.store.iter().flatten().all(Option::is_none), "a page was freed and not cleared");
+    }
+}
