@@ -12,4 +12,5 @@ pub mod model;
 pub mod sample;
 mod splitmix;
 pub mod tokenizer;
+pub mod sched;
 pub mod trace;
