@@ -13,4 +13,5 @@ pub mod interrupt;
 pub mod progress;
 pub mod project;
 pub mod report;
+pub mod suggest;
 pub mod ui;

@@ -1,41 +1,54 @@
-//! The manifest's types: one struct per table of `Pie.toml`.
+//! The manifest's types: one struct per table of `Pie.toml`, described here for readers, for rustdoc and for the JSON Schema that editors use.
 
 use std::collections::BTreeMap;
 
+use schemars::JsonSchema;
 use semver::{Version, VersionReq};
+use serde::Serialize;
 
-use super::{Language, Parameter};
-use crate::error::{Error, Result};
+use super::parameters::Declaration;
+use super::{Language, Parameter, read};
+use crate::error::Result;
 
-/// A whole `Pie.toml`, checked.
-#[derive(Clone, Debug, PartialEq)]
+/// What an inferlet is, needs and takes: a whole `Pie.toml`.
+#[derive(Clone, Debug, PartialEq, JsonSchema)]
+#[schemars(title = "Pie.toml", rename_all = "kebab-case", deny_unknown_fields)]
 pub struct Manifest {
-    /// `[package]`
+    /// Who the inferlet is.
     pub package: Package,
-    /// `[runtime]`: the versions of the interfaces the inferlet works with, by the interface's short name (`core`, `instruct`, `mcp`, `zo`).
+    /// The versions of the interfaces it works with, by short name: `core`, `instruct`, `mcp`, `zo`.
+    #[schemars(with = "Option<BTreeMap<String, String>>")]
     pub runtime: BTreeMap<String, VersionReq>,
-    /// `[parameters]` in the order of the file. Without the table (`None`) an inferlet takes anything; an empty table takes nothing.
+    /// What it takes, in this order. Without the table (`None`) it takes anything; an empty table takes nothing.
+    #[schemars(with = "Option<BTreeMap<String, Declaration>>")]
     pub parameters: Option<Vec<Parameter>>,
-    /// `[dependencies]`: other inferlets that this one launches.
+    /// Other inferlets that it launches.
+    #[schemars(with = "Option<BTreeMap<String, WrittenDependency>>")]
     pub dependencies: BTreeMap<String, Dependency>,
-    /// `[permissions]`
+    /// What it may reach. All of it is closed unless written here.
+    #[schemars(with = "Option<Permissions>")]
     pub permissions: Permissions,
-    /// `[build]`
+    /// What differs from building the folder as it is.
+    #[schemars(with = "Option<Build>")]
     pub build: Build,
-    /// `[[test]]` in the order of the file.
+    /// Its tests, in this order.
+    #[schemars(rename = "test", with = "Option<Vec<Test>>")]
     pub tests: Vec<Test>,
 }
 
-/// `[package]`: who the inferlet is.
-#[derive(Clone, Debug, PartialEq)]
+/// Who the inferlet is.
+#[derive(Clone, Debug, PartialEq, Serialize, JsonSchema)]
+#[schemars(rename_all = "kebab-case", deny_unknown_fields)]
 pub struct Package {
-    /// An ASCII letter, then letters, digits, `-` and `_`; at most 64 bytes.
+    /// A letter from a to z, then letters, digits, `-` and `_`; at most 64.
+    #[schemars(length(min = 1, max = 64), regex(pattern = r"^[A-Za-z]([-_]?[A-Za-z0-9])*$"))]
     pub name: String,
-    /// The inferlet's own version.
+    /// Its own version, in three parts.
     pub version: Version,
     /// One line about it.
     pub description: Option<String>,
     /// `Name <address>`, as many as there are.
+    #[schemars(with = "Option<Vec<String>>")]
     pub authors: Vec<String>,
     /// An SPDX expression.
     pub license: Option<String>,
@@ -44,39 +57,60 @@ pub struct Package {
     /// A file beside the manifest.
     pub readme: Option<String>,
     /// Words to find it by.
+    #[schemars(with = "Option<Vec<String>>")]
     pub keywords: Vec<String>,
 }
 
-/// One entry of `[dependencies]`.
-#[derive(Clone, Debug, PartialEq)]
+/// Another inferlet that this one launches.
+#[derive(Clone, Debug, PartialEq, Serialize, JsonSchema)]
+#[schemars(rename_all = "kebab-case", deny_unknown_fields)]
 pub struct Dependency {
     /// The versions that will do.
+    #[schemars(with = "String")]
     pub version: VersionReq,
-    /// A project folder beside this one, relative to the manifest.
+    /// A project folder, relative to the manifest, that is used as it is.
     pub path: Option<String>,
 }
 
-/// `[permissions]`: what the inferlet may reach. All of it is closed unless written here.
-#[derive(Clone, Debug, Default, PartialEq)]
+/// A dependency as it is written.
+#[derive(JsonSchema)]
+#[schemars(untagged)]
+#[allow(dead_code, reason = "only its schema is used")]
+enum WrittenDependency {
+    /// The versions that will do.
+    Version(String),
+    /// More than the versions.
+    Table(Dependency),
+}
+
+/// What the inferlet may reach.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, JsonSchema)]
+#[schemars(rename_all = "kebab-case", deny_unknown_fields)]
 pub struct Permissions {
-    /// Hosts that outgoing HTTP may reach: `api.example.com`, `*.example.com`, each with an optional `:port`.
+    /// Hosts for outgoing HTTP: `api.example.com`, `*.example.com`, each with an optional `:port`.
+    #[schemars(with = "Option<Vec<String>>")]
     pub network: Vec<String>,
-    /// Bytes that `/scratch` may hold; `None` is the engine's default.
+    /// What `/scratch` may hold, such as `64 MiB`.
+    #[schemars(rename = "scratch", with = "Option<String>")]
     pub scratch_bytes: Option<u64>,
     /// Environment variables that are passed through.
+    #[schemars(with = "Option<Vec<String>>")]
     pub environment: Vec<String>,
 }
 
-/// `[build]`: what differs from building the folder as it is.
-#[derive(Clone, Debug, PartialEq)]
+/// What differs from building the folder as it is.
+#[derive(Clone, Debug, PartialEq, Serialize, JsonSchema)]
+#[schemars(rename_all = "kebab-case", deny_unknown_fields)]
 pub struct Build {
     /// The language, where the files do not tell.
     pub language: Option<Language>,
     /// Cargo profile; `release` unless given.
     pub profile: Option<String>,
     /// Cargo features to turn on.
+    #[schemars(with = "Option<Vec<String>>")]
     pub features: Vec<String>,
-    /// Whether Cargo's default features are on.
+    /// Whether Cargo's default features are on; they are unless this says otherwise.
+    #[schemars(with = "Option<bool>")]
     pub default_features: bool,
     /// The package to build, where the folder is a Cargo workspace.
     pub package: Option<String>,
@@ -88,18 +122,22 @@ impl Default for Build {
     }
 }
 
-/// One `[[test]]`.
-#[derive(Clone, Debug, PartialEq)]
+/// One run whose trace is compared with the one that was accepted.
+#[derive(Clone, Debug, PartialEq, Serialize, JsonSchema)]
+#[schemars(rename_all = "kebab-case", deny_unknown_fields)]
 pub struct Test {
-    /// Its name, unique in the file.
+    /// Its name, unique in the file; spelled like the name of an inferlet.
     pub name: String,
-    /// The parameters of the run, already checked against `[parameters]`.
+    /// The parameters of the run, defaults filled in.
+    #[schemars(with = "Option<serde_json::Map<String, serde_json::Value>>")]
     pub parameters: serde_json::Map<String, serde_json::Value>,
     /// A file of scripted replies, relative to the manifest.
     pub script: Option<String>,
     /// The seed of the run; 0 unless given.
+    #[schemars(with = "Option<u64>")]
     pub seed: u64,
-    /// Session messages sent to the inferlet, in order.
+    /// Session messages that the inferlet receives, in order.
+    #[schemars(with = "Option<Vec<String>>")]
     pub send: Vec<String>,
 }
 
@@ -107,14 +145,14 @@ impl Manifest {
     /// Reads a manifest. `file_name` is what diagnostics call it.
     ///
     /// # Errors
-    /// The first mistake in the file, with its place.
+    /// The first mistake in the file, with its place: TOML that is not well-formed, an unknown key, a wrong type, a bad name or version,
+    /// an interface this engine does not have.
     pub fn parse(text: &str, file_name: &str) -> Result<Manifest> {
-        let _ = text;
-        Err(Error::bug(format!("`{file_name}`: manifests cannot be read yet")))
+        read::manifest(text, file_name)
     }
 
     /// The JSON Schema of `Pie.toml`, for editors.
     pub fn schema() -> serde_json::Value {
-        serde_json::Value::Bool(true)
+        schemars::schema_for!(Manifest).to_value()
     }
 }

@@ -4,14 +4,23 @@
 //! and, where there is one, a suggestion. The same function reads the manifest that travels inside a component.
 //! [`parameters`] checks what a caller passes against `[parameters]` before anything runs.
 //!
-//! This module reads and describes; it builds nothing, runs nothing and prints nothing.
-//! Start at [`manifest`] for the types.
+//! This module reads and describes; it builds nothing, runs nothing and prints nothing. [`manifest`] has the types, `source.rs` the values with
+//! their places, `read.rs` one function per table.
 
+pub mod edit;
+pub mod interface;
 pub mod language;
+mod legacy;
 pub mod manifest;
+pub mod name;
 pub mod parameters;
+pub mod permission;
+mod read;
+mod source;
 
-use std::path::{Path, PathBuf};
+use std::fs;
+use std::io::ErrorKind;
+use std::path::{Component, Path, PathBuf};
 
 pub use language::Language;
 pub use manifest::{Build, Dependency, Manifest, Package, Permissions, Test};
@@ -38,12 +47,81 @@ pub struct Project {
 }
 
 impl Project {
-    /// Finds the project at `path`: a folder with a manifest, or the manifest itself. Only for the current folder (`.` or an empty path) are
-    /// the folders above searched too.
+    /// Finds the project at `path`, which is relative to `current_dir`: a folder with a manifest, or the manifest itself. Only for the current
+    /// folder (`.` or an empty path) the folders above are searched too. The paths of the project are absolute if `current_dir` is.
     ///
     /// # Errors
     /// No manifest there, an unreadable one, a manifest with a mistake, or a folder whose language cannot be told.
-    pub fn discover(path: &Path) -> Result<Project> {
-        Err(Error::bug(format!("`{}`: projects cannot be read yet", path.display())))
+    pub fn discover(path: &Path, current_dir: &Path) -> Result<Project> {
+        let (root, shown) = locate(path, current_dir)?;
+        let manifest_path = root.join(MANIFEST_NAME);
+        let manifest_text = read_manifest(&manifest_path)?;
+        let manifest = Manifest::parse(&manifest_text, &shown.to_string_lossy())?;
+        let language = manifest.build.language.map_or_else(|| Language::detect(&root), Ok)?;
+        Ok(Project { root, manifest_path, manifest_text, manifest, language })
     }
 }
+
+/// Reads the text of a manifest file.
+///
+/// # Errors
+/// The file is missing, unreadable or not UTF-8.
+pub fn read_manifest(path: &Path) -> Result<String> {
+    fs::read_to_string(path).map_err(|cause| {
+        let shown = path.display();
+        match cause.kind() {
+            ErrorKind::NotFound => Error::usage(format!("there is no `{shown}`")),
+            ErrorKind::InvalidData => Error::usage(format!("`{shown}` is not UTF-8 text")),
+            _ => Error::environment(format!("cannot read `{shown}`")).caused_by(cause),
+        }
+    })
+}
+
+/// The folder of the project that `path` means, and what its manifest is called in diagnostics.
+fn locate(path: &Path, current_dir: &Path) -> Result<(PathBuf, PathBuf)> {
+    if path.components().all(|part| part == Component::CurDir) {
+        return locate_above(current_dir);
+    }
+    let full = current_dir.join(path);
+    if full.is_dir() {
+        return match full.join(MANIFEST_NAME).is_file() {
+            true => Ok((full, path.join(MANIFEST_NAME))),
+            false => Err(no_manifest(path, &full)),
+        };
+    }
+    match full.parent() {
+        Some(root) if path.file_name().is_some_and(|name| name == MANIFEST_NAME) && full.is_file() => {
+            Ok((root.to_owned(), path.to_owned()))
+        }
+        _ if full.exists() => Err(Error::usage(format!("`{}` is not a project", path.display()))
+            .hint(format!("expected a folder with a `{MANIFEST_NAME}`, or the `{MANIFEST_NAME}` itself"))),
+        _ => Err(Error::usage(format!("there is no `{}`", path.display()))),
+    }
+}
+
+/// The current folder or the nearest one above that has a manifest.
+fn locate_above(current_dir: &Path) -> Result<(PathBuf, PathBuf)> {
+    let has_manifest = |folder: &&Path| folder.join(MANIFEST_NAME).is_file();
+    let Some(root) = current_dir.ancestors().find(has_manifest) else {
+        return Err(no_manifest(Path::new("."), current_dir));
+    };
+    let shown = if root == current_dir { PathBuf::new() } else { root.to_owned() };
+    Ok((root.to_owned(), shown.join(MANIFEST_NAME)))
+}
+
+fn no_manifest(shown: &Path, folder: &Path) -> Error {
+    let error = Error::usage(format!("there is no `{MANIFEST_NAME}` in `{}`", shown.display()));
+    let twin = fs::read_dir(folder).ok().into_iter().flatten().flatten().map(|entry| entry.file_name()).find(
+        |name| {
+            name.to_str()
+                .is_some_and(|name| name.eq_ignore_ascii_case(MANIFEST_NAME) && name != MANIFEST_NAME)
+        },
+    );
+    match twin {
+        Some(twin) => error.hint(format!("rename `{}` to `{MANIFEST_NAME}`", twin.to_string_lossy())),
+        None => error.hint("`bakery new NAME` makes a new project"),
+    }
+}
+
+#[cfg(test)]
+mod tests;
