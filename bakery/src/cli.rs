@@ -24,12 +24,12 @@ pub struct Cli {
     /// What to do.
     #[command(subcommand)]
     pub command: Option<Command>,
-    /// The global flags.
-    #[command(flatten)]
-    pub globals: Globals,
     /// Print the version; with --verbose, more about this executable
     #[arg(short = 'V', long)]
     pub version: bool,
+    /// The global flags.
+    #[command(flatten)]
+    pub globals: Globals,
 }
 
 /// Flags that every command takes.
@@ -45,8 +45,9 @@ pub struct Globals {
     /// Say more
     #[arg(short, long, global = true)]
     pub verbose: bool,
-    /// When to use colour
-    #[arg(long, global = true, value_name = "WHEN", default_value = "auto")]
+    /// When to use colour; `auto` is on terminals, unless `NO_COLOR` is set
+    #[arg(long, global = true, value_name = "auto|always|never", hide_possible_values = true)]
+    #[arg(default_value = "auto", hide_default_value = true)]
     pub color: Color,
 }
 

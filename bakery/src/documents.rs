@@ -66,8 +66,20 @@ pub struct Published {
 }
 
 /// Every published schema, in the order they are listed.
-pub const PUBLISHED: &[Published] = &[Published {
-    name: "error",
-    about: "the last document of any command that failed",
-    schema: || schemars::schema_for!(ErrorDocument),
-}];
+pub const PUBLISHED: &[Published] = &[
+    Published {
+        name: "run",
+        about: "each line of `bakery run --json` and `bakery trace show --json`",
+        schema: || schemars::schema_for!(crate::report::jsonl::RunDocument<'_>),
+    },
+    Published {
+        name: "version",
+        about: "`bakery --version --json`",
+        schema: || schemars::schema_for!(crate::commands::version::VersionDocument),
+    },
+    Published {
+        name: "error",
+        about: "the last document of any command that failed",
+        schema: || schemars::schema_for!(ErrorDocument),
+    },
+];

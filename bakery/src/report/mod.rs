@@ -1,10 +1,25 @@
-//! What a run looks like to whoever watches: one reporter for each format, each a fold over the records of a trace. The live run
-//! and a file that is shown later go through the same reporter.
+//! What a run looks like to whoever watches: one reporter for each format, each a fold over the records of a trace. A live run and a
+//! trace file that is shown later go through the same reporter.
+//!
+//! | reporter | writes |
+//! |---|---|
+//! | [`live::Live`] | what the inferlet prints and sends, as it comes |
+//! | [`terminal::Timeline`] | every event, a line each |
+//! | [`jsonl::JsonLines`] | every event, a document each |
+//! | [`trace_file::TraceFile`] | the trace, to be read again |
+//! | [`received_files::ReceivedFiles`] | the files that the inferlet sends |
+//!
+//! [`audience::Audience`] lets several of them watch one run.
 
+pub mod audience;
 pub mod jsonl;
 pub mod live;
+pub mod received_files;
 pub mod terminal;
-mod visible;
+#[cfg(test)]
+mod tests;
+pub mod trace_file;
+pub mod visible;
 
 use std::io;
 

@@ -87,8 +87,9 @@ impl<W: Write + Send> Reporter for Timeline<W> {
     fn begin(&mut self, header: &Header) -> io::Result<()> {
         let Header { model, kernel, seed, engine, .. } = header;
         let dim = self.theme.dim;
-        let model = visible::on_one_line(model);
-        writeln!(self.out, "{dim}model {model} ({kernel}), seed {seed}, engine {engine}{dim:#}")
+        let line = format!("model {model} ({kernel}), seed {seed}, engine {engine}");
+        let line = visible::on_one_line(&line);
+        writeln!(self.out, "{dim}{}{dim:#}", self.fitted(&line, 0))
     }
 
     fn report(&mut self, record: &Record) -> io::Result<()> {

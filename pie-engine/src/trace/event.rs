@@ -1,12 +1,13 @@
 use super::{Bytes, Text, Tokens};
 use crate::ids::{ContextId, InstanceId, PassId};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// Something an inferlet did, or that was done for it.
 ///
 /// Numbers of instances, contexts and passes are those of [`crate::ids`]. Nothing here depends on the machine, on time or on who
 /// else runs, except [`Event::Step`], which says what was batched together.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(tag = "event", rename_all = "kebab-case")]
 pub enum Event {
     /// An instance was started.
@@ -190,7 +191,7 @@ pub enum Event {
 }
 
 /// Where the content of a new context came from.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(tag = "origin", rename_all = "kebab-case")]
 pub enum Origin {
     /// It is empty.
@@ -213,7 +214,7 @@ pub enum Origin {
 }
 
 /// What was done to the pages of a context.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum PageOperation {
     /// `reserve-working-pages`.
@@ -229,7 +230,7 @@ pub enum PageOperation {
 }
 
 /// One `sampler` call of a pass.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct SamplerCall {
     /// Indices into the pass's input tokens.
     pub indices: Vec<u32>,
@@ -238,7 +239,7 @@ pub struct SamplerCall {
 }
 
 /// One answer of a pass.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Slot {
     /// The token a sampler chose.
@@ -263,7 +264,7 @@ pub enum Slot {
 }
 
 /// How an instance ended.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Outcome {
     /// `run` returned `ok`: JSON text.
@@ -292,7 +293,7 @@ pub enum Outcome {
 }
 
 /// The named limits of an instance.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Limit {
     /// Bytes of linear memory.
@@ -312,7 +313,7 @@ pub enum Limit {
 }
 
 /// What an instance used, as far as it is the same on every machine.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Usage {
     /// Forward passes.
     pub passes: u64,

@@ -9,13 +9,14 @@ pub use event::{Event, Limit, Origin, Outcome, PageOperation, SamplerCall, Slot,
 pub use payload::{Bytes, Elided, Text, Tokens, sha256_hex};
 pub use recorder::{Collected, Recorder, Sink};
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// The format number of trace files; a reader refuses a larger one.
 pub const FORMAT: u32 = 1;
 
 /// What a trace depends on besides the component and its input. Traces under different headers cannot be compared.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Header {
     /// [`FORMAT`] of the writer.
     pub format: u32,
@@ -36,7 +37,7 @@ pub struct Header {
 }
 
 /// One event, with what is outside of it: its number and its virtual time.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Record {
     /// Counts from 0 within the trace.
     pub seq: u64,

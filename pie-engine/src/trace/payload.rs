@@ -1,5 +1,6 @@
 //! Values that may be large. In memory they are whole; in a trace file the large ones are a digest and a short head.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use sha2::{Digest, Sha256};
 
@@ -13,7 +14,7 @@ const HEAD: usize = 64;
 const HEAD_TOKENS: usize = 16;
 
 /// What is left of a large value in a trace file.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Elided<T> {
     /// Bytes of a text or blob, or tokens of a list.
     pub len: u64,
@@ -29,7 +30,8 @@ pub fn sha256_hex(bytes: &[u8]) -> String {
 }
 
 /// Text of any length.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, JsonSchema)]
+#[schemars(untagged)]
 pub enum Text {
     /// All of it.
     Full(String),
@@ -92,7 +94,8 @@ impl<'de> Deserialize<'de> for Text {
 }
 
 /// A list of token ids of any length.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, JsonSchema)]
+#[schemars(untagged)]
 pub enum Tokens {
     /// All of them.
     Full(Vec<u32>),
@@ -144,7 +147,8 @@ impl<'de> Deserialize<'de> for Tokens {
 }
 
 /// A blob. On disk it is always a digest and a head in hexadecimal.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, JsonSchema)]
+#[schemars(with = "Elided<String>")]
 pub enum Bytes {
     /// All of it.
     Full(Vec<u8>),

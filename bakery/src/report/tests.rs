@@ -1,0 +1,314 @@
+//! Every reporter over one small trace that has every kind of event.
+
+use pie_engine::ids::{ContextId, InstanceId, PassId};
+use pie_engine::trace::{
+    Elided, Event, Header, Limit, Origin, Outcome, PageOperation, Record, SamplerCall, Slot, Text, Tokens,
+    Usage,
+};
+use snapbox::{IntoData, assert_data_eq, str};
+
+use super::Reporter;
+use super::jsonl::JsonLines;
+use super::live::{Guard, Live};
+use super::received_files::ReceivedFiles;
+use super::terminal::Timeline;
+use super::trace_file::TraceFile;
+use crate::ui::Theme;
+
+const MAIN: InstanceId = InstanceId(1);
+const CHILD: InstanceId = InstanceId(2);
+const CONTEXT: ContextId = ContextId(1);
+
+fn header() -> Header {
+    Header {
+        format: 1,
+        model: "dummy".into(),
+        model_digest: "m".repeat(64),
+        tokenizer_digest: "t".repeat(64),
+        wit_digest: "w".repeat(64),
+        kernel: "scalar".into(),
+        seed: 7,
+        engine: "0.1.0".into(),
+    }
+}
+
+fn text(text: &str) -> Text {
+    text.into()
+}
+
+fn contexts() -> Vec<Event> {
+    let created =
+        |context, origin| Event::ContextCreated { instance: MAIN, context: ContextId(context), origin };
+    let pages = |operation, count| Event::Pages { instance: MAIN, context: CONTEXT, operation, count };
+    vec![
+        Event::ModelLoaded { instance: MAIN, name: "default".into() },
+        created(1, Origin::New),
+        created(2, Origin::Fork { from: CONTEXT }),
+        created(3, Origin::Open { name: "start".into() }),
+        created(4, Origin::Take { name: "start".into() }),
+        Event::ContextSaved { instance: MAIN, context: CONTEXT, name: "start".into() },
+        Event::SnapshotDeleted { instance: MAIN, name: "start".into() },
+        pages(PageOperation::Reserve, 2),
+        pages(PageOperation::Commit, 1),
+        pages(PageOperation::Release, 1),
+        pages(PageOperation::Truncate, 3),
+        pages(PageOperation::Suspend, 0),
+        Event::ContextDestroyed { instance: MAIN, context: ContextId(4) },
+    ]
+}
+
+fn passes() -> Vec<Event> {
+    let pass = |pass, tokens: Tokens| Event::Pass {
+        instance: MAIN,
+        pass: PassId(pass),
+        context: Some(CONTEXT),
+        tokens,
+        positions: None,
+        reused: 0,
+        attention_mask: None,
+        allowed: None,
+        samplers: vec![SamplerCall { indices: vec![2], sampler: "top-p 0.6 0.95".into() }],
+    };
+    let mut masked = pass(2, (0..20).collect::<Vec<u32>>().into());
+    if let Event::Pass { context, positions, reused, attention_mask, allowed, samplers, .. } = &mut masked {
+        (*context, *reused, *allowed) = (None, 16, Some(1));
+        *positions = Some((100..120).collect::<Vec<u32>>().into());
+        *attention_mask = Some("digest".into());
+        samplers.clear();
+    }
+    let done = |pass, slots, margin| Event::PassDone { instance: MAIN, pass: PassId(pass), slots, margin };
+    vec![
+        pass(1, vec![11, 12, 13].into()),
+        masked,
+        Event::Step { step: 1, passes: vec![(MAIN, PassId(1)), (MAIN, PassId(2))], rows: 7 },
+        done(1, vec![Slot::Token(17)], Some(0.5)),
+        done(
+            2,
+            vec![
+                Slot::Distribution { count: 100, ids: vec![5, 6], probabilities: vec![0.75, 0.125] },
+                Slot::Logits(vec![0; 8].into()),
+                Slot::Logprobs(vec![-0.5, -1.0, -1.5, -2.0, -2.5]),
+                Slot::Entropy(1.25),
+                Slot::Embedding(vec![1, 2].into()),
+            ],
+            None,
+        ),
+        done(3, vec![], None),
+        Event::PassFailed { instance: MAIN, pass: PassId(4), error: "page 3 was read\nunwritten".into() },
+    ]
+}
+
+fn session() -> Vec<Event> {
+    vec![
+        Event::Stdout { instance: MAIN, text: text("half a ") },
+        Event::Stdout { instance: MAIN, text: text("line") },
+        Event::Message { instance: MAIN, text: text("a \"message\"") },
+        Event::Stderr { instance: MAIN, text: text("beware\n") },
+        Event::File { instance: MAIN, data: vec![1, 2, 3].into() },
+        Event::Received { instance: MAIN, text: Some(text("hi")) },
+        Event::Received { instance: MAIN, text: None },
+        Event::ReceivedFile { instance: MAIN, data: Some(vec![0; 1].into()) },
+        Event::ReceivedFile { instance: MAIN, data: None },
+        Event::Stdout { instance: MAIN, text: text("clear \u{1b}[2J screen") },
+    ]
+}
+
+fn ends() -> Vec<Event> {
+    let usage = Usage { passes: 3, input_tokens: 23, reused_tokens: 16, sampled_tokens: 1, peak_pages: 2 };
+    let finished = |instance, outcome| Event::Finished { instance, outcome, usage };
+    let long = Text::Elided(Elided { len: 9000, sha256: "0".repeat(64), head: "\"It was".into() });
+    let trap = Outcome::Trap {
+        message: "wasm `unreachable` executed".into(),
+        backtrace: vec!["hello::inner at src/lib.rs:7".into(), "hello::run".into()],
+    };
+    let limit = Outcome::Limit { limit: Limit::Memory, message: "300 MiB of 256 MiB".into() };
+    vec![
+        finished(CHILD, Outcome::Ok(long)),
+        finished(CHILD, Outcome::Error(text("no such city"))),
+        finished(CHILD, trap),
+        finished(CHILD, limit),
+        finished(CHILD, Outcome::Stuck("nothing will be sent".into())),
+        finished(CHILD, Outcome::Cancelled("interrupted".into())),
+        finished(MAIN, Outcome::Ok(text(r#"{"greeting":"Hello, Ada!"}"#))),
+        Event::Finding { message: "page 3 leaked".into() },
+    ]
+}
+
+fn trace() -> Vec<Record> {
+    let launched = |instance, parent| Event::Launched {
+        instance,
+        program: "hello".into(),
+        input: text(r#"{"name":"Ada"}"#),
+        parent,
+    };
+    let begin = vec![launched(MAIN, None), launched(CHILD, Some(MAIN))];
+    let events = begin.into_iter().chain(contexts()).chain(passes()).chain(session()).chain(ends());
+    let at = |seq: u64| if seq < 17 { 0 } else { 1_000_000 + 1500 * seq };
+    (0..).zip(events).map(|(seq, event)| Record { seq, at: at(seq), event }).collect()
+}
+
+fn show(reporter: &mut dyn Reporter) {
+    reporter.begin(&header()).unwrap();
+    for record in trace() {
+        reporter.report(&record).unwrap();
+    }
+    reporter.finish().unwrap();
+}
+
+fn timeline(theme: Theme, width: Option<usize>) -> String {
+    let mut out = Vec::new();
+    show(&mut Timeline::new(&mut out, theme, width));
+    String::from_utf8(out).unwrap()
+}
+
+#[test]
+fn the_timeline_has_a_line_for_every_kind_of_event() {
+    assert_data_eq!(timeline(Theme::new(false), None), str![[r#"
+model dummy (scalar), seed 7, engine 0.1.0
+   0.000 ms i1        launched `hello` with {"name":"Ada"}
+   0.000 ms i2        launched `hello` by i1 with {"name":"Ada"}
+   0.000 ms i1        loaded model "default"
+   0.000 ms i1   c1   created
+   0.000 ms i1   c2   forked from c1
+   0.000 ms i1   c3   opened from "start"
+   0.000 ms i1   c4   taken from "start"
+   0.000 ms i1   c1   saved as "start"
+   0.000 ms i1        deleted the snapshot "start"
+   0.000 ms i1   c1   reserved 2 pages
+   0.000 ms i1   c1   committed 1 page
+   0.000 ms i1   c1   released 1 page
+   0.000 ms i1   c1   truncated 3 tokens
+   0.000 ms i1   c1   suspended
+   0.000 ms i1   c4   destroyed
+   0.000 ms i1   p1   pass over c1: 3 tokens [11 12 13]
+                        top-p 0.6 0.95 of row 2
+   0.000 ms i1   p2   pass: 20 tokens [0 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 …] at [100 101 102 103 104 105 106 107 108 109 110 111 112 113 114 115 …], 16 reused, masked, 1 token allowed
+   1.026 ms      s1   step of 7 rows: i1:p1 i1:p2
+   1.027 ms i1   p1   gave token 17 (margin 0.500)
+   1.029 ms i1   p2   gave distribution of 100 [5:0.750 6:0.125 …], logits of 8 bytes (af5570f5a181), log-probabilities [-0.500 -1.000 -1.500 -2.000 …], entropy 1.250, embedding of 2 bytes (a12871fee210)
+   1.030 ms i1   p3   done
+   1.032 ms i1   p4   failed: page 3 was read\nunwritten
+   1.033 ms i1        stdout "half a "
+   1.035 ms i1        stdout "line"
+   1.036 ms i1        sent "a \"message\""
+   1.038 ms i1        stderr "beware\n"
+   1.039 ms i1        sent a file of 3 bytes (039058c6f2c0)
+   1.041 ms i1        received "hi"
+   1.042 ms i1        found the session closed
+   1.044 ms i1        received a file of 1 byte (6e340b9cffb3)
+   1.045 ms i1        found the session closed
+   1.047 ms i1        stdout "clear \u{1b}[2J screen"
+   1.048 ms i2        answered "It was… (9000 bytes)
+                        3 passes, 23 input tokens (16 reused), 1 sampled, at most 2 pages
+   1.050 ms i2        returned the error "no such city"
+                        3 passes, 23 input tokens (16 reused), 1 sampled, at most 2 pages
+   1.051 ms i2        trapped: wasm `unreachable` executed
+                        in hello::inner at src/lib.rs:7
+                        in hello::run
+                        3 passes, 23 input tokens (16 reused), 1 sampled, at most 2 pages
+   1.053 ms i2        went over the memory limit: 300 MiB of 256 MiB
+                        3 passes, 23 input tokens (16 reused), 1 sampled, at most 2 pages
+   1.054 ms i2        got stuck: nothing will be sent
+                        3 passes, 23 input tokens (16 reused), 1 sampled, at most 2 pages
+   1.056 ms i2        was cancelled: interrupted
+                        3 passes, 23 input tokens (16 reused), 1 sampled, at most 2 pages
+   1.057 ms i1        answered {"greeting":"Hello, Ada!"}
+                        3 passes, 23 input tokens (16 reused), 1 sampled, at most 2 pages
+   1.059 ms           finding: page 3 leaked
+
+"#]].raw());
+}
+
+#[test]
+fn the_timeline_stays_within_the_width() {
+    let narrow = timeline(Theme::new(false), Some(60));
+    let longest = narrow.lines().map(|line| line.chars().count()).max();
+    assert_eq!(longest, Some(60), "{narrow}");
+}
+
+#[test]
+fn colour_changes_nothing_of_the_timeline_but_colour() {
+    let coloured = timeline(Theme::new(true), None);
+    assert!(coloured.contains("\u{1b}["), "{coloured}");
+    assert_eq!(anstream::adapter::strip_str(&coloured).to_string(), timeline(Theme::new(false), None));
+}
+
+#[test]
+fn a_live_run_shows_what_the_inferlet_prints_and_sends() {
+    let (mut out, mut err) = (Vec::new(), Vec::new());
+    show(&mut Live::new(&mut out, &mut err, Guard::Off));
+    assert_data_eq!(
+        // An editor would not show the escape.
+        String::from_utf8(out).unwrap().replace('\u{1b}', "ESC"),
+        str![[r#"
+half a line
+a "message"
+clear ESC[2J screen
+
+"#]]
+        .raw()
+    );
+    assert_data_eq!(
+        String::from_utf8(err).unwrap(),
+        str![[r#"
+beware
+
+"#]]
+        .raw()
+    );
+}
+
+#[test]
+fn an_inferlet_cannot_clear_a_terminal() {
+    let mut out = Vec::new();
+    show(&mut Live::new(&mut out, std::io::sink(), Guard::Terminal));
+    let out = String::from_utf8(out).unwrap();
+    assert!(out.ends_with("clear \\u{1b}[2J screen\n"), "{out:?}");
+}
+
+#[test]
+fn json_lines_are_the_header_and_then_an_event_a_line() {
+    let mut out = Vec::new();
+    show(&mut JsonLines::new(&mut out));
+    let out = String::from_utf8(out).unwrap();
+    assert_data_eq!(out.lines().take(4).collect::<Vec<_>>().join("\n"), str![[r#"
+{"type":"header","format":1,"model":"dummy","model_digest":"mmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmm","tokenizer_digest":"tttttttttttttttttttttttttttttttttttttttttttttttttttttttttttttttt","wit_digest":"wwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwww","kernel":"scalar","seed":7,"engine":"0.1.0"}
+{"type":"event","seq":0,"at":0,"event":"launched","instance":1,"program":"hello","input":"{\"name\":\"Ada\"}"}
+{"type":"event","seq":1,"at":0,"event":"launched","instance":2,"program":"hello","input":"{\"name\":\"Ada\"}","parent":1}
+{"type":"event","seq":2,"at":0,"event":"model-loaded","instance":1,"name":"default"}
+"#]].raw());
+    assert_eq!(out.lines().count(), trace().len() + 1);
+}
+
+#[test]
+fn a_trace_file_is_read_back_as_it_was_recorded() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("t.jsonl");
+    show(&mut TraceFile::create(&path).unwrap());
+    let file = std::io::BufReader::new(std::fs::File::open(&path).unwrap());
+    let reader = pie_engine::trace::jsonl::Reader::new(file).unwrap();
+    assert_eq!(*reader.header(), header());
+    let mut again = Vec::new();
+    let mut shown = Timeline::new(&mut again, Theme::new(false), None);
+    shown.begin(&header()).unwrap();
+    reader.for_each(|record| shown.report(&record.unwrap()).unwrap());
+    assert_eq!(String::from_utf8(again).unwrap(), timeline(Theme::new(false), None));
+}
+
+#[test]
+fn sent_files_are_written_under_names_of_our_own() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut files = ReceivedFiles::new(Some(folder.path().join("new")));
+    let received = files.received();
+    show(&mut files);
+    assert_eq!(received.written(), [folder.path().join("new/file-1.bin")]);
+    assert_eq!(std::fs::read(&received.written()[0]).unwrap(), [1, 2, 3]);
+}
+
+#[test]
+fn without_a_folder_sent_files_are_counted() {
+    let mut files = ReceivedFiles::new(None);
+    let received = files.received();
+    show(&mut files);
+    assert_eq!((received.count(), received.written().len()), (1, 0));
+}

@@ -1,0 +1,310 @@
+//! What is said about arguments: help, versions, mistakes.
+
+use snapbox::str;
+
+use crate::support::World;
+
+#[test]
+fn help_is_a_result_and_goes_to_standard_output() {
+    World::new()
+        .bakery(["--help"])
+        .assert()
+        .success()
+        .stdout_eq(str![[r#"
+Makes inferlets: small WebAssembly programs that run beside a language model and steer it from
+inside
+
+Usage: bakery [OPTIONS] [COMMAND]
+
+Commands:
+  trace        Look at recorded runs
+  completions  Print a shell's completion script
+  schema       Print the JSON Schema of what `--json` prints
+  help         Print this message or the help of the given subcommand(s)
+
+Options:
+  -V, --version  Print the version; with --verbose, more about this executable
+  -h, --help     Print help
+
+Global options:
+      --json                       Print JSON documents, one a line, instead of text
+  -q, --quiet                      Print nothing but results and errors
+  -v, --verbose                    Say more
+      --color <auto|always|never>  When to use colour; `auto` is on terminals, unless `NO_COLOR` is
+                                   set
+
+Examples:
+  bakery run hello -- --name Ada      Build the inferlet in `hello` if needed, and run it
+  bakery run hello --trace t.jsonl    Also record all it did
+  bakery trace show t.jsonl           Look at the record
+
+"#]])
+        .stderr_eq("");
+}
+
+#[test]
+fn help_is_as_narrow_as_columns_says() {
+    let output = World::new().bakery(["--help"]).env("COLUMNS", "60").output().unwrap();
+    let text = String::from_utf8(output.stdout).unwrap();
+    let options = text.lines().take_while(|line| !line.starts_with("Examples"));
+    assert!(options.clone().all(|line| line.chars().count() <= 60), "{text}");
+    assert!(options.count() > 20, "{text}");
+}
+
+#[test]
+fn without_arguments_help_is_a_complaint() {
+    let world = World::new();
+    let help = world.bakery(["--help"]).output().unwrap();
+    let complaint = world.bakery([""; 0]).assert().code(2).stdout_eq("");
+    assert_eq!(complaint.get_output().stderr, help.stdout);
+}
+
+#[test]
+fn every_command_shows_examples_in_its_help() {
+    let world = World::new();
+    for command in [&["trace", "show"][..], &["completions"], &["schema"]] {
+        let output = world.bakery(command.iter().chain(&["--help"])).output().unwrap();
+        let text = String::from_utf8(output.stdout).unwrap();
+        assert!(text.contains("\nExamples:\n  bakery "), "{command:?}: {text}");
+    }
+}
+
+#[test]
+fn an_unknown_command_is_a_usage_error_with_a_suggestion() {
+    World::new().bakery(["tracee"]).assert().code(2).stdout_eq("").stderr_eq(str![[r#"
+error: unrecognized subcommand 'tracee'
+
+  tip: a similar subcommand exists: 'trace'
+
+Usage: bakery [OPTIONS] [COMMAND]
+
+For more information, try '--help'.
+
+"#]]);
+}
+
+#[test]
+fn an_unknown_flag_is_a_usage_error() {
+    World::new().bakery(["schema", "--nope"]).assert().code(2).stdout_eq("").stderr_eq(str![[r#"
+error: unexpected argument '--nope' found
+
+  tip: to pass '--nope' as a value, use '-- --nope'
+
+Usage: bakery schema [OPTIONS] [NAME]
+
+For more information, try '--help'.
+
+"#]]);
+}
+
+#[test]
+fn with_json_a_usage_error_is_a_document() {
+    World::new().bakery(["--json", "tracee"]).assert().code(2).stdout_eq(str![[r#"
+{"type":"error","kind":"usage","exit_code":2,"message":"unrecognized subcommand 'tracee'","causes":[],"hints":["a similar subcommand exists: 'trace'"]}
+
+"#]]).stderr_eq("");
+}
+
+#[test]
+fn quiet_and_verbose_exclude_each_other() {
+    World::new().bakery(["-q", "-v", "schema"]).assert().code(2).stderr_eq(str![[r#"
+error: the argument '--quiet' cannot be used with '--verbose'
+
+Usage: bakery --quiet
+
+For more information, try '--help'.
+
+"#]]);
+}
+
+#[test]
+fn the_version_is_one_line() {
+    World::new().bakery(["--version"]).assert().success().stdout_eq(str![[r#"
+bakery [..]
+
+"#]]);
+    World::new().bakery(["-V"]).assert().success().stdout_eq(str![[r#"
+bakery [..]
+
+"#]]);
+}
+
+#[test]
+fn the_verbose_version_tells_where_the_cache_is() {
+    World::new().bakery(["--version", "--verbose"]).assert().success().stdout_eq(str![[r#"
+bakery [..]
+trace format: 1
+platform:     [..]-[..]
+cache:        [..]/cache
+
+"#]]);
+}
+
+#[test]
+fn there_are_completions_for_every_shell() {
+    for shell in ["bash", "zsh", "fish", "elvish", "powershell"] {
+        let output = World::new().bakery(["completions", shell]).output().unwrap();
+        let script = String::from_utf8(output.stdout).unwrap();
+        assert!(script.contains("completions") && script.contains("--json"), "{shell}: {script}");
+    }
+}
+
+#[test]
+fn an_unknown_shell_is_a_usage_error_that_lists_the_known_ones() {
+    World::new().bakery(["completions", "csh"]).assert().code(2).stderr_eq(str![[r#"
+error: invalid value 'csh' for '<SHELL>'
+  [possible values: bash, elvish, fish, powershell, zsh]
+
+  tip: a similar value exists: 'zsh'
+
+For more information, try '--help'.
+
+"#]]);
+}
+
+#[test]
+fn schemas_are_listed_and_printed() {
+    let world = World::new();
+    world.bakery(["schema"]).assert().success().stdout_eq(str![[r#"
+run      each line of `bakery run --json` and `bakery trace show --json`
+version  `bakery --version --json`
+error    the last document of any command that failed
+
+"#]]);
+    world.bakery(["schema", "error"]).assert().success().stdout_eq(str![[r##"
+{
+  "$schema": "https://json-schema.org/draft/2020-12/schema",
+  "title": "error",
+  "description": "The last document of any command that failed.",
+  "type": "object",
+  "properties": {
+    "kind": {
+      "description": "What went wrong in the broadest sense; it decides the exit code.",
+      "$ref": "#/$defs/Kind"
+    },
+    "exit_code": {
+      "description": "The exit code of the process.",
+      "type": "integer",
+      "format": "uint8",
+      "minimum": 0,
+      "maximum": 255
+    },
+    "message": {
+      "description": "What went wrong.",
+      "type": "string"
+    },
+    "causes": {
+      "description": "What caused it, outermost first.",
+      "type": "array",
+      "items": {
+        "type": "string"
+      }
+    },
+    "hints": {
+      "description": "What to do next.",
+      "type": "array",
+      "items": {
+        "type": "string"
+      }
+    },
+    "place": {
+      "description": "Where in a file of the user's.",
+      "anyOf": [
+        {
+          "$ref": "#/$defs/PlaceDocument"
+        },
+        {
+          "type": "null"
+        }
+      ]
+    }
+  },
+  "required": [
+    "kind",
+    "exit_code",
+    "message",
+    "causes",
+    "hints"
+  ],
+  "$defs": {
+    "Kind": {
+      "description": "What went wrong in the broadest sense; it decides the exit code and nothing else does.",
+      "oneOf": [
+        {
+          "description": "The inferlet failed, or a test differed.",
+          "type": "string",
+          "const": "failed"
+        },
+        {
+          "description": "The command, a manifest or another file of the user's asks for something that cannot be.",
+          "type": "string",
+          "const": "usage"
+        },
+        {
+          "description": "Something outside is missing or broken: a toolchain, a disk, a network.",
+          "type": "string",
+          "const": "environment"
+        },
+        {
+          "description": "bakery itself is wrong.",
+          "type": "string",
+          "const": "bug"
+        },
+        {
+          "description": "The user pressed Ctrl-C or the process was told to stop.",
+          "type": "string",
+          "const": "interrupted"
+        },
+        {
+          "description": "Nobody reads the output any more, as in `bakery trace show t.jsonl | head`. Nothing is said about it.",
+          "type": "string",
+          "const": "closed"
+        }
+      ]
+    },
+    "PlaceDocument": {
+      "description": "A place in a file of the user's.",
+      "type": "object",
+      "properties": {
+        "file": {
+          "description": "The file.",
+          "type": "string"
+        },
+        "line": {
+          "description": "Counts from 1.",
+          "type": "integer",
+          "format": "uint",
+          "minimum": 0
+        },
+        "column": {
+          "description": "Counts characters from 1.",
+          "type": "integer",
+          "format": "uint",
+          "minimum": 0
+        },
+        "label": {
+          "description": "What is said about it.",
+          "type": "string"
+        }
+      },
+      "required": [
+        "file",
+        "line",
+        "column",
+        "label"
+      ]
+    }
+  }
+}
+
+"##]]);
+}
+
+#[test]
+fn an_unknown_schema_is_a_usage_error_with_a_hint() {
+    World::new().bakery(["schema", "nope"]).assert().code(2).stdout_eq("").stderr_eq(str![[r#"
+error: there is no schema `nope`, only `run`, `version`, `error`
+   hint: bakery schema
+
+"#]]);
+}

@@ -1,0 +1,5 @@
+//! The command line: whole outputs, compared with what stands in the test.
+
+mod arguments;
+mod output;
+mod trace;

@@ -1,0 +1,7 @@
+//! Tests from outside: the built programs as a person or a script runs them, and rules about the source as a whole.
+//!
+//! One test program, because linking is what takes time. Each module is a subject; [`support`] gives it a world of its own.
+
+mod cli;
+mod layering;
+mod support;
