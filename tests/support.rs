@@ -37,11 +37,6 @@ impl World {
         self.command(Path::new(env!("CARGO_BIN_EXE_bakery"))).args(arguments)
     }
 
-    /// `pie` with these arguments.
-    pub fn pie<A: AsRef<OsStr>>(&self, arguments: impl IntoIterator<Item = A>) -> Command {
-        self.command(Path::new(env!("CARGO_BIN_EXE_pie"))).args(arguments)
-    }
-
     fn command(&self, program: &Path) -> Command {
         Command::new(program)
             .env_clear()

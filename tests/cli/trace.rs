@@ -15,7 +15,10 @@ fn shown(contents: &str) -> snapbox::cmd::OutputAssert {
 
 #[test]
 fn a_trace_is_shown_as_a_timeline() {
-    shown(TRACE).success().stdout_eq(str![[r#"
+    shown(TRACE)
+        .success()
+        .stdout_eq(
+            str![[r#"
 model dummy (scalar), seed 7, engine 0.1.0
    0.000 ms i1        launched `hello` with {"name":"Ada"}
    0.000 ms i1        loaded model "default"
@@ -30,19 +33,18 @@ model dummy (scalar), seed 7, engine 0.1.0
    1.000 ms i1        answered {"greeting":"Hello, Ada!"}
                         1 pass, 3 input tokens, 1 sampled, at most 1 page
 
-"#]].raw()).stderr_eq("");
+"#]]
+            .raw(),
+        )
+        .stderr_eq("");
 }
 
 #[test]
 fn a_trace_is_cut_to_the_width() {
     let world = World::new();
     world.write("t.jsonl", TRACE);
-    world
-        .bakery(["trace", "show", "t.jsonl"])
-        .env("COLUMNS", "50")
-        .assert()
-        .success()
-        .stdout_eq(str![[r#"
+    world.bakery(["trace", "show", "t.jsonl"]).env("COLUMNS", "50").assert().success().stdout_eq(
+        str![[r#"
 model dummy (scalar), seed 7, engine 0.1.0
    0.000 ms i1        launched `hello` with {"nam…
    0.000 ms i1        loaded model "default"
@@ -57,7 +59,9 @@ model dummy (scalar), seed 7, engine 0.1.0
    1.000 ms i1        answered {"greeting":"Hello…
                         1 pass, 3 input tokens, 1…
 
-"#]].raw());
+"#]]
+        .raw(),
+    );
 }
 
 #[test]
@@ -73,7 +77,10 @@ fn a_trace_as_json_is_the_trace_with_types() {
 #[test]
 fn a_cut_trace_is_shown_up_to_the_cut() {
     let cut = &TRACE[..TRACE.find("stdout").unwrap()];
-    shown(cut).code(2).stdout_eq(str![[r#"
+    shown(cut)
+        .code(2)
+        .stdout_eq(
+            str![[r#"
 model dummy (scalar), seed 7, engine 0.1.0
    0.000 ms i1        launched `hello` with {"name":"Ada"}
    0.000 ms i1        loaded model "default"
@@ -84,7 +91,10 @@ model dummy (scalar), seed 7, engine 0.1.0
    0.000 ms      s1   step of 3 rows: i1:p1
    1.000 ms i1   p1   gave token 17 (margin 0.500)
 
-"#]].raw()).stderr_eq(str![[r#"
+"#]]
+            .raw(),
+        )
+        .stderr_eq(str![[r#"
 error: cannot read `t.jsonl`
   cause: line 9 is not a record: EOF while parsing a string at column 31
    hint: the run was cut short or the file was edited; record it again with `bakery run --trace`
