@@ -1,0 +1,20 @@
+//! Greets a person: one question to the model, one answer.
+
+use inferlet::prelude::*;
+use serde::Deserialize;
+
+#[derive(Deserialize)]
+struct Input {
+    /// Whom to greet.
+    name: String,
+}
+
+#[inferlet::main]
+async fn main(input: Input) -> Result<String> {
+    let model = Model::load("default")?;
+    let mut ctx = Context::new(&model)?;
+    ctx.system("You greet people warmly, in one sentence.")
+        .user(&format!("Greet {}.", input.name))
+        .cue();
+    ctx.generate(Sampler::Argmax).max_tokens(64).collect_text().await
+}

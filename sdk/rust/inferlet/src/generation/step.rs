@@ -1,0 +1,176 @@
+//! One step of a generation: its pass, and what the generation makes of the output.
+
+use super::verify::{Verified, verify};
+use super::{AUTO_SAMPLER, Drafter, Generator, LastStep, MaskState};
+use crate::brle;
+use crate::output::{Output, ProbeHandle, SampleHandle};
+use crate::pass::{Pass, Readings};
+use crate::sample::Probe;
+use crate::{Result, Sampler};
+
+/// The next step of a [`Generator`], ready to be executed.
+#[must_use = "a step does nothing until it is executed"]
+pub struct GenStep<'g, 'ctx> {
+    generator: &'g mut Generator<'ctx>,
+    readings: Readings,
+    drafts: Vec<u32>,
+}
+
+/// A pass and how it stands to the sequence.
+struct Plan {
+    pass: Pass,
+    /// The pass only reads the last token once more: its slot is dropped afterwards.
+    rerun: bool,
+}
+
+impl<'g, 'ctx> GenStep<'g, 'ctx> {
+    pub(super) fn new(generator: &'g mut Generator<'ctx>, drafts: Vec<u32>) -> Self {
+        let readings = generator.readings.clone();
+        GenStep { generator, readings, drafts }
+    }
+
+    /// Removes the sampler that the generator attached. Choose a token yourself, from a probe for instance, and hand it to
+    /// [`Generator::accept`]. The step makes no use of drafts then.
+    pub fn clear_sampler(&mut self) {
+        self.readings.remove(AUTO_SAMPLER);
+        self.drafts.clear();
+    }
+
+    /// Reads the distribution in this step. Index 0 is the position that the next token is predicted from; with
+    /// speculation 1 and on are the drafts.
+    pub fn probe<P: Probe>(&mut self, index: u32, probe: P) -> ProbeHandle<P> {
+        ProbeHandle::new(self.readings.add(vec![index], probe.into_raw()))
+    }
+
+    /// Attaches another sampler in this step, indices as for [`GenStep::probe`]. The generator does not accept what it
+    /// chooses: hand it to [`Generator::accept`].
+    pub fn sample(&mut self, indices: &[u32], sampler: Sampler) -> SampleHandle {
+        SampleHandle { request: self.readings.add(indices.to_vec(), sampler.to_raw()) }
+    }
+
+    /// Runs the pass and accepts what the generator's sampler chose, in [`Output::tokens`].
+    pub async fn execute(self) -> Result<Output> {
+        let GenStep { generator, readings, drafts } = self;
+        let sampled = readings.is_attached(AUTO_SAMPLER);
+        let plan = generator.plan(readings, drafts)?;
+        let pending = generator.ctx.submit_step(&plan.pass, plan.rerun)?;
+        let raw = generator.ctx.receive(&pending).await?;
+        if let Drafter::Engine(next) = &mut generator.drafter {
+            next.clone_from(&raw.spec_tokens);
+        }
+        let handle = sampled.then_some(SampleHandle { request: AUTO_SAMPLER });
+        let mut out = Output::new(raw, plan.pass.readings.slot_ranges(), handle);
+        match handle {
+            Some(handle) => out.tokens = generator.settle(&plan, &out.tokens_at(handle))?,
+            None => {
+                generator.ctx.end_rerun();
+                generator.last_step = LastStep::Open;
+            }
+        }
+        generator.ctx.commit_full_pages()?;
+        Ok(out)
+    }
+}
+
+impl Generator<'_> {
+    /// Builds the pass: the buffered tokens and the drafts behind them, or the last token once more if nothing is buffered.
+    fn plan(&self, mut readings: Readings, drafts: Vec<u32>) -> Result<Plan> {
+        let (tokens, positions, attention, rerun) = match self.ctx.buffer() {
+            [] => {
+                let (tail, seq_len) = self.ctx.tail().ok_or(
+                    "there is no token to predict from: append one, or call `cue`, before `generate`",
+                )?;
+                // The token is in the sequence already. In its second appearance it sees what it saw in the first.
+                let sees = brle::from_ranges([0..seq_len - 1, seq_len..seq_len + 1], seq_len + 1);
+                (vec![tail.token], vec![tail.position], vec![sees], true)
+            }
+            buffer => (buffer.to_vec(), self.ctx.positions(0, buffer.len() as u32), Vec::new(), false),
+        };
+        let anchor = tokens.len() as u32 - 1;
+        let last = drafts.len() as u32;
+        if let Some(index) = readings.last_index().filter(|&index| index > last) {
+            return Err(format!("index {index} is past this step, whose last one is {last}"));
+        }
+        readings.map_indices(|request, indices| match request {
+            AUTO_SAMPLER => (anchor..=anchor + last).collect(),
+            _ => indices.iter().map(|index| anchor + index).collect(),
+        });
+        let logit_mask = match &self.mask {
+            // Drafts are checked against the constraints afterwards: each needs a mask of its own.
+            MaskState::Ready(mask) if drafts.is_empty() => mask.clone(),
+            _ => None,
+        };
+        let pass = Pass {
+            draft_positions: self.ctx.positions(tokens.len() as u32, last),
+            tokens,
+            positions,
+            drafts,
+            wants_drafts: matches!(self.drafter, Drafter::Engine(_)),
+            attention,
+            logit_mask,
+            readings,
+            adapter: self.adapter.clone(),
+            zo_seed: self.zo_seed,
+        };
+        Ok(Plan { pass, rerun })
+    }
+
+    /// Accepts what the sampler chose, and leaves in the context exactly what was accepted.
+    fn settle(&mut self, plan: &Plan, chosen: &[u32]) -> Result<Vec<u32>> {
+        let drafts = &plan.pass.drafts;
+        if chosen.len() != drafts.len() + 1 {
+            return Err(format!(
+                "the engine chose {} tokens, {} were asked for",
+                chosen.len(),
+                drafts.len() + 1
+            ));
+        }
+        let before = self.progress.checkpoint();
+        let verified = if drafts.is_empty() {
+            self.last_step = LastStep::Sampled(before);
+            Verified { accepted: 1, held: 0, next_mask: None }
+        } else {
+            self.last_step = LastStep::Speculated;
+            self.check(drafts, chosen)
+        };
+        let count = self.progress.accept(&chosen[..verified.accepted]);
+        let accepted = &chosen[..count];
+        let in_pages = count.min(verified.held);
+        if plan.rerun {
+            self.ctx.end_rerun();
+        } else {
+            self.ctx.truncate((verified.held - in_pages) as u32)?;
+            let end = plan.pass.tokens.iter().zip(&plan.pass.positions).next_back();
+            let drafted = drafts.iter().zip(&plan.pass.draft_positions).take(in_pages).next_back();
+            if let Some((&token, &position)) = drafted.or(end) {
+                self.ctx.set_tail(token, position);
+            }
+        }
+        self.ctx.append(&accepted[in_pages..]);
+        self.untold.speculator.extend_from_slice(accepted);
+        self.untold.rejected = (drafts.len() - in_pages) as u32;
+        self.mask = match verified.next_mask {
+            Some(mask) => MaskState::Ready(mask),
+            None => {
+                // The verification has moved the constraints over all but the last.
+                self.untold.constraints.extend(accepted.last());
+                MaskState::Stale
+            }
+        };
+        Ok(accepted.to_vec())
+    }
+
+    fn check(&mut self, drafts: &[u32], chosen: &[u32]) -> Verified {
+        let mask = match std::mem::replace(&mut self.mask, MaskState::Stale) {
+            MaskState::Ready(mask) => mask,
+            MaskState::Stale => None,
+        };
+        verify(drafts, chosen, mask, |token| match self.constraints.step(&[token]) {
+            Ok(mask) => Some(mask),
+            Err(dead_end) => {
+                self.fault = Some(dead_end);
+                None
+            }
+        })
+    }
+}
