@@ -73,6 +73,16 @@ pub const PUBLISHED: &[Published] = &[
         schema: || schemars::schema_for!(crate::report::jsonl::RunDocument<'_>),
     },
     Published {
+        name: "new",
+        about: "`bakery new --json`",
+        schema: || schemars::schema_for!(crate::commands::new::NewDocument),
+    },
+    Published {
+        name: "manifest",
+        about: "`Pie.toml`, for editors",
+        schema: crate::project::Manifest::schema,
+    },
+    Published {
         name: "version",
         about: "`bakery --version --json`",
         schema: || schemars::schema_for!(crate::commands::version::VersionDocument),

@@ -13,5 +13,6 @@ pub mod interrupt;
 pub mod progress;
 pub mod project;
 pub mod report;
+pub mod scaffold;
 pub mod suggest;
 pub mod ui;

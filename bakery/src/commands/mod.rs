@@ -4,6 +4,7 @@
 //! A new command is a file here, a `mod` line, a variant of [`Command`] and an arm in [`Command::run`].
 
 pub mod completions;
+pub mod new;
 pub mod schema;
 pub mod trace;
 pub mod version;
@@ -15,6 +16,8 @@ use crate::ui::Ui;
 /// The subcommands, in the order `bakery --help` lists them. Each variant's help is the doc comment of its `Args`.
 #[derive(Debug, clap::Subcommand)]
 pub enum Command {
+    #[allow(missing_docs)]
+    New(new::Args),
     #[command(subcommand)]
     #[allow(missing_docs)]
     Trace(trace::Args),
@@ -31,6 +34,7 @@ impl Command {
     /// Those of the command; the kind decides the exit code.
     pub fn run(self, env: &Environment, ui: &Ui) -> Result<()> {
         match self {
+            Command::New(args) => new::run(args, env, ui),
             Command::Trace(args) => trace::run(args, env, ui),
             Command::Completions(args) => completions::run(&args, ui),
             Command::Schema(args) => schema::run(&args, ui),

@@ -152,7 +152,7 @@ impl Manifest {
     }
 
     /// The JSON Schema of `Pie.toml`, for editors.
-    pub fn schema() -> serde_json::Value {
-        schemars::schema_for!(Manifest).to_value()
+    pub fn schema() -> schemars::Schema {
+        schemars::schema_for!(Manifest)
     }
 }

@@ -44,10 +44,8 @@ fn check_word(name: &str) -> Result<(), String> {
         return Err(format!("starts with `{first}`; a name starts with a letter from a to z"));
     }
     if let Some(odd) = name.chars().find(|c| !c.is_ascii_alphanumeric() && !matches!(c, '-' | '_')) {
-        return Err(format!(
-            "has `{}`; a name is letters from a to z, digits, `-` and `_`",
-            odd.escape_debug()
-        ));
+        let odd = if odd == ' ' { "a space".to_owned() } else { format!("`{}`", odd.escape_debug()) };
+        return Err(format!("has {odd}; a name is letters from a to z, digits, `-` and `_`"));
     }
     let is_separator = |byte: u8| matches!(byte, b'-' | b'_');
     if name.as_bytes().windows(2).any(|pair| is_separator(pair[0]) && is_separator(pair[1])) {
