@@ -63,7 +63,7 @@ pub struct Error {
     /// What to do next; a command is given so that it can be pasted.
     pub hints: Vec<String>,
     /// Where in the user's file.
-    pub place: Option<Place>,
+    pub place: Option<Box<Place>>,
 }
 
 /// The result of any bakery operation.
@@ -109,7 +109,7 @@ impl Error {
 
     /// Adds the place in the user's file.
     pub fn at(mut self, place: Place) -> Self {
-        self.place = Some(place);
+        self.place = Some(Box::new(place));
         self
     }
 }
