@@ -3,7 +3,7 @@
 use super::scan::{Marks, Span};
 use super::template::{Slot, Template};
 use super::tool::{self, ToolFormat};
-use super::{ChatDecoder, ChatError, ReasoningDecoder, ToolDecoder};
+use super::{ChatDecoder, ChatError, ReasoningDecoder, ToolDecoder, derive};
 use crate::tokenizer::Tokenizer;
 use serde::Deserialize;
 use std::sync::Arc;
@@ -53,6 +53,18 @@ impl ChatFormat {
     /// The format of the dummy model.
     pub fn dummy() -> ChatFormat {
         toml::from_str(DUMMY).expect("the embedded format is tested to parse")
+    }
+
+    /// The format of a model that is published in the way of Hugging Face, from its tokenizer and the contents of its
+    /// `tokenizer_config.json`.
+    ///
+    /// Newer models keep the template in a file of its own: put its text into the member `chat_template`. The ids of
+    /// `generation_config.json` that end a text may be put into `eos_token_id`. A model without a template gets a format that is text and nothing
+    /// else.
+    ///
+    /// Default system messages are left out: they belong to the program, which calls [`system`](Self::system) if it wants one.
+    pub fn from_hf(tokenizer: &Tokenizer, config: &serde_json::Value) -> Result<ChatFormat, ChatError> {
+        derive::from_hf(tokenizer, config)
     }
 
     /// The same format under another model's name, for error messages.
@@ -113,7 +125,8 @@ impl ChatFormat {
     /// the same as `{"type": "function", "function": {…}}`.
     pub fn equip(&self, tokenizer: &Tokenizer, tools: &[String]) -> Result<Vec<u32>, ChatError> {
         let format = self.tools.as_ref().ok_or_else(|| self.unsupported("tools"))?;
-        format.equip.tokens(tokenizer, &tool::parse_all(tools)?)
+        let tokens = format.equip.tokens(tokenizer, &tool::parse_all(tools)?);
+        tokens.map_err(|reason| ChatError::Template { model: self.model.clone(), reason })
     }
 
     /// Gives the model the result of a call. A model that has no role for results gets it as a message of the user.

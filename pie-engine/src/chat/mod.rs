@@ -13,9 +13,13 @@
 
 mod call;
 mod chat_decoder;
+mod derive;
+mod family;
 mod format;
+mod jinja;
 mod reasoning_decoder;
 mod scan;
+mod shield;
 mod template;
 #[cfg(test)]
 mod tests;

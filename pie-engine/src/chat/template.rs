@@ -31,7 +31,6 @@ pub(super) enum Part {
     /// A place for text from outside, which is never read as control tokens.
     Slot(Slot),
     /// The same, inside the quotes of a JSON string.
-    #[allow(dead_code)]
     Quoted(Slot),
 }
 
@@ -97,7 +96,7 @@ fn inside_quotes(text: &str) -> String {
 
 /// Puts a prompt together. Template text and text from outside that touch are encoded as one, as they would be if the whole
 /// prompt were encoded at once; only template text can give control tokens.
-struct Writer<'a> {
+pub(super) struct Writer<'a> {
     tokenizer: &'a Tokenizer,
     tokens: Vec<u32>,
     /// Text since the last control token.
@@ -105,11 +104,11 @@ struct Writer<'a> {
 }
 
 impl<'a> Writer<'a> {
-    fn new(tokenizer: &'a Tokenizer) -> Self {
+    pub(super) fn new(tokenizer: &'a Tokenizer) -> Self {
         Writer { tokenizer, tokens: Vec::new(), run: String::new() }
     }
 
-    fn template(&mut self, text: &str) {
+    pub(super) fn template(&mut self, text: &str) {
         let mut done = 0;
         for (span, id) in self.tokenizer.control_spans(text) {
             self.run.push_str(&text[done..span.start]);
@@ -120,7 +119,7 @@ impl<'a> Writer<'a> {
         self.run.push_str(&text[done..]);
     }
 
-    fn text(&mut self, text: &str) {
+    pub(super) fn text(&mut self, text: &str) {
         self.run.push_str(text);
     }
 
@@ -131,7 +130,7 @@ impl<'a> Writer<'a> {
         }
     }
 
-    fn finish(mut self) -> Vec<u32> {
+    pub(super) fn finish(mut self) -> Vec<u32> {
         self.end_run();
         self.tokens
     }

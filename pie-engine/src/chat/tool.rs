@@ -2,7 +2,10 @@
 
 use super::ChatError;
 use super::call::CallShape;
-use super::template::{Slot, Template};
+use super::derive::variables;
+use super::jinja::Jinja;
+use super::shield::{Shield, Shown, TOOL_NAME, USER};
+use super::template::{Slot, Template, Writer};
 use crate::tokenizer::Tokenizer;
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
@@ -36,6 +39,8 @@ pub(super) struct ToolFormat {
 pub(super) enum Equip {
     /// A fragment around a JSON list.
     Fragment(Template),
+    /// A published template, rendered anew for each list.
+    Rendered(Box<Rendered>),
 }
 
 impl From<Template> for Equip {
@@ -44,14 +49,88 @@ impl From<Template> for Equip {
     }
 }
 
+/// A template that writes tools down in its own way.
+#[derive(Clone, Debug)]
+pub(super) struct Rendered {
+    pub(super) jinja: Jinja,
+    /// The variables of every rendering.
+    pub(super) base: Value,
+    pub(super) way: ToolWay,
+    /// What a conversation starts with, which is no part of the fragment.
+    pub(super) begin: Option<String>,
+    /// What precedes a message of the user.
+    pub(super) user_before: String,
+}
+
+/// How a template takes tools.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum ToolWay {
+    /// As the variable `tools`.
+    Variable,
+    /// As a JSON list in the member `tools` of a system message.
+    SystemMessage,
+}
+
 impl Equip {
-    pub(super) fn tokens(&self, tokenizer: &Tokenizer, tools: &[Tool]) -> Result<Vec<u32>, ChatError> {
+    pub(super) fn tokens(&self, tokenizer: &Tokenizer, tools: &[Tool]) -> Result<Vec<u32>, String> {
         match self {
             Equip::Fragment(template) => {
                 let list = Value::Array(tools.iter().map(Tool::description).collect()).to_string();
                 Ok(template.tokens(tokenizer, &[(Slot::Tools, &list)]))
             }
+            Equip::Rendered(rendered) => {
+                let mut shield = Shield::new(tokenizer);
+                let list = tools.iter().map(|tool| shield.hide(tool.function())).collect();
+                let text = rendered.text(list)?;
+                let mut writer = Writer::new(tokenizer);
+                for shown in shield.reveal(&text) {
+                    match shown {
+                        Shown::Template(text) => writer.template(text),
+                        Shown::Hidden(text) => writer.text(text),
+                    }
+                }
+                Ok(writer.finish())
+            }
         }
+    }
+}
+
+impl Rendered {
+    /// Whether the template shows the tools that it is given, apart from the user's message.
+    pub(super) fn shows_tools(&self) -> bool {
+        let tool = Tool {
+            name: TOOL_NAME.into(),
+            description: String::new(),
+            parameters: json!({"type": "object", "properties": {}}),
+        };
+        self.text(vec![tool.function()]).is_ok_and(|text| text.contains(TOOL_NAME))
+    }
+
+    /// What the template puts before the user's message when there are tools.
+    fn text(&self, tools: Vec<Value>) -> Result<String, String> {
+        let user = json!({"role": "user", "content": USER});
+        let variables = match self.way {
+            ToolWay::Variable => variables(
+                &self.base,
+                &[user],
+                // The second is a switch of Llama's templates; the tools are not to be inside the message.
+                &json!({"tools": tools, "tools_in_user_message": false}),
+            ),
+            ToolWay::SystemMessage => {
+                let list = Value::Array(tools).to_string();
+                variables(
+                    &self.base,
+                    &[json!({"role": "system", "content": "", "tools": list}), user],
+                    &json!({}),
+                )
+            }
+        };
+        let text = self.jinja.render(&variables)?;
+        let before = text.split_once(USER).map(|(before, _)| before);
+        let before = before.and_then(|before| before.strip_suffix(self.user_before.as_str()));
+        let before = before.ok_or("it puts tools into the message of the user")?;
+        let begin = self.begin.as_deref().unwrap_or_default();
+        Ok(before.strip_prefix(begin).unwrap_or(before).to_owned())
     }
 }
 
@@ -68,6 +147,11 @@ impl Tool {
     /// `{"name", "description", "parameters"}`.
     pub(super) fn description(&self) -> Value {
         json!({"name": self.name, "description": self.description, "parameters": self.parameters})
+    }
+
+    /// The same as published templates expect it.
+    fn function(&self) -> Value {
+        json!({"type": "function", "function": self.description()})
     }
 }
 

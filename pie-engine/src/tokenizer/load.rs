@@ -1,13 +1,14 @@
 //! Reads and checks a `tokenizer.json`.
 
 use super::piece::Spelling;
+use super::shared::{Pipeline, Shared};
 use super::{MAX_VOCAB_SIZE, Table, Tokenizer, TokenizerError};
 use crate::trace::sha256_hex;
 use serde_json::Value;
 use std::collections::HashSet;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
 use tokenizers::Model;
-use tokenizers::models::ModelWrapper;
 use tokenizers::pre_tokenizers::PreTokenizerWrapper;
 use tokenizers::pre_tokenizers::metaspace::PrependScheme;
 
@@ -30,7 +31,7 @@ pub(super) fn load(json: &[u8]) -> Result<Tokenizer, TokenizerError> {
     let mut file: Value =
         serde_json::from_slice(json).map_err(|error| malformed(format!("not JSON: {error}")))?;
     check_model(&file)?;
-    let full = without_training_settings(parse(json)?)?;
+    let full = parse(json)?;
     check_added_ids(&file, &full)?;
     let spelling = spelling(&file)?;
     let control = control_tokens(&full);
@@ -66,34 +67,19 @@ fn check_model(file: &Value) -> Result<(), TokenizerError> {
 
 /// Parses with the library. It reads formats nested in the file (regular expressions, character maps), so a panic in one of
 /// those is turned into an error here: the file is not ours.
-fn parse(json: &[u8]) -> Result<tokenizers::Tokenizer, TokenizerError> {
-    catch_unwind(AssertUnwindSafe(|| tokenizers::Tokenizer::from_bytes(json)))
+fn parse(json: &[u8]) -> Result<Pipeline, TokenizerError> {
+    let parsed = catch_unwind(AssertUnwindSafe(|| serde_json::from_slice::<Pipeline>(json)));
+    let mut pipeline = parsed
         .map_err(|_| malformed("the parser gave up on it"))?
-        .map_err(|error| malformed(error.to_string()))
-}
-
-/// Truncation, padding and random segmentation have a place in training only.
-fn without_training_settings(
-    mut tokenizer: tokenizers::Tokenizer,
-) -> Result<tokenizers::Tokenizer, TokenizerError> {
-    tokenizer.with_padding(None);
-    tokenizer.with_truncation(None).map_err(|error| malformed(error.to_string()))?;
-    let mut model = tokenizer.get_model().clone();
-    let random = match &mut model {
-        ModelWrapper::BPE(bpe) => bpe.dropout.take().is_some(),
-        ModelWrapper::Unigram(unigram) => {
-            unigram.alpha.take().is_some() | unigram.nbest_size.take().is_some()
-        }
-        _ => false,
-    };
-    if random {
-        tokenizer.with_model(model);
-    }
-    Ok(tokenizer)
+        .map_err(|error| malformed(error.to_string()))?;
+    // Padding and truncation belong to training.
+    pipeline.with_padding(None);
+    pipeline.with_truncation(None).map_err(|error| malformed(error.to_string()))?;
+    Ok(pipeline)
 }
 
 /// The library numbers added tokens itself; a file whose numbers have gaps would silently get other ids than its model expects.
-fn check_added_ids(file: &Value, tokenizer: &tokenizers::Tokenizer) -> Result<(), TokenizerError> {
+fn check_added_ids(file: &Value, tokenizer: &Pipeline) -> Result<(), TokenizerError> {
     for token in file["added_tokens"].as_array().into_iter().flatten() {
         let (Some(content), Some(id)) = (token["content"].as_str(), token["id"].as_u64()) else { continue };
         let given = tokenizer.token_to_id(content);
@@ -169,7 +155,7 @@ fn split_regex(pre_tokenizer: &Value) -> Vec<&str> {
 }
 
 /// Tokens marked as special, and those that are control tokens by their looks.
-fn control_tokens(tokenizer: &tokenizers::Tokenizer) -> HashSet<u32> {
+fn control_tokens(tokenizer: &Pipeline) -> HashSet<u32> {
     let added = tokenizer.get_added_tokens_decoder();
     added.iter().filter(|(_, token)| is_control(token)).map(|(id, _)| *id).collect()
 }
@@ -180,7 +166,7 @@ fn is_control(token: &tokenizers::AddedToken) -> bool {
     token.special || between("<|", "|>") || between("<｜", "｜>") || CONTROL.contains(&content)
 }
 
-fn table(tokenizer: &tokenizers::Tokenizer, spelling: Spelling) -> Result<Table, TokenizerError> {
+fn table(tokenizer: &Pipeline, spelling: Spelling) -> Result<Table, TokenizerError> {
     let added = tokenizer.get_added_tokens_decoder();
     let mut pieces: Vec<(u32, String)> =
         tokenizer.get_vocab(true).into_iter().map(|(piece, id)| (id, piece)).collect();
@@ -211,13 +197,13 @@ impl Table {
     }
 }
 
-/// The same tokenizer, for the middle of a text, that does not find the control tokens.
-fn without_control(full: &tokenizers::Tokenizer) -> Result<tokenizers::Tokenizer, TokenizerError> {
+/// The same pipeline, for the middle of a text, that does not find the control tokens.
+fn without_control(full: &Pipeline) -> Result<Pipeline, TokenizerError> {
     let failed = |error: tokenizers::Error| malformed(error.to_string());
     let model = full.get_model();
-    let mut plain = tokenizers::Tokenizer::new(model.clone());
+    let mut plain = Pipeline::new(model.clone());
     plain.with_normalizer(full.get_normalizer().cloned()).map_err(failed)?;
-    plain.with_pre_tokenizer(full.get_pre_tokenizer().cloned().map(for_the_middle));
+    plain.with_pre_tokenizer(full.get_pre_tokenizer().map(for_the_middle));
     let mut added: Vec<_> = full.get_added_tokens_decoder().into_iter().collect();
     added.sort_unstable_by_key(|(id, _)| *id);
     let mut kept = Vec::new();
@@ -237,17 +223,32 @@ fn without_control(full: &tokenizers::Tokenizer) -> Result<tokenizers::Tokenizer
     Ok(plain)
 }
 
-fn for_the_middle(mut pre_tokenizer: PreTokenizerWrapper) -> PreTokenizerWrapper {
-    match &mut pre_tokenizer {
+/// The part itself, or a copy that does not take the start of its text for the start of a document.
+fn for_the_middle(part: &Shared<PreTokenizerWrapper>) -> Shared<PreTokenizerWrapper> {
+    if !marks_the_first_word(&part.0) {
+        return part.clone();
+    }
+    let mut copy = PreTokenizerWrapper::clone(&part.0);
+    unmark_the_first_word(&mut copy);
+    Shared(Arc::new(copy))
+}
+
+fn marks_the_first_word(part: &PreTokenizerWrapper) -> bool {
+    match part {
+        PreTokenizerWrapper::Metaspace(metaspace) => metaspace.prepend_scheme == PrependScheme::First,
+        PreTokenizerWrapper::Sequence(sequence) => sequence.as_ref().iter().any(marks_the_first_word),
+        _ => false,
+    }
+}
+
+fn unmark_the_first_word(part: &mut PreTokenizerWrapper) {
+    match part {
         PreTokenizerWrapper::Metaspace(metaspace) if metaspace.prepend_scheme == PrependScheme::First => {
             metaspace.prepend_scheme = PrependScheme::Never;
         }
         PreTokenizerWrapper::Sequence(sequence) => {
-            for part in sequence.as_mut() {
-                *part = for_the_middle(part.clone());
-            }
+            sequence.as_mut().iter_mut().for_each(unmark_the_first_word)
         }
         _ => {}
     }
-    pre_tokenizer
 }

@@ -12,12 +12,14 @@
 
 mod load;
 mod piece;
+mod shared;
 mod stream;
 #[cfg(test)]
 mod tests;
 
 pub use stream::StreamDecoder;
 
+use shared::Pipeline;
 use std::collections::HashSet;
 use std::ops::Range;
 
@@ -64,9 +66,9 @@ struct Table {
 /// A loaded tokenizer. It is immutable; share it in an `Arc`.
 pub struct Tokenizer {
     /// With all added tokens: finds special tokens in a text.
-    full: tokenizers::Tokenizer,
+    full: Pipeline,
     /// Without the control tokens: reads them as ordinary text.
-    plain: tokenizers::Tokenizer,
+    plain: Pipeline,
     vocab: Table,
     special: Table,
     control: HashSet<u32>,
@@ -221,7 +223,7 @@ impl Table {
 
 /// Encodes, and where a vocabulary cannot express a character (it has neither bytes nor an unknown token) leaves just that
 /// character out, as the library does for most such files.
-fn encode_with(tokenizer: &tokenizers::Tokenizer, text: &str, special: bool) -> Vec<u32> {
+fn encode_with(tokenizer: &Pipeline, text: &str, special: bool) -> Vec<u32> {
     match tokenizer.encode_fast(text, special) {
         Ok(encoding) => encoding.get_ids().to_vec(),
         Err(_) => {
