@@ -39,6 +39,14 @@ impl PageList {
         }
     }
 
+    /// One page, without looking at all.
+    pub fn page(&self, index: u32, segments: &Segments) -> PageId {
+        match self.trunk.filter(|_| index < self.trunk_pages) {
+            Some(trunk) => segments.page(trunk, index),
+            None => self.own[(index - self.trunk_pages) as usize],
+        }
+    }
+
     /// All pages in order, put together anew.
     pub fn collect(&self, segments: &Segments) -> Vec<PageId> {
         let mut pages = Vec::with_capacity(self.len() as usize + 1);

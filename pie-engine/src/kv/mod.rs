@@ -121,8 +121,7 @@ impl Kv {
 
         let mut list = table.list.share(full, &mut self.segments);
         if let Some(copy) = copy {
-            let partial = table.list.pages(&self.segments)[full as usize];
-            self.pool.copy(partial, copy, rest);
+            self.pool.copy(table.list.page(full, &self.segments), copy, rest);
             list.push(copy);
         }
         let fork = table.with_list(list);

@@ -67,15 +67,28 @@ impl Segments {
     }
 
     /// The segment before or at `id` that ends after exactly `pages` pages, with one hold more. Splits one where needed.
-    pub fn hold_first(&mut self, mut id: SegmentId, pages: u32) -> SegmentId {
-        while self.get(id).start >= pages {
-            id = self.get(id).parent.expect("a segment that starts late has one before it");
-        }
-        debug_assert!(pages > 0 && pages <= self.get(id).end());
+    pub fn hold_first(&mut self, id: SegmentId, pages: u32) -> SegmentId {
+        debug_assert!(pages > 0, "no segment ends where the first one starts");
+        let mut id = self.with_page(id, pages - 1);
         if pages < self.get(id).end() {
             id = self.split(id, pages);
         }
         self.get_mut(id).holders += 1;
+        id
+    }
+
+    /// A page on the way to the end of `id`, by its index from the start.
+    pub fn page(&self, id: SegmentId, index: u32) -> PageId {
+        let segment = self.get(self.with_page(id, index));
+        segment.pages[(index - segment.start) as usize]
+    }
+
+    /// The segment before or at `id` that has the page of this index.
+    fn with_page(&self, mut id: SegmentId, index: u32) -> SegmentId {
+        while self.get(id).start > index {
+            id = self.get(id).parent.expect("a segment that starts late has one before it");
+        }
+        debug_assert!(index < self.get(id).end());
         id
     }
 

@@ -82,10 +82,8 @@ impl Step {
 /// What decode leaves of a step to prefill.
 fn prefill_share(queue: &Queue, page_size: u32, limits: &Limits) -> Limits {
     let Some(first) = queue.prefill().next() else { return Limits { step_tokens: 0, step_sequences: 0 } };
-    let quarter = Limits {
-        step_tokens: (limits.step_tokens / 4).max(page_size),
-        step_sequences: (limits.step_sequences / 4).max(1),
-    };
+    let quarter =
+        Limits { step_tokens: limits.step_tokens / 4, step_sequences: (limits.step_sequences / 4).max(1) };
     let mut demand = Limits { step_tokens: 0, step_sequences: 0 };
     for pass in queue.prefill().take(quarter.step_sequences as usize) {
         demand.step_tokens = demand.step_tokens.saturating_add(pass.tokens);

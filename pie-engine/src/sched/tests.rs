@@ -2,7 +2,7 @@
 
 use super::{DECODE_TOKENS, Limits, Planned, Queue, Queued, plan};
 use proptest::prelude::*;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 /// One file of `cases`:
@@ -94,12 +94,13 @@ fn every_case_is_worked_off_as_its_file_says() {
 }
 
 const PAGE_SIZE: u32 = 4;
+const LONGEST: u32 = 60;
 
 /// Table, slot, tokens, whether it may be cut.
 type Arrival = (u64, u32, u32, bool);
 
 fn arrival() -> impl Strategy<Value = Arrival> {
-    let tokens = prop_oneof![3 => 1..=DECODE_TOKENS, 2 => 1..60u32];
+    let tokens = prop_oneof![3 => 1..=DECODE_TOKENS, 2 => 1..=LONGEST];
     (0..6u64, 0..9u32, tokens, prop::bool::weighted(0.8))
 }
 
@@ -250,8 +251,10 @@ proptest! {
 
     #[test]
     fn decode_and_prefill_both_go_on_where_there_is_room_for_both(arrivals in arrivals(), limits in limits()) {
-        let limits = Limits { step_tokens: limits.step_tokens + 64, step_sequences: limits.step_sequences + 2 };
-        let mut long = std::collections::BTreeSet::new();
+        // Room for a decode pass beside any prefill, even one that cannot be cut.
+        let step_tokens = limits.step_tokens + DECODE_TOKENS + LONGEST;
+        let limits = Limits { step_tokens, step_sequences: limits.step_sequences + 2 };
+        let mut long = BTreeSet::new();
         simulate(&arrivals, &limits, |waiting, step| {
             long.extend(waiting.iter().filter(|queued| queued.tokens > DECODE_TOKENS).map(|queued| queued.pass));
             let mut ready: BTreeMap<u64, u64> = BTreeMap::new();

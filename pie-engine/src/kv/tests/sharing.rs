@@ -187,22 +187,35 @@ fn a_failed_pass_gives_up_what_it_reused() {
 }
 
 #[test]
-fn hits_make_room_for_a_copy_in_the_same_claim() {
-    let mut kv = Kv::new(6, 2);
-    let (a, b) = (kv.create(), kv.create());
-    fill(&mut kv, a, &[1, 2, 3, 4, 5, 6]);
-    // The second table gets its middle page from a hit that failed, so it is shared, and no page is free.
-    kv.reserve(b, 3).unwrap();
-    let failed = claim(&mut kv, b, &[1, 2, 3, 4, 9, 9]).unwrap();
-    kv.abandon(b, &failed).unwrap();
-    assert_eq!(pages(&kv, b), [0, 1, 5]);
-    let c = kv.create();
-    kv.reserve(c, 2).unwrap();
-    assert_eq!(kv.free_pages(), 0);
+fn a_hit_makes_room_for_a_copy_in_the_same_claim() {
+    let mut kv = Kv::new(3, 2);
+    let a = kv.create();
+    fill(&mut kv, a, &[1, 2, 3, 4]);
+    // The fork has a page of its own and one that is shared and empty. No page is free.
+    let b = kv.fork(a).unwrap();
+    kv.truncate(b, 4).unwrap();
+    fill(&mut kv, b, &[9, 9]);
+    kv.truncate(b, 2).unwrap();
+    assert_eq!((pages(&kv, b), kv.free_pages()), (vec![2, 1], 0));
+
     let error = claim(&mut kv, b, &[9, 9, 9]);
-    assert_eq!(error, Err(KvError::OutOfPages { needed: 2, free: 0, capacity: 6 }));
-    assert_eq!(kv.check(), []);
-    kv.destroy(a).unwrap();
-    fill(&mut kv, b, &[9, 9, 9]);
-    finish(kv, &[b, c]);
+    assert_eq!(error, Err(KvError::OutOfPages { needed: 1, free: 0, capacity: 3 }));
+    assert_eq!(claim(&mut kv, b, &[1, 2, 9]), Ok(Claim { start: 0, len: 3, reused: 2 }));
+    assert_eq!(pages(&kv, b), [0, 2]);
+    kv.written(b, 3).unwrap();
+    finish(kv, &[a, b]);
+}
+
+#[test]
+fn nothing_is_reused_behind_slots_that_are_not_written() {
+    let mut kv = Kv::new(16, 4);
+    let (a, b) = (kv.create(), kv.create());
+    fill(&mut kv, a, &PROMPT);
+    kv.reserve(b, 3).unwrap();
+    claim(&mut kv, b, &PROMPT[..2]).unwrap();
+    assert_eq!(claim(&mut kv, b, &PROMPT[2..]).unwrap().reused, 0);
+    assert_eq!(pages(&kv, b), [3, 4, 5]);
+    kv.written(b, 10).unwrap();
+    assert_eq!(pages(&kv, b), [0, 1, 5]);
+    finish(kv, &[a, b]);
 }
