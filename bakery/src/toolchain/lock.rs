@@ -22,7 +22,12 @@ impl Lock {
     ///
     /// # Errors
     /// The folder cannot be written, or the user stops waiting.
-    pub fn take(folder: &Path, waiting_for: &str, interrupt: &Interrupt, progress: &dyn Progress) -> Result<Lock> {
+    pub fn take(
+        folder: &Path,
+        waiting_for: &str,
+        interrupt: &Interrupt,
+        progress: &dyn Progress,
+    ) -> Result<Lock> {
         let broken =
             |error| Error::environment(format!("`{}` cannot be locked", folder.display())).caused_by(error);
         std::fs::create_dir_all(folder).map_err(broken)?;
@@ -80,7 +85,8 @@ mod tests {
     fn a_folder_that_cannot_be_made_is_an_error() {
         let dir = tempfile::tempdir().unwrap();
         std::fs::write(dir.path().join("file"), "").unwrap();
-        let error = Lock::take(&dir.path().join("file/folder"), "", &Interrupt::default(), &Silent).unwrap_err();
+        let error =
+            Lock::take(&dir.path().join("file/folder"), "", &Interrupt::default(), &Silent).unwrap_err();
         assert!(error.message.contains("cannot be locked"), "{error}");
     }
 }
