@@ -1,9 +1,9 @@
 //! The attributes of the `inferlet` crate. Use them through it: as `#[inferlet::main]` and `#[inferlet::tool]`.
 //!
-//! * [`mod@main`] makes the component's export: two functions of the canonical ABI and the custom section that describes
+//! * [`main`](macro@main) makes the component's export: two functions of the canonical ABI and the custom section that describes
 //!   them. The section is encoded here, in a few lines, rather than by the libraries made for it, because every user would
 //!   compile those; a test reads it back with them.
-//! * [`mod@tool`] makes a tool that the model can call.
+//! * [`tool`](macro@tool) makes a tool that the model can call.
 
 mod entry;
 mod name;

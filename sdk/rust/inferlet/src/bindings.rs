@@ -2195,7 +2195,8 @@ pub mod pie {
             pub struct Output {
                 /// One slot for every index asked for: the calls of `sampler` in order, and within a call its indices in order.
                 pub slots: _rt::Vec<SlotOutput>,
-                /// Tokens that the engine's drafter proposes to come next, when the pass asked for them.
+                /// Guesses of the engine's drafter at what follows the token that was chosen last, when the pass asked for them:
+                /// behind the last plain input, or behind the last guess that holds.
                 pub spec_tokens: _rt::Vec<u32>,
                 /// The position of each of them.
                 pub spec_positions: _rt::Vec<u32>,
@@ -2461,8 +2462,10 @@ pub mod pie {
             }
             impl ForwardPass {
                 #[allow(unused_unsafe, clippy::all)]
-                /// Adds guessed tokens behind the input, with their positions. The engine keeps the longest run of them that
-                /// agrees with what the sampler of the last input chooses, and drops the others from the context by itself.
+                /// Adds guessed tokens behind the input, with their positions. Indices count on through them. A guess holds if the
+                /// token chosen at the index before it is the same, and all guesses before it hold; so ask first of all for a
+                /// choosing sampler at the last plain input and at every guess. Guesses that hold stay in the context; the slots of
+                /// the others are dropped before the answer is ready, and what the answer says behind them means nothing.
                 #[allow(async_fn_in_trait)]
                 pub fn input_speculative_tokens(
                     &self,

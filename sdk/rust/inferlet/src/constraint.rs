@@ -26,16 +26,6 @@ impl<C: Constrain + ?Sized> Constrain for Box<C> {
     }
 }
 
-impl<C: Constrain + ?Sized> Constrain for &mut C {
-    fn step(&mut self, accepted: &[u32]) -> &[u32] {
-        (**self).step(accepted)
-    }
-
-    fn describe(&self) -> String {
-        (**self).describe()
-    }
-}
-
 /// Describes a set of texts. Attach one with [`crate::Generator::constrain_with`].
 pub trait Schema {
     /// Compiles the description for a model.
@@ -156,12 +146,12 @@ impl Constrain for GrammarConstraint {
 
 /// All constraints of a generator together.
 #[derive(Default)]
-pub(crate) struct Constraints<'a> {
-    list: Vec<Box<dyn Constrain + 'a>>,
+pub(crate) struct Constraints {
+    list: Vec<Box<dyn Constrain>>,
 }
 
-impl<'a> Constraints<'a> {
-    pub fn push(&mut self, constraint: impl Constrain + 'a) {
+impl Constraints {
+    pub fn push(&mut self, constraint: impl Constrain + 'static) {
         self.list.push(Box::new(constraint));
     }
 
@@ -201,22 +191,23 @@ impl<'a> Constraints<'a> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::sync::{Arc, Mutex};
 
     /// Allows one token, and remembers what it was told.
     struct Only {
         mask: Vec<u32>,
-        seen: Vec<Vec<u32>>,
+        seen: Arc<Mutex<Vec<Vec<u32>>>>,
     }
 
     impl Only {
         fn new(mask: &[u32]) -> Self {
-            Only { mask: mask.to_vec(), seen: Vec::new() }
+            Only { mask: mask.to_vec(), seen: Arc::default() }
         }
     }
 
     impl Constrain for Only {
         fn step(&mut self, accepted: &[u32]) -> &[u32] {
-            self.seen.push(accepted.to_vec());
+            self.seen.lock().unwrap().push(accepted.to_vec());
             &self.mask
         }
     }
@@ -234,13 +225,13 @@ mod tests {
 
     #[test]
     fn every_constraint_is_told_what_was_accepted() {
-        let mut only = Only::new(&[0, 8]);
+        let only = Only::new(&[0, 8]);
+        let seen = only.seen.clone();
         let mut constraints = Constraints::default();
-        constraints.push(&mut only);
+        constraints.push(only);
         constraints.step(&[]).unwrap();
         constraints.step(&[5, 6]).unwrap();
-        drop(constraints);
-        assert_eq!(only.seen, [vec![], vec![5, 6]]);
+        assert_eq!(*seen.lock().unwrap(), [vec![], vec![5, 6]]);
     }
 
     #[test]

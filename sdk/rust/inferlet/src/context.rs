@@ -4,6 +4,9 @@
 //! appends to the buffer; a pass (of [`Context::flush`], or the first step of a [`Generator`]) moves the buffer into the
 //! model's sight. Pages are reserved before a pass, just enough of them, and committed after it when they are full.
 
+#[cfg(test)]
+mod tests;
+
 use crate::executor::wait;
 use crate::market::{self, Bidding};
 use crate::model::Model;

@@ -55,7 +55,7 @@ impl Pass {
 
 /// The samplers and probes of a pass, in the order in which they were asked for. The number of a request is what its
 /// handle holds, and stays valid when another request is dropped.
-#[derive(Default, Clone)]
+#[derive(Debug, Default, Clone)]
 pub(crate) struct Readings {
     requests: Vec<Option<(Vec<u32>, RawSampler)>>,
 }

@@ -4,6 +4,9 @@ mod progress;
 mod step;
 mod verify;
 
+#[cfg(test)]
+mod tests;
+
 pub use step::GenStep;
 
 use crate::adapter::Adapter;
@@ -36,14 +39,16 @@ use verify::Mask;
 /// ```
 #[must_use = "a generator does nothing until it is run"]
 pub struct Generator<'ctx> {
+    // The only field with the lifetime, and one without a destructor: so the context is free again after the last use of
+    // the generator, and not only where it goes out of scope.
     ctx: &'ctx mut Context,
     sampler: Sampler,
     progress: Progress,
     /// Stop tokens of the chat template, which its decoder understands.
     template_stops: Vec<u32>,
-    constraints: Constraints<'ctx>,
+    constraints: Constraints,
     mask: MaskState,
-    drafter: Drafter<'ctx>,
+    drafter: Drafter,
     /// Accepted tokens that the constraints and the speculator have not been told about.
     untold: Untold,
     adapter: Option<Adapter>,
@@ -67,11 +72,11 @@ enum MaskState {
 }
 
 /// Where drafts come from.
-enum Drafter<'ctx> {
+enum Drafter {
     Off,
     /// The engine's drafter, with what it returned in the last step.
     Engine(Vec<u32>),
-    Custom(Box<dyn Speculator + 'ctx>),
+    Custom(Box<dyn Speculator>),
 }
 
 #[derive(Default)]
@@ -138,7 +143,7 @@ impl<'ctx> Generator<'ctx> {
     }
 
     /// Restricts what is generated. Several constraints all hold.
-    pub fn constrain(mut self, constraint: impl Constrain + 'ctx) -> Self {
+    pub fn constrain(mut self, constraint: impl Constrain + 'static) -> Self {
         self.constraints.push(constraint);
         self
     }
@@ -154,7 +159,7 @@ impl<'ctx> Generator<'ctx> {
     }
 
     /// Verifies the drafts of a speculator. Excludes [`Generator::system_speculation`].
-    pub fn speculator(mut self, speculator: impl Speculator + 'ctx) -> Self {
+    pub fn speculator(mut self, speculator: impl Speculator + 'static) -> Self {
         self.set_drafter(Drafter::Custom(Box::new(speculator)));
         self
     }
@@ -189,7 +194,7 @@ impl<'ctx> Generator<'ctx> {
         ProbeHandle::new(self.readings.add(vec![index], probe.into_raw()))
     }
 
-    fn set_drafter(&mut self, drafter: Drafter<'ctx>) {
+    fn set_drafter(&mut self, drafter: Drafter) {
         if !matches!(self.drafter, Drafter::Off) {
             self.fault =
                 Some("`speculator` and `system_speculation` exclude each other; choose one".to_owned());
@@ -384,7 +389,7 @@ impl Untold {
         }
     }
 
-    fn tell(&mut self, speculator: &mut (dyn Speculator + '_)) {
+    fn tell(&mut self, speculator: &mut dyn Speculator) {
         match std::mem::take(&mut self.rejected) {
             0 => {}
             rejected => speculator.rollback(rejected),

@@ -10,6 +10,7 @@ use crate::{Result, Sampler};
 
 /// The next step of a [`Generator`], ready to be executed.
 #[must_use = "a step does nothing until it is executed"]
+#[derive(Debug)]
 pub struct GenStep<'g, 'ctx> {
     generator: &'g mut Generator<'ctx>,
     readings: Readings,
