@@ -313,7 +313,7 @@ pub enum Limit {
 }
 
 /// What an instance used, as far as it is the same on every machine.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Usage {
     /// Forward passes.
     pub passes: u64,
@@ -326,6 +326,9 @@ pub struct Usage {
     pub sampled_tokens: u64,
     /// The most pages its contexts held at once, shared ones counted for each.
     pub peak_pages: u32,
+    /// The least margin between first and second logit over all arg max choices: how fragile the run's tokens are.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub least_margin: Option<f32>,
 }
 
 fn is_zero(value: &u32) -> bool {

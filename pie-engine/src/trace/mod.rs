@@ -7,7 +7,7 @@ mod recorder;
 
 pub use event::{Event, Limit, Origin, Outcome, PageOperation, SamplerCall, Slot, Usage};
 pub use payload::{Bytes, Elided, Text, Tokens, sha256_hex};
-pub use recorder::{Collected, Recorder, Sink};
+pub use recorder::{Collected, Discard, Recorder, Sink, Trace};
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};

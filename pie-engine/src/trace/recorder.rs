@@ -1,5 +1,5 @@
 use super::{Event, Header, Record};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// Takes records as they happen. Implemented by reporters, files and tests.
 pub trait Sink: Send {
@@ -9,22 +9,74 @@ pub trait Sink: Send {
     fn record(&mut self, record: &Record);
 }
 
-/// A trace in memory.
-#[derive(Clone, Debug, Default, PartialEq, serde::Serialize)]
+/// A trace in memory. Clones share it, so one can be kept while the other is given to a run.
+#[derive(Clone, Debug, Default)]
 pub struct Collected {
+    shared: Arc<Mutex<Trace>>,
+}
+
+/// A header and its records.
+#[derive(Clone, Debug, Default, PartialEq, serde::Serialize)]
+pub struct Trace {
     /// The header, once the run has begun.
     pub header: Option<Header>,
     /// The records so far.
     pub records: Vec<Record>,
 }
 
+impl Collected {
+    fn lock(&self) -> MutexGuard<'_, Trace> {
+        self.shared.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The records so far.
+    pub fn records(&self) -> Vec<Record> {
+        self.lock().records.clone()
+    }
+
+    /// The events so far, without number and time: what snapshots compare.
+    pub fn events(&self) -> Vec<Event> {
+        self.lock().records.iter().map(|record| record.event.clone()).collect()
+    }
+
+    /// Header and records so far.
+    pub fn trace(&self) -> Trace {
+        self.lock().clone()
+    }
+}
+
 impl Sink for Collected {
     fn begin(&mut self, header: &Header) {
-        self.header = Some(header.clone());
+        self.lock().header = Some(header.clone());
     }
 
     fn record(&mut self, record: &Record) {
-        self.records.push(record.clone());
+        self.lock().records.push(record.clone());
+    }
+}
+
+/// Nobody listens.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Discard;
+
+impl Sink for Discard {
+    fn begin(&mut self, _header: &Header) {}
+
+    fn record(&mut self, _record: &Record) {}
+}
+
+/// Several listeners, in order.
+impl Sink for Vec<Box<dyn Sink>> {
+    fn begin(&mut self, header: &Header) {
+        for sink in self {
+            sink.begin(header);
+        }
+    }
+
+    fn record(&mut self, record: &Record) {
+        for sink in self {
+            sink.record(record);
+        }
     }
 }
 

@@ -1,0 +1,178 @@
+//! Operations on contexts and snapshots.
+
+use super::operation::{Counts, Envelope, Operation, Source};
+use super::{Context, Core};
+use crate::ids::{ContextId, InstanceId};
+use crate::kv::{KvError, TableId};
+use crate::trace::{Event, Origin, PageOperation};
+use std::sync::Arc;
+
+/// What passes in flight are told when their context ends.
+pub(super) const ENDED: &str = "the context ended before the pass was computed";
+
+/// The longest name of a snapshot, in bytes.
+const LONGEST_NAME: usize = 256;
+
+impl Core {
+    /// Whether an operation touches tokens that a pass has claimed and the model has not computed. It then waits, so that
+    /// operations on a context happen in the order in which they were asked for.
+    pub(super) fn must_wait(&self, envelope: &Envelope) -> bool {
+        let context = match &envelope.operation {
+            Operation::Create { source: Source::Fork(context), .. } | Operation::Save { context, .. } => context,
+            Operation::Pages { context, operation, .. } => match operation {
+                PageOperation::Reserve => return false,
+                _ => context,
+            },
+            _ => return false,
+        };
+        let entry = self.instances.get(&envelope.instance);
+        entry.and_then(|entry| entry.contexts.get(context)).is_some_and(|context| context.in_flight > 0)
+    }
+
+    /// Carries out what waited, in order, as far as it can now.
+    pub(super) fn retry_deferred(&mut self) {
+        for envelope in std::mem::take(&mut self.deferred) {
+            self.handle(envelope);
+        }
+    }
+
+    pub(super) fn create(
+        &mut self,
+        instance: InstanceId,
+        source: Source,
+    ) -> Result<(ContextId, Counts), String> {
+        let user = Arc::clone(&self.entry(instance)?.user);
+        let (table, draws, origin) = match source {
+            Source::Empty => (self.kv.create(), 0, Origin::New),
+            Source::Fork(from) => {
+                let context = self.context(instance, from)?;
+                let (table, draws) = (context.table, context.draws);
+                (self.fork_table(table)?, draws, Origin::Fork { from })
+            }
+            Source::Open(name) => {
+                let table = *self.snapshot(&user, &name)?;
+                (self.fork_table(table)?, 0, Origin::Open { name })
+            }
+            Source::Take(name) => {
+                let table = *self.snapshot(&user, &name)?;
+                self.snapshots.remove(&(user, name.clone()));
+                (table, 0, Origin::Take { name })
+            }
+        };
+        let counts = self.counts(table);
+        let entry = self.entry(instance)?;
+        entry.created += 1;
+        let context = ContextId(entry.created);
+        entry.contexts.insert(context, Context { table, draws, in_flight: 0 });
+        entry.adjust(Counts::default(), counts);
+        self.record(instance, Event::ContextCreated { instance, context, origin });
+        Ok((context, counts))
+    }
+
+    fn fork_table(&mut self, table: TableId) -> Result<TableId, String> {
+        self.kv.fork(table).map_err(text)
+    }
+
+    fn snapshot(&self, user: &Arc<str>, name: &str) -> Result<&TableId, String> {
+        let found = self.snapshots.get(&(Arc::clone(user), name.to_owned()));
+        found.ok_or_else(|| format!("no context is saved under `{name}`"))
+    }
+
+    pub(super) fn save(
+        &mut self,
+        instance: InstanceId,
+        context: ContextId,
+        name: Option<String>,
+    ) -> Result<String, String> {
+        let table = self.context(instance, context)?.table;
+        let user = Arc::clone(&self.entry(instance)?.user);
+        let name = match name {
+            Some(name) => check_name(name)?,
+            None => self.generate_name(&user),
+        };
+        let saved = self.fork_table(table)?;
+        // As with files, saving under a name that is taken replaces what was there.
+        if let Some(replaced) = self.snapshots.insert((user, name.clone()), saved) {
+            self.free_table(replaced);
+        }
+        self.record(instance, Event::ContextSaved { instance, context, name: name.clone() });
+        Ok(name)
+    }
+
+    fn generate_name(&mut self, user: &Arc<str>) -> String {
+        loop {
+            self.generated_names += 1;
+            let name = format!("snapshot-{}", self.generated_names);
+            if !self.snapshots.contains_key(&(Arc::clone(user), name.clone())) {
+                return name;
+            }
+        }
+    }
+
+    pub(super) fn delete(&mut self, instance: InstanceId, name: String) -> Result<(), String> {
+        let user = Arc::clone(&self.entry(instance)?.user);
+        let table = *self.snapshot(&user, &name)?;
+        self.snapshots.remove(&(user, name.clone()));
+        self.free_table(table);
+        self.record(instance, Event::SnapshotDeleted { instance, name });
+        Ok(())
+    }
+
+    pub(super) fn destroy(&mut self, instance: InstanceId, context: ContextId) -> Result<(), String> {
+        let table = self.context(instance, context)?.table;
+        self.forget_passes(ENDED, |pending| pending.table == table);
+        self.free_context(instance, context);
+        self.record(instance, Event::ContextDestroyed { instance, context });
+        Ok(())
+    }
+
+    /// Gives back the pages of a context that has no passes in flight.
+    pub(super) fn free_context(&mut self, instance: InstanceId, context: ContextId) {
+        let Some(entry) = self.instances.get_mut(&instance) else { return };
+        let Some(Context { table, .. }) = entry.contexts.remove(&context) else { return };
+        let before = self.counts(table);
+        self.free_table(table);
+        if let Some(entry) = self.instances.get_mut(&instance) {
+            entry.adjust(before, Counts::default());
+        }
+    }
+
+    pub(super) fn pages(
+        &mut self,
+        instance: InstanceId,
+        context: ContextId,
+        operation: PageOperation,
+        count: u32,
+    ) -> Result<Counts, String> {
+        let table = self.context(instance, context)?.table;
+        let before = self.counts(table);
+        self.apply(table, operation, count)?;
+        let after = self.counts(table);
+        self.entry(instance)?.adjust(before, after);
+        self.record(instance, Event::Pages { instance, context, operation, count });
+        Ok(after)
+    }
+
+    fn apply(&mut self, table: TableId, operation: PageOperation, count: u32) -> Result<(), String> {
+        match operation {
+            PageOperation::Reserve => self.kv.reserve(table, count),
+            PageOperation::Commit => self.kv.commit(table, count),
+            PageOperation::Release => self.kv.release(table, count).map(drop),
+            PageOperation::Truncate => self.kv.truncate(table, count).map(drop),
+            PageOperation::Suspend => return Err("`context.suspend` is not available yet".to_owned()),
+        }
+        .map_err(text)
+    }
+}
+
+pub(super) fn text(error: KvError) -> String {
+    error.to_string()
+}
+
+fn check_name(name: String) -> Result<String, String> {
+    match name.len() {
+        0 => Err("a snapshot needs a name that is not empty".to_owned()),
+        1..=LONGEST_NAME => Ok(name),
+        length => Err(format!("the snapshot's name has {length} bytes, and {LONGEST_NAME} are allowed")),
+    }
+}

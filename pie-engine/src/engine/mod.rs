@@ -1,0 +1,243 @@
+//! The engine's loop: collect operations, plan a step, run the model, sample, deliver.
+//!
+//! One thread owns the [`Core`]: the queue, the pages and the model. Instances reach it with [`operation::Operation`]s; it never
+//! waits for them. Nothing in it knows WebAssembly, time or threads, so what it does is a function of the order of operations.
+
+mod contexts;
+pub mod inbox;
+pub mod operation;
+mod passes;
+pub mod request;
+mod sampling;
+mod step;
+#[cfg(test)]
+mod tests;
+
+use crate::ids::{ContextId, InstanceId, PassId};
+use crate::kv::{Kv, StoreChange, TableId};
+use crate::loaded::LoadedModel;
+use crate::model::{KvStore, Outputs};
+use crate::sample::Scratch;
+use crate::sched::{self, Queue};
+use crate::trace::{Event, Outcome, Recorder, Usage};
+use operation::{Counts, Envelope, Operation};
+use passes::Pending;
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::Arc;
+
+/// How large the engine is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CoreConfig {
+    /// Pages of the KV store.
+    pub pages: u32,
+    /// Tokens in a page.
+    pub page_size: u32,
+    /// What one step may hold.
+    pub step: sched::Limits,
+}
+
+/// Everything that instances share.
+pub struct Core {
+    model: Arc<LoadedModel>,
+    config: CoreConfig,
+    kv: Kv,
+    store: Box<dyn KvStore>,
+    instances: BTreeMap<InstanceId, Entry>,
+    /// Saved contexts, by user and name.
+    snapshots: BTreeMap<(Arc<str>, String), TableId>,
+    generated_names: u64,
+    queue: Queue,
+    passes: BTreeMap<u64, Pending>,
+    next_pass: u64,
+    /// Passes that need nothing computed, because all their tokens were found in the prefix table.
+    complete: VecDeque<u64>,
+    /// Operations that wait for the passes of their context.
+    deferred: VecDeque<Envelope>,
+    steps: u64,
+    outputs: Outputs,
+    scratch: Scratch,
+}
+
+/// What the engine knows about an instance.
+struct Entry {
+    recorder: Recorder,
+    user: Arc<str>,
+    seed: u64,
+    contexts: BTreeMap<ContextId, Context>,
+    created: u64,
+    passes: u64,
+    /// Draws of passes that have no context.
+    draws: u64,
+    /// Pages held by all its contexts.
+    held: u32,
+    usage: Usage,
+}
+
+/// A context of an instance.
+struct Context {
+    table: TableId,
+    /// How many tokens samplers have drawn in it; each draw has its own randomness.
+    draws: u64,
+    /// Passes that were accepted and have not been answered.
+    in_flight: u32,
+}
+
+impl Core {
+    /// An engine with empty pages.
+    pub fn new(model: Arc<LoadedModel>, config: CoreConfig) -> Self {
+        let store = model.model.new_store(config.pages, config.page_size);
+        Core {
+            kv: Kv::new(config.pages, config.page_size),
+            model,
+            config,
+            store,
+            instances: BTreeMap::new(),
+            snapshots: BTreeMap::new(),
+            generated_names: 0,
+            queue: Queue::default(),
+            passes: BTreeMap::new(),
+            next_pass: 0,
+            complete: VecDeque::new(),
+            deferred: VecDeque::new(),
+            steps: 0,
+            outputs: Outputs::default(),
+            scratch: Scratch::default(),
+        }
+    }
+
+    /// Begins a trace: steps count from 1 again. Snapshots stay.
+    pub fn begin(&mut self) {
+        self.steps = 0;
+    }
+
+    /// Lets an instance take part. Its randomness follows from `seed`.
+    pub fn admit(&mut self, instance: InstanceId, user: Arc<str>, seed: u64, recorder: Recorder) {
+        let entry = Entry {
+            recorder,
+            user,
+            seed,
+            contexts: BTreeMap::new(),
+            created: 0,
+            passes: 0,
+            draws: 0,
+            held: 0,
+            usage: Usage::default(),
+        };
+        self.instances.insert(instance, entry);
+    }
+
+    /// Carries out an operation, or keeps it until the passes of its context are done.
+    pub fn handle(&mut self, envelope: Envelope) {
+        if self.must_wait(&envelope) {
+            self.deferred.push_back(envelope);
+            return;
+        }
+        let Envelope { instance, operation } = envelope;
+        // Who asked may be gone: then nobody reads the answer, and `release` has freed or will free what it made.
+        match operation {
+            Operation::Create { source, reply } => {
+                let _ = reply.send(self.create(instance, source));
+            }
+            Operation::Save { context, name, reply } => {
+                let _ = reply.send(self.save(instance, context, name));
+            }
+            Operation::Delete { name, reply } => {
+                let _ = reply.send(self.delete(instance, name));
+            }
+            Operation::Destroy { context, reply } => {
+                let _ = reply.send(self.destroy(instance, context));
+            }
+            Operation::Pages { context, operation, count, reply } => {
+                let _ = reply.send(self.pages(instance, context, operation, count));
+            }
+            Operation::Execute { request, reply } => {
+                let _ = reply.send(self.execute(instance, *request));
+            }
+        }
+    }
+
+    /// Whether a step would do something.
+    pub fn has_work(&self) -> bool {
+        !self.passes.is_empty()
+    }
+
+    /// Ends an instance: its passes are forgotten, its contexts freed, its end recorded.
+    pub fn release(&mut self, instance: InstanceId, outcome: Outcome) -> Usage {
+        self.deferred.retain(|envelope| envelope.instance != instance);
+        let Some(entry) = self.instances.get(&instance) else { return Usage::default() };
+        let contexts: Vec<ContextId> = entry.contexts.keys().copied().collect();
+        self.forget_passes(contexts::ENDED, |pending| pending.instance == instance);
+        for context in contexts {
+            self.free_context(instance, context);
+        }
+        let Some(entry) = self.instances.remove(&instance) else { return Usage::default() };
+        let usage = entry.usage;
+        entry.recorder.record(Event::Finished { instance, outcome, usage });
+        usage
+    }
+
+    /// What the page checker finds now. With no instance left, every page that no snapshot holds has leaked.
+    pub fn findings(&self) -> Vec<String> {
+        let mut alive: Vec<TableId> = self.snapshots.values().copied().collect();
+        for entry in self.instances.values() {
+            alive.extend(entry.contexts.values().map(|context| context.table));
+        }
+        alive.extend(self.passes.values().map(|pending| pending.table));
+        let findings = self.kv.check().into_iter().chain(self.kv.leaks(&alive));
+        findings.map(|finding| finding.to_string()).collect()
+    }
+
+    fn entry(&mut self, instance: InstanceId) -> Result<&mut Entry, String> {
+        self.instances.get_mut(&instance).ok_or_else(|| format!("instance {instance} has ended"))
+    }
+
+    fn context(&mut self, instance: InstanceId, context: ContextId) -> Result<&mut Context, String> {
+        let entry = self.entry(instance)?;
+        entry.contexts.get_mut(&context).ok_or_else(|| format!("context {context} has ended"))
+    }
+
+    fn record(&self, instance: InstanceId, event: Event) {
+        if let Some(entry) = self.instances.get(&instance) {
+            entry.recorder.record(event);
+        }
+    }
+
+    fn counts(&self, table: TableId) -> Counts {
+        // A table that is gone holds nothing.
+        self.kv.counts(table).map_or_else(|_| Counts::default(), |counts| Counts {
+            committed: counts.committed_pages,
+            working: counts.working_pages,
+            tokens: counts.working_tokens,
+        })
+    }
+
+    /// Gives back the pages of a table.
+    fn free_table(&mut self, table: TableId) {
+        let freed = self.kv.destroy(table);
+        debug_assert!(freed.is_ok(), "tables are destroyed once: {freed:?}");
+    }
+
+    /// Brings the model's store up to what the page manager has decided.
+    fn sync_store(&mut self) {
+        for change in self.kv.drain_changes() {
+            match change {
+                StoreChange::Clear(page) => self.store.clear(page),
+                StoreChange::Copy { from, to, slots } => self.store.copy(from, to, slots),
+            }
+        }
+    }
+}
+
+impl Entry {
+    /// A context grew or shrank.
+    fn adjust(&mut self, before: Counts, after: Counts) {
+        let (before, after) = (before.committed + before.working, after.committed + after.working);
+        self.held = self.held + after - before;
+        self.usage.peak_pages = self.usage.peak_pages.max(self.held);
+    }
+
+    fn next_pass(&mut self) -> PassId {
+        self.passes += 1;
+        PassId(self.passes)
+    }
+}

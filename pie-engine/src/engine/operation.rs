@@ -1,0 +1,201 @@
+//! The one closed set of operations through which instances reach what they share: queue, pages and model.
+
+use crate::bitset::Bitset;
+use crate::brle::Brle;
+use crate::ids::{ContextId, InstanceId, PassId};
+use crate::sample::{Probe, Sampler};
+use crate::trace::{PageOperation, SamplerCall};
+use std::fmt;
+use std::sync::Arc;
+use tokio::sync::{SetOnce, mpsc, oneshot};
+
+/// How many operations may wait at once; an instance that sends one more waits until the engine has caught up.
+pub const QUEUE: usize = 1024;
+
+/// Where the answer to an operation goes. The error is for the inferlet to read.
+pub type Reply<T> = oneshot::Sender<Result<T, String>>;
+
+/// The pages and tokens of a context, as its owner sees them.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Counts {
+    /// Full pages that can no longer be truncated.
+    pub committed: u32,
+    /// Pages after those.
+    pub working: u32,
+    /// Tokens in the working pages.
+    pub tokens: u32,
+}
+
+/// What a new context starts from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Source {
+    /// Nothing.
+    Empty,
+    /// Another context of the same instance.
+    Fork(ContextId),
+    /// A snapshot, which stays.
+    Open(String),
+    /// A snapshot, which goes.
+    Take(String),
+}
+
+/// What is asked about one input token of a pass.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Ask {
+    /// Choose a token.
+    Sample(Sampler),
+    /// Read the distribution.
+    Probe(Probe),
+}
+
+impl fmt::Display for Ask {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Ask::Sample(sampler) => sampler.fmt(f),
+            Ask::Probe(probe) => probe.fmt(f),
+        }
+    }
+}
+
+/// One slot of a pass's answer.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Question {
+    /// Index into the input tokens.
+    pub index: u32,
+    /// What is asked there.
+    pub ask: Ask,
+}
+
+/// The answer to one question.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Answer {
+    /// The chosen token.
+    Token(u32),
+    /// Token ids and their probabilities, falling.
+    Distribution(Vec<u32>, Vec<f32>),
+    /// One logit per token of the vocabulary.
+    Logits(Vec<f32>),
+    /// Log-probabilities in nats, in the order of the question.
+    Logprobs(Vec<f32>),
+    /// Entropy in nats.
+    Entropy(f32),
+    /// An embedding.
+    Embedding(Vec<f32>),
+}
+
+/// Where a pass's answer appears: one per question, or why there is none.
+pub type PassCell = Arc<SetOnce<Result<Vec<Answer>, String>>>;
+
+/// A forward pass whose shape has been checked.
+#[derive(Clone, Debug)]
+pub struct PassRequest {
+    /// The context to read and extend; without one the pass sees only its own tokens.
+    pub context: Option<ContextId>,
+    /// At least one token.
+    pub tokens: Vec<u32>,
+    /// A position for each token.
+    pub positions: Vec<u32>,
+    /// An attention mask for each token.
+    pub masks: Option<Vec<Brle>>,
+    /// The tokens that samplers may choose.
+    pub allowed: Option<Bitset>,
+    /// What is asked, in the order of the slots.
+    pub questions: Vec<Question>,
+    /// The same as the inferlet wrote it, for the trace.
+    pub calls: Vec<SamplerCall>,
+    /// Where the answer goes.
+    pub cell: PassCell,
+}
+
+/// What an instance asks of the engine.
+#[derive(Debug)]
+pub enum Operation {
+    /// Makes a context.
+    Create {
+        /// What it starts from.
+        source: Source,
+        /// Its id and counts.
+        reply: Reply<(ContextId, Counts)>,
+    },
+    /// Saves a context under a name, or under a name the engine makes.
+    Save {
+        /// The context.
+        context: ContextId,
+        /// The name.
+        name: Option<String>,
+        /// The name it was saved under.
+        reply: Reply<String>,
+    },
+    /// Deletes a snapshot.
+    Delete {
+        /// Its name.
+        name: String,
+        /// When it is gone.
+        reply: Reply<()>,
+    },
+    /// Ends a context and frees its pages.
+    Destroy {
+        /// The context.
+        context: ContextId,
+        /// When its pages are free.
+        reply: Reply<()>,
+    },
+    /// Reserves, commits, releases or truncates.
+    Pages {
+        /// The context.
+        context: ContextId,
+        /// What to do.
+        operation: PageOperation,
+        /// How many pages, or tokens for a truncation.
+        count: u32,
+        /// The counts afterwards.
+        reply: Reply<Counts>,
+    },
+    /// Queues a forward pass.
+    Execute {
+        /// The pass.
+        request: Box<PassRequest>,
+        /// Its number, and the counts of its context with the slots of its tokens claimed.
+        reply: Reply<(PassId, Counts)>,
+    },
+}
+
+/// An operation and who asked for it.
+#[derive(Debug)]
+pub struct Envelope {
+    /// The asker.
+    pub instance: InstanceId,
+    /// What it asks.
+    pub operation: Operation,
+}
+
+/// An instance's way to the engine.
+#[derive(Clone, Debug)]
+pub struct Port {
+    instance: InstanceId,
+    sender: mpsc::Sender<Envelope>,
+}
+
+impl Port {
+    /// The way of one instance.
+    pub fn new(instance: InstanceId, sender: mpsc::Sender<Envelope>) -> Self {
+        Port { instance, sender }
+    }
+
+    /// Who uses it.
+    pub fn instance(&self) -> InstanceId {
+        self.instance
+    }
+
+    /// Sends an operation and waits for its answer.
+    pub async fn call<T>(&self, make: impl FnOnce(Reply<T>) -> Operation) -> Result<T, String> {
+        let (reply, answer) = oneshot::channel();
+        let envelope = Envelope { instance: self.instance, operation: make(reply) };
+        match self.sender.send(envelope).await {
+            Ok(()) => answer.await.unwrap_or_else(|_| Err(STOPPED.to_owned())),
+            Err(_) => Err(STOPPED.to_owned()),
+        }
+    }
+}
+
+const STOPPED: &str = "the engine has stopped";

@@ -1,0 +1,131 @@
+//! From what an inferlet says about a pass, call by call, to a pass whose shape has been checked.
+
+use super::operation::{Ask, PassRequest, Question};
+use crate::bitset::Bitset;
+use crate::brle::Brle;
+use crate::ids::ContextId;
+use crate::trace::SamplerCall;
+use std::sync::Arc;
+use tokio::sync::SetOnce;
+
+/// A pass as far as the inferlet has described it. Mistakes are kept until `check`, because only `execute` can answer with an
+/// error; the first one is told.
+#[derive(Debug, Default)]
+pub struct Draft {
+    /// The context, or why it cannot be used.
+    pub context: Option<Result<ContextId, String>>,
+    /// Attention masks, one for each input token.
+    pub masks: Option<Vec<Brle>>,
+    pub(super) tokens: Vec<u32>,
+    pub(super) positions: Vec<u32>,
+    pub(super) allowed: Option<Brle>,
+    pub(super) calls: Vec<(Vec<u32>, Ask)>,
+    pub(super) refused: Option<String>,
+}
+
+impl Draft {
+    /// Adds input tokens. Called several times, it appends.
+    pub fn input(&mut self, tokens: Vec<u32>, positions: Vec<u32>) {
+        if tokens.len() != positions.len() {
+            let (tokens, positions) = (tokens.len(), positions.len());
+            self.refuse(format!("{tokens} input tokens came with {positions} positions"));
+        }
+        self.tokens.extend(tokens);
+        self.positions.extend(positions);
+    }
+
+    /// Restricts samplers to some tokens. Called several times, the last call counts.
+    pub fn allow(&mut self, mask: Brle) {
+        self.allowed = Some(mask);
+    }
+
+    /// Asks for an answer at each of some input tokens.
+    pub fn ask(&mut self, indices: Vec<u32>, ask: Ask) {
+        self.calls.push((indices, ask));
+    }
+
+    /// Remembers a mistake for `execute` to tell.
+    pub fn refuse(&mut self, error: String) {
+        self.refused.get_or_insert(error);
+    }
+
+    /// Checks all that can be known without the context.
+    pub fn check(self, vocabulary: u32) -> Result<PassRequest, String> {
+        if let Some(error) = self.refused {
+            return Err(error);
+        }
+        let context = self.context.transpose()?;
+        check_tokens(&self.tokens, vocabulary)?;
+        if let Some(masks) = &self.masks
+            && masks.len() != self.tokens.len()
+        {
+            let (masks, tokens) = (masks.len(), self.tokens.len());
+            return Err(format!("{tokens} input tokens came with {masks} attention masks; each needs one"));
+        }
+        let allowed = self.allowed.map(|mask| check_logit_mask(&mask, vocabulary)).transpose()?;
+        let questions = check_calls(&self.calls, self.tokens.len(), vocabulary)?;
+        let calls = self
+            .calls
+            .into_iter()
+            .map(|(indices, ask)| SamplerCall { indices, sampler: ask.to_string() })
+            .collect();
+        Ok(PassRequest {
+            context,
+            tokens: self.tokens,
+            positions: self.positions,
+            masks: self.masks,
+            allowed,
+            questions,
+            calls,
+            cell: Arc::new(SetOnce::new()),
+        })
+    }
+}
+
+fn check_tokens(tokens: &[u32], vocabulary: u32) -> Result<(), String> {
+    if tokens.is_empty() {
+        return Err("the pass has no input tokens; it needs at least one".to_owned());
+    }
+    match tokens.iter().position(|&token| token >= vocabulary) {
+        None => Ok(()),
+        Some(index) => Err(format!(
+            "input token {index} is {}, and the model's tokens end at {}",
+            tokens[index],
+            vocabulary - 1
+        )),
+    }
+}
+
+fn check_logit_mask(mask: &Brle, vocabulary: u32) -> Result<Bitset, String> {
+    let allowed =
+        mask.to_bitset(vocabulary as usize).map_err(|error| format!("the logit mask is wrong: {error}"))?;
+    if allowed.count() == 0 {
+        return Err("the logit mask allows no token".to_owned());
+    }
+    Ok(allowed)
+}
+
+fn check_calls(
+    calls: &[(Vec<u32>, Ask)],
+    tokens: usize,
+    vocabulary: u32,
+) -> Result<Vec<Question>, String> {
+    let mut questions = Vec::with_capacity(calls.len());
+    for (indices, ask) in calls {
+        match ask {
+            Ask::Sample(sampler) => sampler.validate(),
+            Ask::Probe(probe) => probe.validate(vocabulary),
+        }
+        .map_err(|error| error.to_string())?;
+        for &index in indices {
+            if index as usize >= tokens {
+                return Err(format!(
+                    "`{ask}` asks about input token {index}, and the pass has {tokens}: indices end at {}",
+                    tokens - 1
+                ));
+            }
+            questions.push(Question { index, ask: ask.clone() });
+        }
+    }
+    Ok(questions)
+}

@@ -1,0 +1,245 @@
+//! From the bytes of a component to something that can be launched in microseconds.
+
+use super::bindings::pie;
+use super::runtime_config::{Pools, config};
+use super::state::State;
+use super::wasi;
+use crate::trace::sha256_hex;
+use sha2::{Digest, Sha256};
+use std::hash::{Hash, Hasher};
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use wasmtime::component::types::ComponentItem;
+use wasmtime::component::{Component, ComponentExportIndex, HasSelf, InstancePre, Linker};
+
+/// Why bytes are not an inferlet.
+#[derive(Debug, thiserror::Error)]
+pub enum ComponentError {
+    /// Not WebAssembly at all.
+    #[error("the file is not WebAssembly: it does not begin with `\\0asm`")]
+    NotWasm,
+    /// A core module.
+    #[error("the file is a core WebAssembly module, and an inferlet is a component")]
+    CoreModule,
+    /// Broken, cut off, or using features that the runtime does not have.
+    #[error("the component cannot be compiled")]
+    Invalid(#[source] wasmtime::Error),
+    /// Nothing that could be run.
+    #[error("the component exports no interface whose name ends in `/run`; it exports {}", list(.exports))]
+    NoRun {
+        /// What it does export.
+        exports: Vec<String>,
+    },
+    /// More than one thing that could be run.
+    #[error("the component exports several interfaces whose names end in `/run`: {}", list(.exports))]
+    SeveralRuns {
+        /// Their names.
+        exports: Vec<String>,
+    },
+    /// The function is missing or has another type.
+    #[error("`{export}` has no `run: func(input: string) -> result<string, string>`")]
+    WrongRun {
+        /// The interface.
+        export: String,
+        /// What was found instead.
+        #[source]
+        source: wasmtime::Error,
+    },
+    /// It asks for something that the world does not have.
+    #[error("the component imports something that an inferlet's world does not have")]
+    UnknownImport(#[source] wasmtime::Error),
+}
+
+fn list(names: &[String]) -> String {
+    if names.is_empty() {
+        return "nothing".to_owned();
+    }
+    names.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ")
+}
+
+/// The WebAssembly runtime, with everything a component may import.
+pub struct Runtime {
+    engine: wasmtime::Engine,
+    linker: Linker<State>,
+    cache: Option<PathBuf>,
+}
+
+/// A compiled component whose imports are resolved.
+#[derive(Clone)]
+pub struct Inferlet {
+    pub(crate) pre: InstancePre<State>,
+    pub(crate) run: ComponentExportIndex,
+    export: String,
+    digest: String,
+}
+
+impl Inferlet {
+    /// The exported interface, for example `pie:hello/run`.
+    pub fn export(&self) -> &str {
+        &self.export
+    }
+
+    /// The name in the export: `hello` of `pie:hello/run`.
+    pub fn name(&self) -> &str {
+        let name = self.export.strip_suffix("/run").unwrap_or(&self.export);
+        name.rsplit_once(':').map_or(name, |(_namespace, name)| name)
+    }
+
+    /// SHA-256 of the component, in hexadecimal.
+    pub fn digest(&self) -> &str {
+        &self.digest
+    }
+}
+
+impl Runtime {
+    /// A runtime with its pools. Compiled code is kept under `cache`, a folder that only its owner may write to.
+    pub fn new(pools: &Pools, cache: Option<PathBuf>) -> wasmtime::Result<Self> {
+        let engine = wasmtime::Engine::new(&config(pools))?;
+        let mut linker = Linker::new(&engine);
+        wasi::add_to_linker(&mut linker)?;
+        add_interfaces(&mut linker)?;
+        Ok(Runtime { engine, linker, cache })
+    }
+
+    /// Compiles a component, or finds its compiled code in the cache, and resolves its imports.
+    pub fn compile(&self, wasm: &[u8]) -> Result<Inferlet, ComponentError> {
+        check_preamble(wasm)?;
+        let digest = sha256_hex(wasm);
+        let component = self.component(wasm, &digest).map_err(ComponentError::Invalid)?;
+        let export = self.find_run(&component)?;
+        let pre = self.linker.instantiate_pre(&component).map_err(ComponentError::UnknownImport)?;
+        let run = find_function(&pre, &export)
+            .map_err(|source| ComponentError::WrongRun { export: export.clone(), source })?;
+        Ok(Inferlet { pre, run, export, digest })
+    }
+
+    fn component(&self, wasm: &[u8], digest: &str) -> wasmtime::Result<Component> {
+        let Some(cache) = &self.cache else { return Component::from_binary(&self.engine, wasm) };
+        let path = cache.join(format!("{digest}-{}.cwasm", self.compatibility()));
+        if let Some(component) = self.load(&path) {
+            return Ok(component);
+        }
+        let component = Component::from_binary(&self.engine, wasm)?;
+        // The cache only saves time: a full disk must not stop a run.
+        let _ = store(&path, &component.serialize()?);
+        Ok(component)
+    }
+
+    /// Code compiled by another version, for another processor or under other settings has another name.
+    fn compatibility(&self) -> String {
+        let mut hasher = Fingerprint::default();
+        self.engine.precompile_compatibility_hash().hash(&mut hasher);
+        let digest = hasher.0.finalize();
+        digest.iter().take(8).map(|byte| format!("{byte:02x}")).collect()
+    }
+
+    fn load(&self, path: &Path) -> Option<Component> {
+        // SAFETY: the file is in a folder that only the user may write to, has the digest of its source and the runtime's
+        // fingerprint in its name, and got there by a rename of a finished file. Whoever can replace it can replace bakery as well.
+        // Loading it takes 0.1 ms, compiling 100 ms.
+        #[expect(unsafe_code)]
+        let loaded = unsafe { Component::deserialize_file(&self.engine, path) };
+        loaded.ok()
+    }
+
+    fn find_run(&self, component: &Component) -> Result<String, ComponentError> {
+        let exports: Vec<String> =
+            component.component_type().exports(&self.engine).map(|(name, _)| name.to_owned()).collect();
+        let mut runs: Vec<String> =
+            exports.iter().filter(|name| interface_name(name).ends_with("/run")).cloned().collect();
+        match (runs.pop(), runs.is_empty()) {
+            (None, _) => Err(ComponentError::NoRun { exports }),
+            (Some(run), true) => Ok(run),
+            (Some(run), false) => {
+                runs.push(run);
+                Err(ComponentError::SeveralRuns { exports: runs })
+            }
+        }
+    }
+
+}
+
+/// Finds `run` in the exported interface and checks its type.
+fn find_function(pre: &InstancePre<State>, export: &str) -> Result<ComponentExportIndex, wasmtime::Error> {
+    let component = pre.component();
+    let interface = component
+        .get_export_index(None, export)
+        .ok_or_else(|| wasmtime::Error::msg("the export cannot be found"))?;
+    match component.get_export(Some(&interface), "run") {
+        None => Err(wasmtime::Error::msg("the interface has no function `run`")),
+        Some((ComponentItem::ComponentFunc(function), _)) if function.async_() => {
+            Err(wasmtime::Error::msg("an `async` form of `run` is not available yet"))
+        }
+        Some((ComponentItem::ComponentFunc(function), run)) => {
+            function.typecheck::<(String,), (Result<String, String>,)>(&pre.instance_type())?;
+            Ok(run)
+        }
+        Some(_) => Err(wasmtime::Error::msg("`run` is not a function")),
+    }
+}
+
+/// Everything of `pie:*`; `wasi:io`, which it uses, comes with the rest of WASI.
+fn add_interfaces(linker: &mut Linker<State>) -> wasmtime::Result<()> {
+    macro_rules! add {
+        ($($interface:path),* $(,)?) => {{
+            $({
+                use $interface as interface;
+                interface::add_to_linker::<State, HasSelf<State>>(linker, |state| state)?;
+            })*
+        }};
+    }
+    add!(
+        pie::core::types,
+        pie::core::model,
+        pie::core::context,
+        pie::core::inference,
+        pie::core::adapter,
+        pie::core::session,
+        pie::core::messaging,
+        pie::core::runtime,
+        pie::core::scheduling,
+        pie::instruct::chat,
+        pie::instruct::reasoning,
+        pie::instruct::tool_use,
+        pie::mcp::types,
+        pie::mcp::client,
+        pie::zo::zo,
+    );
+    Ok(())
+}
+
+/// `pie:hello/run@0.1.0` without its version.
+fn interface_name(export: &str) -> &str {
+    export.split_once('@').map_or(export, |(name, _version)| name)
+}
+
+fn check_preamble(wasm: &[u8]) -> Result<(), ComponentError> {
+    match wasm {
+        [0, b'a', b's', b'm', 1, 0, 0, 0, ..] => Err(ComponentError::CoreModule),
+        [0, b'a', b's', b'm', ..] => Ok(()),
+        _ => Err(ComponentError::NotWasm),
+    }
+}
+
+fn store(path: &Path, code: &[u8]) -> std::io::Result<()> {
+    let folder = path.parent().unwrap_or(Path::new("."));
+    std::fs::create_dir_all(folder)?;
+    let mut file = tempfile::NamedTempFile::new_in(folder)?;
+    file.write_all(code)?;
+    file.persist(path)?;
+    Ok(())
+}
+
+/// Lets the runtime's own `Hash` feed a digest, because the standard hasher may change from release to release.
+#[derive(Default)]
+struct Fingerprint(Sha256);
+
+impl Hasher for Fingerprint {
+    fn finish(&self) -> u64 {
+        0
+    }
+
+    fn write(&mut self, bytes: &[u8]) {
+        self.0.update(bytes);
+    }
+}

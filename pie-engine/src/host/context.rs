@@ -1,0 +1,198 @@
+//! `pie:core/context`: token sequences and their pages.
+
+use super::bindings::pie::core::context::{Host, HostContext};
+use super::model::ModelHandle;
+use super::state::State;
+use crate::engine::operation::{Counts, Operation, Source};
+use crate::ids::ContextId;
+use crate::trace::PageOperation;
+use wasmtime::Result;
+use wasmtime::component::Resource;
+
+/// A context of this instance. The counts are a copy of the engine's, brought up to date by every answer, so reading them
+/// does not cross to the engine.
+pub struct ContextHandle {
+    pub(crate) id: ContextId,
+    pub(crate) counts: Counts,
+    alive: bool,
+}
+
+const DESTROYED: &str = "the context has been destroyed";
+
+impl State {
+    async fn create_context(&mut self, source: Source) -> Result<Result<Resource<ContextHandle>, String>> {
+        match self.port.call(|reply| Operation::Create { source, reply }).await {
+            Ok((id, counts)) => Ok(Ok(self.table.push(ContextHandle { id, counts, alive: true })?)),
+            Err(error) => Ok(Err(error)),
+        }
+    }
+
+    /// The id of a context that has not been destroyed.
+    pub(crate) fn context_id(&self, context: &Resource<ContextHandle>) -> Result<Result<ContextId, String>> {
+        let handle = self.table.get(context)?;
+        Ok(if handle.alive { Ok(handle.id) } else { Err(DESTROYED.to_owned()) })
+    }
+
+    /// Brings the counts of a context up to date. Its handle may be gone by then.
+    pub(crate) fn set_counts(&mut self, rep: u32, counts: Counts) {
+        if let Ok(handle) = self.table.get_mut(&Resource::<ContextHandle>::new_borrow(rep)) {
+            handle.counts = counts;
+        }
+    }
+
+    async fn pages(
+        &mut self,
+        context: Resource<ContextHandle>,
+        operation: PageOperation,
+        count: u32,
+    ) -> Result<Result<(), String>> {
+        let id = match self.context_id(&context)? {
+            Ok(id) => id,
+            Err(error) => return Ok(Err(error)),
+        };
+        let answer =
+            self.port.call(|reply| Operation::Pages { context: id, operation, count, reply }).await;
+        Ok(answer.map(|counts| self.set_counts(context.rep(), counts)))
+    }
+
+    async fn save_context(
+        &mut self,
+        context: Resource<ContextHandle>,
+        name: Option<String>,
+    ) -> Result<Result<String, String>> {
+        match self.context_id(&context)? {
+            Ok(context) => Ok(self.port.call(|reply| Operation::Save { context, name, reply }).await),
+            Err(error) => Ok(Err(error)),
+        }
+    }
+
+    async fn end_context(&mut self, context: &Resource<ContextHandle>) -> Result<()> {
+        let handle = self.table.get_mut(context)?;
+        if std::mem::replace(&mut handle.alive, false) {
+            handle.counts = Counts::default();
+            let context = handle.id;
+            let ended = self.port.call(|reply| Operation::Destroy { context, reply }).await;
+            ended.map_err(wasmtime::Error::msg)?;
+        }
+        Ok(())
+    }
+}
+
+impl Host for State {}
+
+impl HostContext for State {
+    async fn create(
+        &mut self,
+        _model: Resource<ModelHandle>,
+    ) -> Result<Result<Resource<ContextHandle>, String>> {
+        self.create_context(Source::Empty).await
+    }
+
+    async fn open(
+        &mut self,
+        _model: Resource<ModelHandle>,
+        name: String,
+    ) -> Result<Result<Resource<ContextHandle>, String>> {
+        self.create_context(Source::Open(name)).await
+    }
+
+    async fn take(
+        &mut self,
+        _model: Resource<ModelHandle>,
+        name: String,
+    ) -> Result<Result<Resource<ContextHandle>, String>> {
+        self.create_context(Source::Take(name)).await
+    }
+
+    async fn delete(&mut self, _model: Resource<ModelHandle>, name: String) -> Result<Result<(), String>> {
+        Ok(self.port.call(|reply| Operation::Delete { name, reply }).await)
+    }
+
+    async fn fork(
+        &mut self,
+        context: Resource<ContextHandle>,
+    ) -> Result<Result<Resource<ContextHandle>, String>> {
+        match self.context_id(&context)? {
+            Ok(id) => self.create_context(Source::Fork(id)).await,
+            Err(error) => Ok(Err(error)),
+        }
+    }
+
+    async fn save(&mut self, context: Resource<ContextHandle>, name: String) -> Result<Result<(), String>> {
+        Ok(self.save_context(context, Some(name)).await?.map(|_name| ()))
+    }
+
+    async fn snapshot(&mut self, context: Resource<ContextHandle>) -> Result<Result<String, String>> {
+        self.save_context(context, None).await
+    }
+
+    async fn destroy(&mut self, context: Resource<ContextHandle>) -> Result<()> {
+        self.end_context(&context).await
+    }
+
+    fn tokens_per_page(&mut self, _context: Resource<ContextHandle>) -> Result<u32> {
+        Ok(self.page_size)
+    }
+
+    fn model(&mut self, _context: Resource<ContextHandle>) -> Result<Resource<ModelHandle>> {
+        Ok(self.table.push(ModelHandle)?)
+    }
+
+    fn committed_page_count(&mut self, context: Resource<ContextHandle>) -> Result<u32> {
+        Ok(self.table.get(&context)?.counts.committed)
+    }
+
+    fn working_page_count(&mut self, context: Resource<ContextHandle>) -> Result<u32> {
+        Ok(self.table.get(&context)?.counts.working)
+    }
+
+    async fn commit_working_pages(
+        &mut self,
+        context: Resource<ContextHandle>,
+        pages: u32,
+    ) -> Result<Result<(), String>> {
+        self.pages(context, PageOperation::Commit, pages).await
+    }
+
+    async fn reserve_working_pages(
+        &mut self,
+        context: Resource<ContextHandle>,
+        pages: u32,
+    ) -> Result<Result<(), String>> {
+        self.pages(context, PageOperation::Reserve, pages).await
+    }
+
+    async fn release_working_pages(&mut self, context: Resource<ContextHandle>, pages: u32) -> Result<()> {
+        // The interface has no error here: releasing more than is there releases what is there, and a destroyed context has none.
+        let _ = self.pages(context, PageOperation::Release, pages).await?;
+        Ok(())
+    }
+
+    fn working_page_token_count(&mut self, context: Resource<ContextHandle>) -> Result<u32> {
+        Ok(self.table.get(&context)?.counts.tokens)
+    }
+
+    async fn truncate_working_page_tokens(
+        &mut self,
+        context: Resource<ContextHandle>,
+        tokens: u32,
+    ) -> Result<()> {
+        // As with release: what is not there cannot be dropped.
+        let _ = self.pages(context, PageOperation::Truncate, tokens).await?;
+        Ok(())
+    }
+
+    async fn suspend(&mut self, context: Resource<ContextHandle>) -> Result<Result<(), String>> {
+        self.pages(context, PageOperation::Suspend, 0).await
+    }
+
+    fn bid(&mut self, _context: Resource<ContextHandle>, _value: f64) -> Result<()> {
+        super::not_available_trap("context.bid")
+    }
+
+    async fn drop(&mut self, context: Resource<ContextHandle>) -> Result<()> {
+        self.end_context(&context).await?;
+        self.table.delete(context)?;
+        Ok(())
+    }
+}

@@ -1,0 +1,274 @@
+//! `pie:core/inference`: forward passes, and what later constrains them.
+
+use super::adapter::AdapterHandle;
+use super::bindings::pie::core::inference::{
+    Host, HostForwardPass, HostFutureOutput, HostGrammar, HostMatcher, Output, Sampler as Call, SlotOutput,
+};
+use super::context::ContextHandle;
+use super::model::{ModelHandle, TokenizerHandle};
+use super::state::State;
+use super::{not_available, not_available_trap};
+use crate::brle::Brle;
+use crate::engine::operation::{Answer, Ask, Operation, PassCell};
+use crate::engine::request::Draft;
+use crate::sample::{Probe, Sampler};
+use wasmtime::Result;
+use wasmtime::component::Resource;
+use wasmtime_wasi_io::poll::DynPollable;
+
+/// A forward pass being described; `execute` hands the description over.
+#[derive(Default)]
+pub struct ForwardPass {
+    draft: Draft,
+    /// The context's handle, whose counts change when the pass is accepted.
+    context: Option<u32>,
+    executed: bool,
+}
+
+/// The answer of a pass that was accepted.
+pub struct FutureOutput {
+    cell: PassCell,
+    taken: bool,
+}
+
+/// A compiled grammar.
+pub struct GrammarHandle;
+
+/// A walk through a grammar.
+pub struct MatcherHandle;
+
+const GRAMMAR: &str = "pie:core/inference.grammar";
+
+impl State {
+    fn draft(&mut self, pass: &Resource<ForwardPass>) -> Result<&mut Draft> {
+        Ok(&mut self.table.get_mut(pass)?.draft)
+    }
+
+    async fn execute_pass(
+        &mut self,
+        pass: Resource<ForwardPass>,
+    ) -> Result<Result<Resource<FutureOutput>, String>> {
+        let vocabulary = self.model.info().vocab_size;
+        let description = self.table.get_mut(&pass)?;
+        if std::mem::replace(&mut description.executed, true) {
+            return Ok(Err("the pass has been executed; make a new one".to_owned()));
+        }
+        let handle = description.context;
+        let request = match std::mem::take(&mut description.draft).check(vocabulary) {
+            Ok(request) => Box::new(request),
+            Err(error) => return Ok(Err(error)),
+        };
+        let cell = request.cell.clone();
+        match self.port.call(|reply| Operation::Execute { request, reply }).await {
+            Err(error) => Ok(Err(error)),
+            Ok((_pass, counts)) => {
+                if let Some(rep) = handle {
+                    self.set_counts(rep, counts);
+                }
+                Ok(Ok(self.table.push(FutureOutput { cell, taken: false })?))
+            }
+        }
+    }
+}
+
+impl Host for State {}
+
+impl HostForwardPass for State {
+    fn new(&mut self, _model: Resource<ModelHandle>) -> Result<Resource<ForwardPass>> {
+        Ok(self.table.push(ForwardPass::default())?)
+    }
+
+    fn context(&mut self, pass: Resource<ForwardPass>, context: Resource<ContextHandle>) -> Result<()> {
+        let id = self.context_id(&context)?;
+        let description = self.table.get_mut(&pass)?;
+        description.context = Some(context.rep());
+        description.draft.context = Some(id);
+        Ok(())
+    }
+
+    fn input_tokens(
+        &mut self,
+        pass: Resource<ForwardPass>,
+        tokens: Vec<u32>,
+        positions: Vec<u32>,
+    ) -> Result<()> {
+        self.draft(&pass)?.input(tokens, positions);
+        Ok(())
+    }
+
+    fn input_speculative_tokens(
+        &mut self,
+        pass: Resource<ForwardPass>,
+        tokens: Vec<u32>,
+        _positions: Vec<u32>,
+    ) -> Result<()> {
+        if !tokens.is_empty() {
+            self.draft(&pass)?.refuse(not_available("forward-pass.input-speculative-tokens"));
+        }
+        Ok(())
+    }
+
+    fn output_speculative_tokens(&mut self, pass: Resource<ForwardPass>, flag: bool) -> Result<()> {
+        if flag {
+            self.draft(&pass)?.refuse(not_available("forward-pass.output-speculative-tokens"));
+        }
+        Ok(())
+    }
+
+    fn attention_mask(&mut self, pass: Resource<ForwardPass>, masks: Vec<Vec<u32>>) -> Result<()> {
+        self.draft(&pass)?.masks = Some(masks.into_iter().map(Brle).collect());
+        Ok(())
+    }
+
+    fn logit_mask(&mut self, pass: Resource<ForwardPass>, mask: Vec<u32>) -> Result<()> {
+        self.draft(&pass)?.allow(Brle(mask));
+        Ok(())
+    }
+
+    fn sampler(&mut self, pass: Resource<ForwardPass>, indices: Vec<u32>, sampler: Call) -> Result<()> {
+        self.draft(&pass)?.ask(indices, ask(sampler));
+        Ok(())
+    }
+
+    fn adapter(&mut self, pass: Resource<ForwardPass>, _adapter: Resource<AdapterHandle>) -> Result<()> {
+        self.draft(&pass)?.refuse(not_available(super::adapter::ADAPTER));
+        Ok(())
+    }
+
+    async fn execute(
+        &mut self,
+        pass: Resource<ForwardPass>,
+    ) -> Result<Result<Resource<FutureOutput>, String>> {
+        self.execute_pass(pass).await
+    }
+
+    fn drop(&mut self, pass: Resource<ForwardPass>) -> Result<()> {
+        self.table.delete(pass)?;
+        Ok(())
+    }
+}
+
+impl HostFutureOutput for State {
+    fn pollable(&mut self, future: Resource<FutureOutput>) -> Result<Resource<DynPollable>> {
+        let cell = self.table.get(&future)?.cell.clone();
+        self.pollable(cell)
+    }
+
+    fn get(&mut self, future: Resource<FutureOutput>) -> Result<Option<Output>> {
+        let future = self.table.get_mut(&future)?;
+        if future.taken {
+            return Ok(None);
+        }
+        let Some(result) = future.cell.get() else { return Ok(None) };
+        future.taken = true;
+        match result {
+            Ok(answers) => Ok(Some(Output {
+                slots: answers.iter().cloned().map(translate).collect(),
+                spec_tokens: Vec::new(),
+                spec_positions: Vec::new(),
+            })),
+            // The interface has no error here, and the pass had been accepted: only the engine can be at fault.
+            Err(error) => Err(wasmtime::Error::msg(format!("a forward pass failed: {error}"))),
+        }
+    }
+
+    fn drop(&mut self, future: Resource<FutureOutput>) -> Result<()> {
+        self.table.delete(future)?;
+        Ok(())
+    }
+}
+
+fn ask(call: Call) -> Ask {
+    let probe = match call {
+        Call::Multinomial((temperature, seed)) => return Ask::Sample(Sampler::Multinomial { temperature, seed }),
+        Call::TopK((temperature, k)) => return Ask::Sample(Sampler::TopK { temperature, k }),
+        Call::TopP((temperature, p)) => return Ask::Sample(Sampler::TopP { temperature, p }),
+        Call::MinP((temperature, p)) => return Ask::Sample(Sampler::MinP { temperature, p }),
+        Call::TopKTopP((temperature, k, p)) => return Ask::Sample(Sampler::TopKTopP { temperature, k, p }),
+        Call::Embedding => Probe::Embedding,
+        Call::Dist((temperature, k)) => Probe::Distribution { temperature, k },
+        Call::RawLogits => Probe::RawLogits,
+        Call::Logprob(token) => Probe::Logprob(token),
+        Call::Logprobs(tokens) => Probe::Logprobs(tokens),
+        Call::Entropy => Probe::Entropy,
+    };
+    Ask::Probe(probe)
+}
+
+fn translate(answer: Answer) -> SlotOutput {
+    match answer {
+        Answer::Token(token) => SlotOutput::Token(token),
+        Answer::Distribution(ids, probabilities) => SlotOutput::Distribution((ids, probabilities)),
+        Answer::Logits(logits) => SlotOutput::Logits(native_bytes(&logits)),
+        Answer::Logprobs(logprobs) => SlotOutput::Logprobs(logprobs),
+        Answer::Entropy(entropy) => SlotOutput::Entropy(entropy),
+        Answer::Embedding(embedding) => SlotOutput::Embedding(native_bytes(&embedding)),
+    }
+}
+
+/// WebAssembly is little-endian, whatever the host is.
+fn native_bytes(values: &[f32]) -> Vec<u8> {
+    values.iter().flat_map(|value| value.to_le_bytes()).collect()
+}
+
+impl HostGrammar for State {
+    fn from_json_schema(&mut self, _schema: String) -> Result<Result<Resource<GrammarHandle>, String>> {
+        Ok(Err(not_available(GRAMMAR)))
+    }
+
+    fn json(&mut self) -> Result<Resource<GrammarHandle>> {
+        not_available_trap(GRAMMAR)
+    }
+
+    fn from_regex(&mut self, _pattern: String) -> Result<Result<Resource<GrammarHandle>, String>> {
+        Ok(Err(not_available(GRAMMAR)))
+    }
+
+    fn from_ebnf(&mut self, _ebnf: String) -> Result<Result<Resource<GrammarHandle>, String>> {
+        Ok(Err(not_available(GRAMMAR)))
+    }
+
+    fn to_string(&mut self, _grammar: Resource<GrammarHandle>) -> Result<String> {
+        not_available_trap(GRAMMAR)
+    }
+
+    fn drop(&mut self, grammar: Resource<GrammarHandle>) -> Result<()> {
+        self.table.delete(grammar)?;
+        Ok(())
+    }
+}
+
+impl HostMatcher for State {
+    fn new(
+        &mut self,
+        _grammar: Resource<GrammarHandle>,
+        _tokenizer: Resource<TokenizerHandle>,
+    ) -> Result<Resource<MatcherHandle>> {
+        not_available_trap(GRAMMAR)
+    }
+
+    fn accept_tokens(
+        &mut self,
+        _matcher: Resource<MatcherHandle>,
+        _tokens: Vec<u32>,
+    ) -> Result<Result<(), String>> {
+        Ok(Err(not_available(GRAMMAR)))
+    }
+
+    fn next_token_logit_mask(&mut self, _matcher: Resource<MatcherHandle>) -> Result<Vec<u32>> {
+        not_available_trap(GRAMMAR)
+    }
+
+    fn is_terminated(&mut self, _matcher: Resource<MatcherHandle>) -> Result<bool> {
+        not_available_trap(GRAMMAR)
+    }
+
+    fn reset(&mut self, _matcher: Resource<MatcherHandle>) -> Result<()> {
+        not_available_trap(GRAMMAR)
+    }
+
+    fn drop(&mut self, matcher: Resource<MatcherHandle>) -> Result<()> {
+        self.table.delete(matcher)?;
+        Ok(())
+    }
+}

@@ -1,0 +1,152 @@
+//! One run of one instance, from instantiation to the way it ended.
+
+use super::component::Inferlet;
+use super::budget::Limits;
+use super::limits::LimitExceeded;
+use super::state::{State, Tail};
+use super::wasi::Exit;
+use crate::trace::{Limit, Outcome};
+use wasmtime::component::ResourceTableError;
+use wasmtime::{Store, Trap, WasmBacktrace};
+
+/// After so much fuel an instance gives way to the others.
+const SLICE: u64 = 10_000_000;
+
+/// Runs an instance to its end. Host calls suspend the returned future; nothing in it blocks.
+pub async fn run(
+    inferlet: Inferlet,
+    state: State,
+    input: String,
+    limits: Limits,
+    tail: Tail,
+) -> Outcome {
+    let mut store = Store::new(inferlet.pre.engine(), state);
+    let result = call(&inferlet, &mut store, &limits, input).await;
+    let state = store.into_data();
+    match result {
+        Ok(Ok(output)) => check_output(output),
+        Ok(Err(error)) => Outcome::Error(error.into()),
+        Err(error) => classify(&error, &state, &limits, &tail),
+    }
+}
+
+async fn call(
+    inferlet: &Inferlet,
+    store: &mut Store<State>,
+    limits: &Limits,
+    input: String,
+) -> wasmtime::Result<Result<String, String>> {
+    store.limiter(|state| &mut state.limiter);
+    store.set_fuel(limits.fuel)?;
+    store.fuel_async_yield_interval(Some(SLICE))?;
+    let instance = inferlet.pre.instantiate_async(&mut *store).await?;
+    let run =
+        instance.get_typed_func::<(String,), (Result<String, String>,)>(&mut *store, inferlet.run)?;
+    let (answer,) = run.call_async(&mut *store, (input,)).await?;
+    Ok(answer)
+}
+
+/// Output is JSON text by contract; anything else is the inferlet's mistake, not a success.
+fn check_output(output: String) -> Outcome {
+    match serde_json::from_str::<serde::de::IgnoredAny>(&output) {
+        Ok(_) => Outcome::Ok(output.into()),
+        Err(error) => {
+            let head: String = output.chars().take(80).collect();
+            Outcome::Error(format!("the inferlet answered with text that is not JSON ({error}): `{head}`").into())
+        }
+    }
+}
+
+fn classify(error: &wasmtime::Error, state: &State, limits: &Limits, tail: &Tail) -> Outcome {
+    if let Some(exceeded) = exceeded(error, state, limits) {
+        return Outcome::Limit { limit: exceeded.limit, message: exceeded.to_string() };
+    }
+    if let Some(exit) = error.downcast_ref::<Exit>() {
+        return Outcome::Error(format!("the inferlet gave no answer: {exit}").into());
+    }
+    let backtrace = error.downcast_ref::<WasmBacktrace>().map(frames).unwrap_or_default();
+    let message = panic_message(&tail.text()).unwrap_or_else(|| trap_message(error));
+    Outcome::Trap { message, backtrace }
+}
+
+fn exceeded(error: &wasmtime::Error, state: &State, limits: &Limits) -> Option<LimitExceeded> {
+    if let Some(exceeded) = error.downcast_ref::<LimitExceeded>() {
+        return Some(*exceeded);
+    }
+    if let Some(ResourceTableError::Full) = error.downcast_ref::<ResourceTableError>() {
+        let allowed = u64::from(limits.handles);
+        return Some(LimitExceeded { limit: Limit::Handles, wanted: allowed + 1, allowed });
+    }
+    match error.downcast_ref::<Trap>() {
+        Some(Trap::OutOfFuel) => {
+            Some(LimitExceeded { limit: Limit::Fuel, wanted: limits.fuel.saturating_add(1), allowed: limits.fuel })
+        }
+        Some(Trap::StackOverflow) => {
+            let allowed = super::runtime_config::WASM_STACK as u64;
+            Some(LimitExceeded { limit: Limit::Stack, wanted: allowed + 1, allowed })
+        }
+        _ => state.limiter.refused(),
+    }
+}
+
+fn trap_message(error: &wasmtime::Error) -> String {
+    match error.downcast_ref::<Trap>() {
+        Some(trap) => trap.to_string(),
+        None => error.root_cause().to_string(),
+    }
+}
+
+/// What a Rust panic wrote before it became a trap, without the advice for people who debug natively.
+fn panic_message(stderr: &str) -> Option<String> {
+    let start = stderr.rfind("panicked at ")?;
+    let message = stderr[start..].split("\nnote: ").next().unwrap_or_default();
+    Some(message.trim_end().to_owned())
+}
+
+fn frames(backtrace: &WasmBacktrace) -> Vec<String> {
+    backtrace.frames().iter().flat_map(describe).collect()
+}
+
+/// One line a frame; inlined calls, which only debugging information tells, have lines of their own.
+fn describe(frame: &wasmtime::FrameInfo) -> Vec<String> {
+    let symbols: Vec<String> = frame
+        .symbols()
+        .iter()
+        .filter_map(|symbol| {
+            let name = symbol.name()?;
+            let place = symbol.file().map(|file| match symbol.line() {
+                Some(line) => format!(" at {file}:{line}"),
+                None => format!(" at {file}"),
+            });
+            Some(format!("{}{}", demangle(name), place.unwrap_or_default()))
+        })
+        .collect();
+    if !symbols.is_empty() {
+        return symbols;
+    }
+    let name = frame.func_name().map(demangle);
+    vec![name.unwrap_or_else(|| format!("function {}", frame.func_index()))]
+}
+
+fn demangle(name: &str) -> String {
+    let name = rustc_demangle::demangle(name);
+    format!("{name:#}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_message_of_a_panic_is_found_behind_other_output() {
+        let stderr = "working\n\nthread '<unnamed>' (1) panicked at src/lib.rs:7:5:\nno bread\nnote: run with `RUST_BACKTRACE=1`\n";
+        assert_eq!(panic_message(stderr).as_deref(), Some("panicked at src/lib.rs:7:5:\nno bread"));
+        assert_eq!(panic_message("fine"), None);
+    }
+
+    #[test]
+    fn an_answer_that_is_not_json_is_an_error() {
+        assert!(matches!(check_output(String::new()), Outcome::Error(_)));
+        assert_eq!(check_output("{\"a\":1}".to_owned()), Outcome::Ok("{\"a\":1}".into()));
+    }
+}

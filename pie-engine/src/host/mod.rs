@@ -1,0 +1,36 @@
+//! Everything that names the WebAssembly runtime: one file per WIT interface, which translates and asks the engine, and decides
+//! nothing itself.
+
+pub mod bindings;
+pub mod budget;
+pub mod component;
+pub mod instance;
+pub mod limits;
+pub mod runtime_config;
+pub mod state;
+pub mod wasi;
+
+pub mod adapter;
+pub mod chat;
+pub mod client;
+pub mod context;
+pub mod inference;
+pub mod messaging;
+pub mod model;
+pub mod reasoning;
+pub mod runtime;
+pub mod scheduling;
+pub mod session;
+pub mod tool_use;
+pub mod types;
+pub mod zo;
+
+/// The answer of an interface whose implementation comes later. It is a trap where the function has no error to return.
+pub(crate) fn not_available(interface: &str) -> String {
+    format!("`{interface}` is not available yet")
+}
+
+/// Ends the instance because it called something that has no error to return and no implementation yet.
+pub(crate) fn not_available_trap<T>(interface: &str) -> wasmtime::Result<T> {
+    Err(wasmtime::Error::msg(not_available(interface)))
+}

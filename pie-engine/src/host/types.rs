@@ -1,0 +1,77 @@
+//! `pie:core/types`: values that come later.
+
+use super::bindings::pie::core::types::{Host, HostFutureBlob, HostFutureString};
+use super::state::State;
+use crate::engine::inbox::Ticket;
+use crate::trace::{Bytes, Event, Text};
+use std::sync::Arc;
+use tokio::sync::SetOnce;
+use wasmtime::Result;
+use wasmtime::component::Resource;
+use wasmtime_wasi_io::poll::{DynPollable, Pollable, subscribe};
+
+/// A message that has been asked for.
+pub struct FutureString(pub Ticket<String>);
+
+/// A file that has been asked for.
+pub struct FutureBlob(pub Ticket<Vec<u8>>);
+
+/// What a pollable waits for. It shares the signal with its future, and is no child of it, so that a guest may drop the two in either
+/// order.
+struct Signal<T: Send + Sync + 'static>(Arc<SetOnce<T>>);
+
+#[wasmtime_wasi_io::async_trait]
+impl<T: Send + Sync + 'static> Pollable for Signal<T> {
+    async fn ready(&mut self) {
+        self.0.wait().await;
+    }
+}
+
+impl State {
+    /// A pollable that is ready once the signal has been set.
+    pub(crate) fn pollable<T: Send + Sync + 'static>(
+        &mut self,
+        signal: Arc<SetOnce<T>>,
+    ) -> Result<Resource<DynPollable>> {
+        let signal = self.table.push(Signal(signal))?;
+        subscribe(&mut self.table, signal)
+    }
+}
+
+impl Host for State {}
+
+impl HostFutureString for State {
+    fn pollable(&mut self, future: Resource<FutureString>) -> Result<Resource<DynPollable>> {
+        let ready = self.table.get(&future)?.0.ready();
+        self.pollable(ready)
+    }
+
+    fn get(&mut self, future: Resource<FutureString>) -> Result<Option<String>> {
+        let Some(message) = self.table.get_mut(&future)?.0.take() else { return Ok(None) };
+        self.record(|instance| Event::Received { instance, text: message.clone().map(Text::from) });
+        Ok(message)
+    }
+
+    fn drop(&mut self, future: Resource<FutureString>) -> Result<()> {
+        self.table.delete(future)?;
+        Ok(())
+    }
+}
+
+impl HostFutureBlob for State {
+    fn pollable(&mut self, future: Resource<FutureBlob>) -> Result<Resource<DynPollable>> {
+        let ready = self.table.get(&future)?.0.ready();
+        self.pollable(ready)
+    }
+
+    fn get(&mut self, future: Resource<FutureBlob>) -> Result<Option<Vec<u8>>> {
+        let Some(data) = self.table.get_mut(&future)?.0.take() else { return Ok(None) };
+        self.record(|instance| Event::ReceivedFile { instance, data: data.clone().map(Bytes::from) });
+        Ok(data)
+    }
+
+    fn drop(&mut self, future: Resource<FutureBlob>) -> Result<()> {
+        self.table.delete(future)?;
+        Ok(())
+    }
+}

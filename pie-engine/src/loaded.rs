@@ -1,0 +1,53 @@
+//! A model with what belongs to it: its tokenizer and its chat format.
+
+use crate::chat::{ChatDecoder, ChatFormat, ReasoningDecoder, ToolDecoder};
+use crate::model::dummy::{Dummy, DummyConfig};
+use crate::model::{Model, ModelInfo};
+use crate::tokenizer::Tokenizer;
+use std::sync::Arc;
+
+/// The name that every engine's model answers to besides its own.
+pub const DEFAULT_MODEL: &str = "default";
+
+/// A model that an engine can run.
+#[derive(Clone)]
+pub struct LoadedModel {
+    /// The weights, or what stands for them.
+    pub model: Arc<dyn Model>,
+    /// Text to tokens and back.
+    pub tokenizer: Arc<Tokenizer>,
+    /// Turns of a conversation as tokens.
+    pub chat: Arc<ChatFormat>,
+}
+
+impl LoadedModel {
+    /// The dummy model, perhaps with a script of replies.
+    pub fn dummy() -> Self {
+        let tokenizer = Arc::new(Tokenizer::dummy());
+        let chat = Arc::new(ChatFormat::dummy());
+        let model = Arc::new(Dummy::new(DummyConfig { name: "dummy".into() }));
+        LoadedModel { model, tokenizer, chat }
+    }
+
+    /// What is known about the model.
+    pub fn info(&self) -> &ModelInfo {
+        self.model.info()
+    }
+
+    /// Whether `model.load` of this name gets this model.
+    pub fn answers_to(&self, name: &str) -> bool {
+        name == DEFAULT_MODEL || name == self.info().name
+    }
+
+    pub(crate) fn chat_decoder(&self) -> ChatDecoder {
+        self.chat.chat_decoder(&self.tokenizer)
+    }
+
+    pub(crate) fn reasoning_decoder(&self) -> ReasoningDecoder {
+        self.chat.reasoning_decoder(&self.tokenizer)
+    }
+
+    pub(crate) fn tool_decoder(&self) -> ToolDecoder {
+        self.chat.tool_decoder(&self.tokenizer)
+    }
+}
