@@ -98,13 +98,23 @@ impl Limiter {
 }
 
 impl wasmtime::ResourceLimiter for Limiter {
-    fn memory_growing(&mut self, current: usize, desired: usize, maximum: Option<usize>) -> wasmtime::Result<bool> {
+    fn memory_growing(
+        &mut self,
+        current: usize,
+        desired: usize,
+        maximum: Option<usize>,
+    ) -> wasmtime::Result<bool> {
         let (limit, allowed) = (Limit::Memory, self.limits.memory_bytes);
         let growth = Growth { current, desired, maximum };
         Ok(growth.grant(&mut self.memory_bytes, limit, allowed, &mut self.refused))
     }
 
-    fn table_growing(&mut self, current: usize, desired: usize, maximum: Option<usize>) -> wasmtime::Result<bool> {
+    fn table_growing(
+        &mut self,
+        current: usize,
+        desired: usize,
+        maximum: Option<usize>,
+    ) -> wasmtime::Result<bool> {
         let (limit, allowed) = (Limit::Tables, self.limits.table_elements);
         let growth = Growth { current, desired, maximum };
         Ok(growth.grant(&mut self.table_elements, limit, allowed, &mut self.refused))
