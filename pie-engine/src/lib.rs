@@ -54,7 +54,10 @@ pub fn wit_digest() -> String {
     trace::sha256_hex(&all)
 }
 
-fn collect(folder: &'static include_dir::Dir<'static>, files: &mut std::collections::BTreeMap<String, &'static [u8]>) {
+fn collect(
+    folder: &'static include_dir::Dir<'static>,
+    files: &mut std::collections::BTreeMap<String, &'static [u8]>,
+) {
     for file in folder.files().filter(|file| file.path().extension().is_some_and(|ext| ext == "wit")) {
         files.insert(file.path().to_string_lossy().into_owned(), file.contents());
     }

@@ -2,9 +2,9 @@
 
 use crate::clock::VirtualClock;
 use crate::engine::{Core, CoreConfig};
+use crate::host::budget::OutputBudget;
 use crate::host::component::{ComponentError, Runtime};
 use crate::host::instance;
-use crate::host::budget::OutputBudget;
 use crate::host::limits::Limiter;
 use crate::host::runtime_config::Pools;
 use crate::host::state::{Outlet, Session, State, Tail};
@@ -16,8 +16,8 @@ use crate::{VERSION, sched};
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 
-pub use crate::host::component::Inferlet;
 pub use crate::host::budget::Limits;
+pub use crate::host::component::Inferlet;
 pub use crate::rounds::Control;
 
 /// Why an engine could not be made or a component not be loaded.
@@ -178,8 +178,7 @@ impl Engine {
             table_elements: ceiling.table_elements,
             parallel_compilation: threads != 1,
         };
-        let runtime =
-            Runtime::new(&pools, code_cache).map_err(|error| EngineError::Runtime(error.into()))?;
+        let runtime = Runtime::new(&pools, code_cache).map_err(|error| EngineError::Runtime(error.into()))?;
         let model = Arc::new(model);
         let core = CoreConfig { pages, page_size, step: sched::Limits::default() };
         let core = Mutex::new(Core::new(Arc::clone(&model), core));

@@ -18,7 +18,9 @@ impl Core {
     /// operations on a context happen in the order in which they were asked for.
     pub(super) fn must_wait(&self, envelope: &Envelope) -> bool {
         let context = match &envelope.operation {
-            Operation::Create { source: Source::Fork(context), .. } | Operation::Save { context, .. } => context,
+            Operation::Create { source: Source::Fork(context), .. } | Operation::Save { context, .. } => {
+                context
+            }
             Operation::Pages { context, operation, .. } => match operation {
                 PageOperation::Reserve => return false,
                 _ => context,

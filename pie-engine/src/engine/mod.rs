@@ -204,11 +204,14 @@ impl Core {
 
     fn counts(&self, table: TableId) -> Counts {
         // A table that is gone holds nothing.
-        self.kv.counts(table).map_or_else(|_| Counts::default(), |counts| Counts {
-            committed: counts.committed_pages,
-            working: counts.working_pages,
-            tokens: counts.working_tokens,
-        })
+        self.kv.counts(table).map_or_else(
+            |_| Counts::default(),
+            |counts| Counts {
+                committed: counts.committed_pages,
+                working: counts.working_pages,
+                tokens: counts.working_tokens,
+            },
+        )
     }
 
     /// Gives back the pages of a table.

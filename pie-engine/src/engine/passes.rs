@@ -1,7 +1,7 @@
 //! Forward passes from acceptance to delivery.
 
-use super::operation::{Answer, Ask, Counts, PassRequest};
 use super::contexts::text;
+use super::operation::{Answer, Ask, Counts, PassRequest};
 use super::{Core, Entry};
 use crate::ids::{InstanceId, PassId};
 use crate::kv::{Claim, Input, TableId};
@@ -177,13 +177,16 @@ impl Core {
             (None, Some(answers)) => Ok(answers),
             (None, None) => Err("the engine left a question unanswered".to_owned()),
         };
-        self.record(instance, match &result {
-            Ok(answers) => {
-                let slots = answers.iter().map(slot).collect();
-                Event::PassDone { instance, pass, slots, margin }
-            }
-            Err(error) => Event::PassFailed { instance, pass, error: error.clone() },
-        });
+        self.record(
+            instance,
+            match &result {
+                Ok(answers) => {
+                    let slots = answers.iter().map(slot).collect();
+                    Event::PassDone { instance, pass, slots, margin }
+                }
+                Err(error) => Event::PassFailed { instance, pass, error: error.clone() },
+            },
+        );
         // A cell is set once, here; its instance may be gone.
         let _ = request.cell.set(result);
     }
@@ -246,7 +249,8 @@ fn check_masks(request: &PassRequest, start: u32) -> Result<(), String> {
 fn describe(instance: InstanceId, pass: PassId, request: &PassRequest, start: u32, reused: u32) -> Event {
     let consecutive = request.positions.iter().copied().eq(start..start + request.positions.len() as u32);
     let attention_mask = request.masks.as_ref().map(|masks| {
-        let numbers = masks.iter().flat_map(|mask| std::iter::once(mask.0.len() as u32).chain(mask.0.iter().copied()));
+        let numbers =
+            masks.iter().flat_map(|mask| std::iter::once(mask.0.len() as u32).chain(mask.0.iter().copied()));
         sha256_hex(&numbers.flat_map(u32::to_le_bytes).collect::<Vec<u8>>())
     });
     Event::Pass {

@@ -105,11 +105,7 @@ fn check_logit_mask(mask: &Brle, vocabulary: u32) -> Result<Bitset, String> {
     Ok(allowed)
 }
 
-fn check_calls(
-    calls: &[(Vec<u32>, Ask)],
-    tokens: usize,
-    vocabulary: u32,
-) -> Result<Vec<Question>, String> {
+fn check_calls(calls: &[(Vec<u32>, Ask)], tokens: usize, vocabulary: u32) -> Result<Vec<Question>, String> {
     let mut questions = Vec::with_capacity(calls.len());
     for (indices, ask) in calls {
         match ask {

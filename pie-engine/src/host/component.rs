@@ -156,7 +156,6 @@ impl Runtime {
             }
         }
     }
-
 }
 
 /// Finds `run` in the exported interface and checks its type.

@@ -50,8 +50,7 @@ impl State {
             Ok(id) => id,
             Err(error) => return Ok(Err(error)),
         };
-        let answer =
-            self.port.call(|reply| Operation::Pages { context: id, operation, count, reply }).await;
+        let answer = self.port.call(|reply| Operation::Pages { context: id, operation, count, reply }).await;
         Ok(answer.map(|counts| self.set_counts(context.rep(), counts)))
     }
 

@@ -180,7 +180,9 @@ impl HostFutureOutput for State {
 
 fn ask(call: Call) -> Ask {
     let probe = match call {
-        Call::Multinomial((temperature, seed)) => return Ask::Sample(Sampler::Multinomial { temperature, seed }),
+        Call::Multinomial((temperature, seed)) => {
+            return Ask::Sample(Sampler::Multinomial { temperature, seed });
+        }
         Call::TopK((temperature, k)) => return Ask::Sample(Sampler::TopK { temperature, k }),
         Call::TopP((temperature, p)) => return Ask::Sample(Sampler::TopP { temperature, p }),
         Call::MinP((temperature, p)) => return Ask::Sample(Sampler::MinP { temperature, p }),

@@ -1,7 +1,7 @@
 //! One run of one instance, from instantiation to the way it ended.
 
-use super::component::Inferlet;
 use super::budget::Limits;
+use super::component::Inferlet;
 use super::limits::LimitExceeded;
 use super::state::{State, Tail};
 use super::wasi::Exit;
@@ -13,13 +13,7 @@ use wasmtime::{Store, Trap, WasmBacktrace};
 const SLICE: u64 = 10_000_000;
 
 /// Runs an instance to its end. Host calls suspend the returned future; nothing in it blocks.
-pub async fn run(
-    inferlet: Inferlet,
-    state: State,
-    input: String,
-    limits: Limits,
-    tail: Tail,
-) -> Outcome {
+pub async fn run(inferlet: Inferlet, state: State, input: String, limits: Limits, tail: Tail) -> Outcome {
     let mut store = Store::new(inferlet.pre.engine(), state);
     let result = call(&inferlet, &mut store, &limits, input).await;
     let state = store.into_data();
@@ -40,8 +34,7 @@ async fn call(
     store.set_fuel(limits.fuel)?;
     store.fuel_async_yield_interval(Some(SLICE))?;
     let instance = inferlet.pre.instantiate_async(&mut *store).await?;
-    let run =
-        instance.get_typed_func::<(String,), (Result<String, String>,)>(&mut *store, inferlet.run)?;
+    let run = instance.get_typed_func::<(String,), (Result<String, String>,)>(&mut *store, inferlet.run)?;
     let (answer,) = run.call_async(&mut *store, (input,)).await?;
     Ok(answer)
 }
@@ -52,7 +45,9 @@ fn check_output(output: String) -> Outcome {
         Ok(_) => Outcome::Ok(output.into()),
         Err(error) => {
             let head: String = output.chars().take(80).collect();
-            Outcome::Error(format!("the inferlet answered with text that is not JSON ({error}): `{head}`").into())
+            Outcome::Error(
+                format!("the inferlet answered with text that is not JSON ({error}): `{head}`").into(),
+            )
         }
     }
 }
@@ -78,9 +73,11 @@ fn exceeded(error: &wasmtime::Error, state: &State, limits: &Limits) -> Option<L
         return Some(LimitExceeded { limit: Limit::Handles, wanted: allowed + 1, allowed });
     }
     match error.downcast_ref::<Trap>() {
-        Some(Trap::OutOfFuel) => {
-            Some(LimitExceeded { limit: Limit::Fuel, wanted: limits.fuel.saturating_add(1), allowed: limits.fuel })
-        }
+        Some(Trap::OutOfFuel) => Some(LimitExceeded {
+            limit: Limit::Fuel,
+            wanted: limits.fuel.saturating_add(1),
+            allowed: limits.fuel,
+        }),
         Some(Trap::StackOverflow) => {
             let allowed = super::runtime_config::WASM_STACK as u64;
             Some(LimitExceeded { limit: Limit::Stack, wanted: allowed + 1, allowed })

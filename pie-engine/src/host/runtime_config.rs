@@ -1,9 +1,7 @@
 //! How the WebAssembly runtime is set up: the same on every machine, pooled, and interruptible.
 
 use std::num::NonZeroUsize;
-use wasmtime::{
-    Config, Enabled, InstanceAllocationStrategy, PoolingAllocationConfig, WasmBacktraceDetails,
-};
+use wasmtime::{Config, Enabled, InstanceAllocationStrategy, PoolingAllocationConfig, WasmBacktraceDetails};
 
 /// What the pools of the runtime hold. Fixed for the life of an engine.
 #[derive(Clone, Debug, PartialEq, Eq)]

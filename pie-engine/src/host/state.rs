@@ -103,7 +103,14 @@ pub struct Outlet {
 impl Outlet {
     /// The outlet of one instance.
     pub fn new(instance: InstanceId, recorder: Recorder, budget: OutputBudget, tail: Tail) -> Self {
-        Outlet { instance, recorder, budget, tail, stdout: Utf8Chunks::by_character(), stderr: Utf8Chunks::by_character() }
+        Outlet {
+            instance,
+            recorder,
+            budget,
+            tail,
+            stdout: Utf8Chunks::by_character(),
+            stderr: Utf8Chunks::by_character(),
+        }
     }
 
     fn emit(&self, stream: Stream, text: Option<String>) {

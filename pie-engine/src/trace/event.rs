@@ -6,7 +6,8 @@ use serde::{Deserialize, Serialize};
 /// Something an inferlet did, or that was done for it.
 ///
 /// Numbers of instances, contexts and passes are those of [`crate::ids`]. Nothing here depends on the machine, on time or on who
-/// else runs, except [`Event::Step`], which says what was batched together.
+/// else runs, except [`Event::Step`], which says what was batched together, and `reused` of [`Event::Pass`], which says what others had
+/// computed before.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(tag = "event", rename_all = "kebab-case")]
 pub enum Event {
