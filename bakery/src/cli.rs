@@ -79,7 +79,7 @@ pub fn main(parse: Parse) -> ExitCode {
     let crashes = Crashes::watch();
     let (environment, broken) = match Environment::read() {
         Ok(environment) => (environment, None),
-        Err(error) => (Environment::new([("", "")], ""), Some(error)),
+        Err(error) => (Environment::empty(""), Some(error)),
     };
     let arguments = environment::arguments();
     let (ui, result) = match parse(&arguments, environment.width) {

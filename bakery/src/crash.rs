@@ -9,16 +9,23 @@ use crate::error::{Error, Result};
 /// Keeps what panics say instead of letting them print it.
 #[derive(Clone, Default)]
 pub struct Crashes {
-    messages: Arc<Mutex<Vec<String>>>,
+    seen: Arc<Mutex<Vec<Crash>>>,
+}
+
+/// One panic.
+struct Crash {
+    message: String,
+    /// Where `RUST_BACKTRACE` asks for it.
+    backtrace: Option<String>,
 }
 
 impl Crashes {
     /// Takes over the panic hook of the process. Called once, by `main`.
     pub fn watch() -> Crashes {
         let crashes = Crashes::default();
-        let messages = crashes.messages.clone();
+        let seen = crashes.seen.clone();
         panic::set_hook(Box::new(move |info| {
-            messages.lock().unwrap_or_else(PoisonError::into_inner).push(describe(info));
+            seen.lock().unwrap_or_else(PoisonError::into_inner).push(Crash::of(info));
         }));
         crashes
     }
@@ -30,14 +37,15 @@ impl Crashes {
     pub fn contain<T>(&self, work: impl FnOnce() -> Result<T>) -> Result<T> {
         // What `work` left half-done is not looked at again: the process ends after this.
         let result = panic::catch_unwind(AssertUnwindSafe(work));
-        let messages = std::mem::take(&mut *self.messages.lock().unwrap_or_else(PoisonError::into_inner));
-        let Some(first) = messages.into_iter().next() else {
+        let seen = std::mem::take(&mut *self.seen.lock().unwrap_or_else(PoisonError::into_inner));
+        let Some(first) = seen.into_iter().next() else {
             return result.unwrap_or_else(|_| Err(report("a thread panicked")));
         };
-        let error = report(&first);
-        Err(match result {
-            Ok(Err(consequence)) => error.caused_by(consequence),
-            _ => error,
+        let error = report(&first.message);
+        Err(match (first.backtrace, result) {
+            (Some(backtrace), _) => error.caused_by(backtrace),
+            (None, Ok(Err(consequence))) => error.caused_by(consequence),
+            (None, _) => error,
         })
     }
 }
@@ -48,13 +56,39 @@ fn report(what: &str) -> Error {
         .hint(format!("please report this, with the command you typed: {address}"))
 }
 
-fn describe(info: &PanicHookInfo<'_>) -> String {
-    let message = info.payload_as_str().unwrap_or("panic without a message");
-    let place = info.location().map(|place| format!(" at {}:{}", place.file(), place.line()));
-    let backtrace = Backtrace::capture();
-    let trace = match backtrace.status() {
-        BacktraceStatus::Captured => format!("\n{backtrace}"),
-        _ => String::new(),
-    };
-    format!("{message}{}{trace}", place.unwrap_or_default())
+impl Crash {
+    fn of(info: &PanicHookInfo<'_>) -> Crash {
+        let message = info.payload_as_str().unwrap_or("panic without a message");
+        let place = info.location().map(|place| format!(", at {}:{}", place.file(), place.line()));
+        let backtrace = Backtrace::capture();
+        let captured = backtrace.status() == BacktraceStatus::Captured;
+        Crash {
+            message: format!("{message}{}", place.unwrap_or_default()),
+            backtrace: captured.then(|| backtrace.to_string()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::error::Kind;
+
+    #[test]
+    fn a_panic_is_an_error_that_asks_for_a_report() {
+        // The hook of the process belongs to the test runner, so this one sees a panic without its message.
+        let error = Crashes::default().contain(|| -> Result<()> { panic!("at the disco") }).unwrap_err();
+        assert_eq!(error.kind, Kind::Bug);
+        assert!(error.hints[0].contains("report"), "{:?}", error.hints);
+    }
+
+    #[test]
+    fn what_a_thread_said_when_it_panicked_comes_before_what_followed() {
+        let crashes = Crashes::default();
+        let crash = Crash { message: "index out of bounds, at lib.rs:3".into(), backtrace: None };
+        crashes.seen.lock().unwrap().push(crash);
+        let error = crashes.contain(|| -> Result<()> { Err(Error::failed("no answer")) }).unwrap_err();
+        assert_eq!(error.message, "bakery has a bug: index out of bounds, at lib.rs:3");
+        assert_eq!(error.causes(), ["no answer"]);
+    }
 }

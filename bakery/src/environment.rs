@@ -85,6 +85,11 @@ impl Environment {
         environment
     }
 
+    /// A world without any variables.
+    pub fn empty(current_dir: impl Into<PathBuf>) -> Environment {
+        Environment::new(std::iter::empty::<(OsString, OsString)>(), current_dir)
+    }
+
     /// A variable; an empty one counts as unset, as shells make it hard to tell the two apart.
     pub fn variable(&self, name: &str) -> Option<&OsStr> {
         self.variables.get(OsStr::new(name)).map(OsString::as_os_str).filter(|value| !value.is_empty())

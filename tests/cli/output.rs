@@ -37,7 +37,7 @@ fn help_is_coloured_on_demand() {
 #[test]
 fn an_error_with_json_is_one_document_on_standard_output() {
     World::new().bakery(["schema", "nope", "--json"]).assert().code(2).stdout_eq(str![[r#"
-{"type":"error","kind":"usage","exit_code":2,"message":"there is no schema `nope`, only `run`, `version`, `error`","causes":[],"hints":["bakery schema"]}
+{"type":"error","kind":"usage","exit_code":2,"message":"there is no schema `nope`, only [..]","causes":[],"hints":["bakery schema"]}
 
 "#]]).stderr_eq("");
 }
@@ -65,15 +65,15 @@ error: cannot tell the current folder
 
 #[test]
 fn a_reader_that_goes_away_is_no_error() {
-    let mut child = Command::new(env!("CARGO_BIN_EXE_bakery"))
+    let (reader, writer) = std::io::pipe().unwrap();
+    drop(reader);
+    let output = Command::new(env!("CARGO_BIN_EXE_bakery"))
         .args(["completions", "bash"])
         .env_clear()
-        .stdout(Stdio::piped())
+        .stdout(writer)
         .stderr(Stdio::piped())
-        .spawn()
+        .output()
         .unwrap();
-    drop(child.stdout.take());
-    let output = child.wait_with_output().unwrap();
     assert_eq!(output.status.code(), Some(141));
     assert_eq!(String::from_utf8(output.stderr).unwrap(), "");
 }

@@ -13,17 +13,17 @@ use crate::environment::Environment;
 use crate::error::Result;
 use crate::ui::Ui;
 
-/// The subcommands, in the order `bakery --help` lists them. Each variant's help is the doc comment of its `Args`.
+/// The subcommands, in the order `bakery --help` lists them.
 #[derive(Debug, clap::Subcommand)]
+#[expect(
+    missing_docs,
+    reason = "the help of a command is the doc comment of its `Args`, and one here would replace it"
+)]
 pub enum Command {
-    #[allow(missing_docs)]
     New(new::Args),
     #[command(subcommand)]
-    #[allow(missing_docs)]
     Trace(trace::Args),
-    #[allow(missing_docs)]
     Completions(completions::Args),
-    #[allow(missing_docs)]
     Schema(schema::Args),
 }
 

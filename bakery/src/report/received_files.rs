@@ -10,7 +10,9 @@ use super::Reporter;
 
 /// Writes each file that an inferlet sends to a folder, as `file-1.bin`, `file-2.bin` and so on. The inferlet has no say in the names.
 pub struct ReceivedFiles {
+    /// As the user typed it.
     folder: Option<PathBuf>,
+    current_dir: PathBuf,
     files: Received,
 }
 
@@ -30,16 +32,16 @@ impl Received {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).count
     }
 
-    /// Where they were written.
+    /// Where they were written: below the folder as the user typed it.
     pub fn written(&self) -> Vec<PathBuf> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).written.clone()
     }
 }
 
 impl ReceivedFiles {
-    /// Writes to `folder`, which is made when the first file comes; without a folder files are counted only.
-    pub fn new(folder: Option<PathBuf>) -> ReceivedFiles {
-        ReceivedFiles { folder, files: Received::default() }
+    /// Writes to `folder`, which is relative to `current_dir` and made when the first file comes; without a folder files are counted only.
+    pub fn new(folder: Option<PathBuf>, current_dir: &Path) -> ReceivedFiles {
+        ReceivedFiles { folder, current_dir: current_dir.to_owned(), files: Received::default() }
     }
 
     /// What was received, also while the run goes on.
@@ -52,7 +54,7 @@ impl ReceivedFiles {
         counted.count += 1;
         if let Some(folder) = &self.folder {
             let path = folder.join(format!("file-{}.bin", counted.count));
-            write_atomically(folder, &path, contents)?;
+            write_atomically(&self.current_dir.join(folder), &self.current_dir.join(&path), contents)?;
             counted.written.push(path);
         }
         Ok(())

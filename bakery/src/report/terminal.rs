@@ -229,7 +229,7 @@ fn pass_input(context: Option<ContextId>, tokens: &Tokens, positions: Option<&To
 }
 
 fn pass_conditions(reused: u32, masked: bool, allowed: Option<u32>) -> String {
-    let reused = (reused > 0).then(|| format!(", {reused} reused")).unwrap_or_default();
+    let reused = if reused > 0 { format!(", {reused} reused") } else { String::new() };
     let masked = if masked { ", masked" } else { "" };
     let allowed = allowed.map(|count| format!(", {} allowed", counted(count, "token"))).unwrap_or_default();
     format!("{reused}{masked}{allowed}")
@@ -323,8 +323,7 @@ pub fn limit_name(limit: Limit) -> &'static str {
     }
 }
 
-/// What an instance used, for people.
-pub fn usage_line(usage: &Usage) -> String {
+fn usage_line(usage: &Usage) -> String {
     let Usage { passes, input_tokens, reused_tokens, sampled_tokens, peak_pages } = *usage;
     let reused = if reused_tokens > 0 { format!(" ({reused_tokens} reused)") } else { String::new() };
     format!(

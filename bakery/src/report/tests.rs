@@ -9,7 +9,7 @@ use snapbox::{IntoData, assert_data_eq, str};
 
 use super::Reporter;
 use super::jsonl::JsonLines;
-use super::live::{Guard, Live};
+use super::live::{Guard, Guarded, Live};
 use super::received_files::ReceivedFiles;
 use super::terminal::Timeline;
 use super::trace_file::TraceFile;
@@ -236,7 +236,7 @@ fn colour_changes_nothing_of_the_timeline_but_colour() {
 #[test]
 fn a_live_run_shows_what_the_inferlet_prints_and_sends() {
     let (mut out, mut err) = (Vec::new(), Vec::new());
-    show(&mut Live::new(&mut out, &mut err, Guard::Off));
+    show(&mut Live::new(Guarded::new(&mut out, Guard::Off), Guarded::new(&mut err, Guard::Off)));
     assert_data_eq!(
         // An editor would not show the escape.
         String::from_utf8(out).unwrap().replace('\u{1b}', "ESC"),
@@ -261,7 +261,8 @@ beware
 #[test]
 fn an_inferlet_cannot_clear_a_terminal() {
     let mut out = Vec::new();
-    show(&mut Live::new(&mut out, std::io::sink(), Guard::Terminal));
+    let err = Guarded::new(std::io::sink(), Guard::Terminal);
+    show(&mut Live::new(Guarded::new(&mut out, Guard::Terminal), err));
     let out = String::from_utf8(out).unwrap();
     assert!(out.ends_with("clear \\u{1b}[2J screen\n"), "{out:?}");
 }
@@ -298,16 +299,16 @@ fn a_trace_file_is_read_back_as_it_was_recorded() {
 #[test]
 fn sent_files_are_written_under_names_of_our_own() {
     let folder = tempfile::tempdir().unwrap();
-    let mut files = ReceivedFiles::new(Some(folder.path().join("new")));
+    let mut files = ReceivedFiles::new(Some("new".into()), folder.path());
     let received = files.received();
     show(&mut files);
-    assert_eq!(received.written(), [folder.path().join("new/file-1.bin")]);
-    assert_eq!(std::fs::read(&received.written()[0]).unwrap(), [1, 2, 3]);
+    assert_eq!(received.written(), [std::path::Path::new("new/file-1.bin")]);
+    assert_eq!(std::fs::read(folder.path().join("new/file-1.bin")).unwrap(), [1, 2, 3]);
 }
 
 #[test]
 fn without_a_folder_sent_files_are_counted() {
-    let mut files = ReceivedFiles::new(None);
+    let mut files = ReceivedFiles::new(None, "/".as_ref());
     let received = files.received();
     show(&mut files);
     assert_eq!((received.count(), received.written().len()), (1, 0));

@@ -6,6 +6,7 @@
 
 mod bars;
 mod errors;
+mod input;
 mod questions;
 mod stream;
 mod theme;
@@ -20,7 +21,8 @@ use crate::environment::Environment;
 use crate::error::{Error, Kind, Result};
 use crate::progress::Progress;
 
-pub use stream::Stream;
+pub use input::Lines;
+pub use stream::{Captured, Stream};
 pub use theme::Theme;
 
 /// When to use colour.
@@ -85,7 +87,7 @@ impl Ui {
     }
 
     /// Writes to memory: for tests. The two streams share what [`Stream::captured`] returns.
-    pub fn captured(manner: Manner) -> (Ui, stream::Captured, stream::Captured) {
+    pub fn captured(manner: Manner) -> (Ui, Captured, Captured) {
         let theme = Theme::new(manner.color == Color::Always);
         let (stdout, out) = Stream::captured(theme);
         let (stderr, err) = Stream::captured(theme);
@@ -120,6 +122,16 @@ impl Ui {
     /// Standard error, for reporters; clones share it.
     pub fn stderr(&self) -> Stream {
         self.stderr.clone()
+    }
+
+    /// Standard input, line by line.
+    pub fn input(&self) -> Lines {
+        Lines::of_process()
+    }
+
+    /// Whether a person is to type what [`Ui::input`] reads, and would wonder without a prompt.
+    pub fn prompts(&self) -> bool {
+        self.questions && !self.manner.quiet
     }
 
     /// Prints a line of the result to standard output.
