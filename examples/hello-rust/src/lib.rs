@@ -13,8 +13,6 @@ struct Input {
 async fn main(input: Input) -> Result<String> {
     let model = Model::load("default")?;
     let mut ctx = Context::new(&model)?;
-    ctx.system("You greet people warmly, in one sentence.")
-        .user(&format!("Greet {}.", input.name))
-        .cue();
+    ctx.system("You greet people warmly, in one sentence.").user(&format!("Greet {}.", input.name)).cue();
     ctx.generate(Sampler::Argmax).max_tokens(64).collect_text().await
 }

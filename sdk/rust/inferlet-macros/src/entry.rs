@@ -35,6 +35,7 @@ fn program(function: &ItemFn) -> syn::Result<TokenStream> {
     let call = match input_type(function)? {
         None => quote!(#name()),
         Some(ty) if is_unit(ty) => quote!(#name(())),
+        Some(ty) if is_string(ty) => quote!(#name(::inferlet::__private::text_input(&input))),
         Some(ty) => quote!(#name(::inferlet::__private::parse_input::<#ty>(&input)?)),
     };
     let call = match signature.asyncness {
@@ -81,6 +82,11 @@ fn input_type(function: &ItemFn) -> syn::Result<Option<&Type>> {
 
 fn is_unit(ty: &Type) -> bool {
     matches!(ty, Type::Tuple(tuple) if tuple.elems.is_empty())
+}
+
+/// Whether the type is written `String`. Its input is text: serde would refuse everything but a JSON string.
+fn is_string(ty: &Type) -> bool {
+    matches!(ty, Type::Path(path) if path.path.segments.last().is_some_and(|segment| segment.ident == "String"))
 }
 
 /// The export of the component. Its name holds the package's, so it cannot be made in the SDK's own crate.
@@ -147,6 +153,11 @@ mod tests {
         {
             assert!(!text(function, "x").contains("parse_input"), "{function}");
         }
+    }
+
+    #[test]
+    fn a_program_with_a_string_takes_any_input_as_text() {
+        assert!(text("async fn main(input: String) -> Result<()> { Ok(()) }", "x").contains("text_input"));
     }
 
     #[test]

@@ -15,7 +15,7 @@ use proc_macro::TokenStream;
 /// Makes a function the entry point of an inferlet.
 ///
 /// The function is `async` or not. It takes one argument of any type that implements `serde::Deserialize`, made from the
-/// JSON that the inferlet is given, or none, and then the input is ignored. It returns `inferlet::Result<T>` with any `T`
+/// JSON that the inferlet is given; a `String` takes any JSON as text; without an argument the input is ignored. It returns `inferlet::Result<T>` with any `T`
 /// that implements `serde::Serialize`, or nothing. An `Err` is the error that the caller receives, and so is an input that
 /// does not fit.
 ///

@@ -22,7 +22,7 @@ impl<T: Serialize, E: Display> Outcome for Result<T, E> {
     fn into_json(self) -> Result<String, String> {
         let value = self.map_err(|error| error.to_string())?;
         serde_json::to_string(&value)
-            .map_err(|error| format!("the output `{}` cannot be written as JSON: {error}", type_name::<T>()))
+            .map_err(|error| format!("the output `{}` cannot be written as JSON: {error}", short_name::<T>()))
     }
 }
 
@@ -41,7 +41,22 @@ where
 
 /// Reads the input of `main`. No text at all stands for an object without fields.
 pub fn parse_input<T: DeserializeOwned>(input: &str) -> Result<T, String> {
-    from_json(input).map_err(|error| format!("the input does not fit `{}`: {error}", type_name::<T>()))
+    from_json(input).map_err(|error| format!("the input does not fit `{}`: {error}", short_name::<T>()))
+}
+
+/// Reads the input of a `main` that takes a `String`: what a JSON string holds, and any other JSON as it stands.
+pub fn text_input(input: &str) -> String {
+    serde_json::from_str(input).unwrap_or_else(|_| input.to_owned())
+}
+
+/// The name of a type as its author writes it, without the path to it.
+fn short_name<T>() -> &'static str {
+    let name = type_name::<T>();
+    // The paths of generic arguments stay: cutting inside brackets would leave a broken name.
+    match name.find('<') {
+        Some(_) => name,
+        None => name.rsplit("::").next().unwrap_or(name),
+    }
 }
 
 /// Reads JSON; the error names the place in the value and what was expected there.
@@ -94,7 +109,15 @@ mod tests {
         assert!(wrong.contains("`options[0].weight`") && wrong.contains("expected f32"), "{wrong}");
         assert!(error("").contains("missing field"), "no input is an object without fields");
         assert!(error("{\"prompt\": \"hi\"} x").contains("trailing characters"));
-        assert!(error("[").contains("Input"), "the type is named");
+        assert!(error("[").starts_with("the input does not fit `Input`: "), "{}", error("["));
+        assert!(parse_input::<Vec<Choice>>("{}").unwrap_err().contains("Choice>`"));
+    }
+
+    #[test]
+    fn a_text_input_is_the_string_or_the_json_itself() {
+        assert_eq!(text_input("\"a \\\"b\\\"\""), "a \"b\"");
+        assert_eq!(text_input("{\"a\": 1}"), "{\"a\": 1}");
+        assert_eq!(text_input(""), "");
     }
 
     #[test]

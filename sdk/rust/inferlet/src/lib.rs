@@ -135,7 +135,7 @@ where
 /// What the attributes expand to. Not part of the interface: it changes without notice.
 #[doc(hidden)]
 pub mod __private {
-    pub use crate::entry::{Outcome, parse_input, run as run_program};
+    pub use crate::entry::{Outcome, parse_input, run as run_program, text_input};
     pub use crate::export::{ReturnArea, release, run as run_export};
     pub use crate::tools::{describe, parse_arguments, to_json};
     pub use schemars;

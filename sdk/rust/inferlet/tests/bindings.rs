@@ -1,5 +1,6 @@
-//! `src/bindings.rs` is generated from `wit/` and checked in, so that no user's build has to generate it again (see
-//! `ARCHITECTURE.md`). This test generates it once more and compares. To accept a change of the interface:
+//! `src/bindings.rs` is generated from `wit/` and checked in, so that no user's build has to generate it again: the
+//! generator takes longer to compile than the SDK, its dependencies and a small inferlet together (26 to 21 processor
+//! seconds when measured). This test generates it once more and compares. To accept a change of the interface:
 //!
 //! ```sh
 //! UPDATE_BINDINGS=1 cargo test -p inferlet --test bindings
@@ -27,7 +28,6 @@ fn generate() -> String {
     let options = wit_bindgen_rust::Opts {
         format: true,
         generate_all: true,
-        // Variants that carry data for the caller to compare in tests.
         runtime_path: Some("::wit_bindgen::rt".to_owned()),
         type_section_suffix: Some("inferlet".to_owned()),
         ..Default::default()

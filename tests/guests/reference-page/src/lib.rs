@@ -6,14 +6,17 @@
 #![allow(unused, reason = "the code blocks show calls, not uses of their results")]
 
 mod rows;
+#[rustfmt::skip]
 mod snippets;
 
 use inferlet::Result;
 use serde::{Deserialize, Serialize};
 
+#[rustfmt::skip]
 #[derive(Deserialize)]
 struct Input { prompt: String }
 
+#[rustfmt::skip]
 #[derive(Serialize)]
 struct Output { text: String }
 

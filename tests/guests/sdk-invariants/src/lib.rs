@@ -1,0 +1,72 @@
+//! Checks from inside what the SDK promises of any engine and model. The output is the list of checks that held.
+
+mod generation;
+mod passes;
+mod snapshots;
+
+use inferlet::prelude::*;
+use serde::Deserialize;
+
+#[derive(Deserialize)]
+struct Input {
+    /// What every check starts from.
+    #[serde(default = "default_prompt")]
+    prompt: String,
+    /// Only the checks of one group: `generation`, `passes` or `snapshots`.
+    group: Option<String>,
+}
+
+fn default_prompt() -> String {
+    "Tell me about the sea.".to_owned()
+}
+
+#[inferlet::main]
+async fn main(input: Input) -> Result<Vec<&'static str>> {
+    let subject = Subject { model: Model::load("default")?, prompt: input.prompt };
+    let wanted = |group: &str| input.group.as_deref().is_none_or(|name| name == group);
+    let mut held = Vec::new();
+    if wanted("generation") {
+        held.extend(generation::check(&subject).await?);
+    }
+    if wanted("passes") {
+        held.extend(passes::check(&subject).await?);
+    }
+    if wanted("snapshots") {
+        held.extend(snapshots::check(&subject).await?);
+    }
+    Ok(held)
+}
+
+/// A model and a prompt.
+struct Subject {
+    model: Model,
+    prompt: String,
+}
+
+impl Subject {
+    /// A context that waits for an answer, with everything still in its buffer.
+    fn asked(&self) -> Result<Context> {
+        let mut ctx = Context::new(&self.model)?;
+        ctx.user(&self.prompt).cue();
+        Ok(ctx)
+    }
+
+    /// The answer that every check compares with.
+    async fn answer(&self, limit: usize) -> Result<Vec<u32>> {
+        self.asked()?.generate(Sampler::Argmax).max_tokens(limit).collect_tokens().await
+    }
+}
+
+/// Fails with the name of what did not hold, and both values.
+fn same<T: PartialEq + std::fmt::Debug>(what: &str, got: T, expected: T) -> Result<()> {
+    if got == expected { Ok(()) } else { Err(format!("{what}: got {got:?}, expected {expected:?}")) }
+}
+
+/// Fails unless the result is an error that mentions `part`.
+fn refused<T>(what: &str, result: Result<T>, part: &str) -> Result<()> {
+    match result {
+        Ok(_) => Err(format!("{what}: accepted")),
+        Err(error) if error.contains(part) => Ok(()),
+        Err(error) => Err(format!("{what}: the error does not mention `{part}`: {error}")),
+    }
+}
