@@ -10,7 +10,7 @@ use std::sync::Arc;
 pub enum ChatEvent {
     /// Text to show; empty if the batch adds none.
     Delta(String),
-    /// A control token that is neither text, nor the end of the turn, nor a mark around reasoning or a call.
+    /// A control token in the visible text that is neither the end of the turn nor a mark around reasoning or a call.
     Interrupt(u32),
     /// The turn has ended; all of its visible text.
     Done(String),

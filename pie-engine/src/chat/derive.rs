@@ -2,7 +2,7 @@
 //!
 //! A template renders whole conversations only. Here small conversations are rendered whose messages are known strings; what stands
 //! around those strings are the fragments. Where a fragment ends and the next begins is found by comparing two conversations that
-//! differ behind that point. Comparisons are of whole control tokens, so that `<|end|>` and `<|endoftext|>` have nothing in common.
+//! differ behind that point. Comparisons are of whole control tokens and lines, so that `<|end|>` and `<|endoftext|>` have nothing in common.
 
 use super::family::{REASONING, TOOLS, ToolFamily};
 use super::format::ReasoningFormat;
@@ -202,16 +202,16 @@ impl Prober<'_> {
         atoms.take_while(|(one, two)| one == two).map(|(atom, _)| atom.len()).sum()
     }
 
-    /// A text as control tokens and what stands between them.
+    /// A text as control tokens and the lines between them.
     fn atoms<'t>(&self, text: &'t str) -> Vec<&'t str> {
         let mut atoms = Vec::new();
         let mut done = 0;
         for (span, _) in self.tokenizer.control_spans(text) {
-            atoms.extend([&text[done..span.start], &text[span.clone()]]);
+            atoms.extend(text[done..span.start].split_inclusive('\n'));
+            atoms.push(&text[span.clone()]);
             done = span.end;
         }
-        atoms.push(&text[done..]);
-        atoms.retain(|atom| !atom.is_empty());
+        atoms.extend(text[done..].split_inclusive('\n'));
         atoms
     }
 

@@ -6,7 +6,7 @@
 //! Invariants: text from outside (messages, names, results, descriptions) never becomes a control token; what a decoder makes
 //! of a stream of tokens does not depend on how the stream is cut into batches.
 //!
-//! Not here: parsing a finished text (the SDKs do it), and grammars (`call_grammar` gives only the source of one).
+//! Not here: parsing a finished text, which the SDKs do, and grammars of calls.
 //!
 //! Reading order: this file; `template` for how text becomes tokens; `scan` for how tokens become spans of text, and the three
 //! decoders that fold over it.
@@ -14,6 +14,8 @@
 mod call;
 mod chat_decoder;
 mod derive;
+#[cfg(test)]
+mod derive_tests;
 mod family;
 mod format;
 mod jinja;

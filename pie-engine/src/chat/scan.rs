@@ -24,7 +24,7 @@ pub(super) enum Piece {
     Open(Span),
     /// A span ends; never `Visible`.
     Close(Span),
-    /// A control token without a meaning here.
+    /// A control token without a meaning in visible text.
     Control(u32),
     /// The turn has ended, with it any open span. Nothing follows.
     End,
@@ -197,15 +197,25 @@ impl Scanner {
         found.map(|(_, edge)| *edge)
     }
 
-    /// Inside a call a control token is part of how the call is written; elsewhere it is an event.
+    /// In visible text a control token is an event; inside reasoning or a call it is part of what is written there.
     fn control(&mut self, token: u32) -> Result<(), UnknownToken> {
-        self.flush();
-        if self.span == Span::Call {
-            let spelling = String::from_utf8_lossy(self.stream.tokenizer().bytes_of(token)?).into_owned();
-            self.out.push(Piece::Text(Span::Call, spelling));
-            self.json = JsonEnd::default();
-        } else {
-            self.out.push(Piece::Control(token));
+        let spelling = String::from_utf8_lossy(self.stream.tokenizer().bytes_of(token)?).into_owned();
+        match self.span {
+            Span::Visible => {
+                self.flush();
+                self.out.push(Piece::Control(token));
+            }
+            Span::Reasoning => {
+                self.held.push_str(self.stream.flush());
+                self.held.push_str(&spelling);
+                self.scan();
+            }
+            Span::Call => {
+                self.flush();
+                self.out.push(Piece::Text(Span::Call, spelling));
+                // It may separate a name from the JSON that follows.
+                self.json = JsonEnd::default();
+            }
         }
         Ok(())
     }

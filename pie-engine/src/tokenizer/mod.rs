@@ -8,7 +8,7 @@
 //! Invariants: encoding and decoding are functions of their input and the file; no input panics; decoding token by token
 //! gives the same text as decoding at once.
 //!
-//! Reading order: this file, then [`load`](self) for what is checked, `piece` for bytes, `stream` for streams.
+//! Reading order: this file, then `load` for what is checked, `piece` for bytes, `stream` for streams.
 
 mod load;
 mod piece;
@@ -175,7 +175,7 @@ impl Tokenizer {
         spans.map(|(id, (start, end))| (*start..*end, *id)).collect()
     }
 
-    /// The token that is spelled exactly so, if it is an added or control token.
+    /// The added token that is spelled exactly so.
     pub fn special_id(&self, content: &str) -> Option<u32> {
         let added = self.full.get_added_vocabulary().get_vocab();
         added.get(content).copied()
