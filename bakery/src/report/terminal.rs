@@ -324,10 +324,11 @@ pub fn limit_name(limit: Limit) -> &'static str {
 }
 
 fn usage_line(usage: &Usage) -> String {
-    let Usage { passes, input_tokens, reused_tokens, sampled_tokens, peak_pages } = *usage;
+    let Usage { passes, input_tokens, reused_tokens, sampled_tokens, peak_pages, least_margin } = *usage;
     let reused = if reused_tokens > 0 { format!(" ({reused_tokens} reused)") } else { String::new() };
+    let margin = least_margin.map(|margin| format!(", least margin {margin:.3}")).unwrap_or_default();
     format!(
-        "{}, {}{reused}, {sampled_tokens} sampled, at most {}",
+        "{}, {}{reused}, {sampled_tokens} sampled, at most {}{margin}",
         counted(passes, "pass"),
         counted(input_tokens, "input token"),
         counted(peak_pages, "page"),

@@ -114,7 +114,14 @@ fn session() -> Vec<Event> {
 }
 
 fn ends() -> Vec<Event> {
-    let usage = Usage { passes: 3, input_tokens: 23, reused_tokens: 16, sampled_tokens: 1, peak_pages: 2 };
+    let usage = Usage {
+        passes: 3,
+        input_tokens: 23,
+        reused_tokens: 16,
+        sampled_tokens: 1,
+        peak_pages: 2,
+        least_margin: Some(0.5),
+    };
     let finished = |instance, outcome| Event::Finished { instance, outcome, usage };
     let long = Text::Elided(Elided { len: 9000, sha256: "0".repeat(64), head: "\"It was".into() });
     let trap = Outcome::Trap {
@@ -199,21 +206,21 @@ model dummy (scalar), seed 7, engine 0.1.0
    1.045 ms i1        found the session closed
    1.047 ms i1        stdout "clear \u{1b}[2J screen"
    1.048 ms i2        answered "It was… (9000 bytes)
-                        3 passes, 23 input tokens (16 reused), 1 sampled, at most 2 pages
+                        3 passes, 23 input tokens (16 reused), 1 sampled, at most 2 pages, least margin 0.500
    1.050 ms i2        returned the error "no such city"
-                        3 passes, 23 input tokens (16 reused), 1 sampled, at most 2 pages
+                        3 passes, 23 input tokens (16 reused), 1 sampled, at most 2 pages, least margin 0.500
    1.051 ms i2        trapped: wasm `unreachable` executed
                         in hello::inner at src/lib.rs:7
                         in hello::run
-                        3 passes, 23 input tokens (16 reused), 1 sampled, at most 2 pages
+                        3 passes, 23 input tokens (16 reused), 1 sampled, at most 2 pages, least margin 0.500
    1.053 ms i2        went over the memory limit: 300 MiB of 256 MiB
-                        3 passes, 23 input tokens (16 reused), 1 sampled, at most 2 pages
+                        3 passes, 23 input tokens (16 reused), 1 sampled, at most 2 pages, least margin 0.500
    1.054 ms i2        got stuck: nothing will be sent
-                        3 passes, 23 input tokens (16 reused), 1 sampled, at most 2 pages
+                        3 passes, 23 input tokens (16 reused), 1 sampled, at most 2 pages, least margin 0.500
    1.056 ms i2        was cancelled: interrupted
-                        3 passes, 23 input tokens (16 reused), 1 sampled, at most 2 pages
+                        3 passes, 23 input tokens (16 reused), 1 sampled, at most 2 pages, least margin 0.500
    1.057 ms i1        answered {"greeting":"Hello, Ada!"}
-                        3 passes, 23 input tokens (16 reused), 1 sampled, at most 2 pages
+                        3 passes, 23 input tokens (16 reused), 1 sampled, at most 2 pages, least margin 0.500
    1.059 ms           finding: page 3 leaked
 
 "#]].raw());
