@@ -2,7 +2,8 @@
 //!
 //! A template renders whole conversations only. Here small conversations are rendered whose messages are known strings; what stands
 //! around those strings are the fragments. Where a fragment ends and the next begins is found by comparing two conversations that
-//! differ behind that point. Comparisons are of whole control tokens and lines, so that `<|end|>` and `<|endoftext|>` have nothing in common.
+//! differ behind that point. Comparisons are of whole control tokens and lines, so that `<|end|>` and `<|endoftext|>` have
+//! nothing in common.
 
 use super::family::{REASONING, TOOLS, ToolFamily};
 use super::format::ReasoningFormat;

@@ -1,5 +1,5 @@
-//! Formats cut out of templates, and turns read with them: each file in `cases/` is a template in the manner of a family, the fragments that it
-//! must give, and turns of such a model with what the decoders must make of them.
+//! Formats cut out of templates, and turns read with them: each file in `cases/` is a template in the manner of a family,
+//! the fragments that it must give, and turns of such a model with what the decoders must make of them.
 
 use super::derive::variables;
 use super::jinja::Jinja;

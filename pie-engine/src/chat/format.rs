@@ -59,8 +59,8 @@ impl ChatFormat {
     /// `tokenizer_config.json`.
     ///
     /// Newer models keep the template in a file of its own: put its text into the member `chat_template`. The ids of
-    /// `generation_config.json` that end a text may be put into `eos_token_id`. A model without a template gets a format that is text and nothing
-    /// else.
+    /// `generation_config.json` that end a text may be put into `eos_token_id`. A model without a template
+    /// gets a format that is text and nothing else.
     ///
     /// Default system messages are left out: they belong to the program, which calls [`system`](Self::system) if it wants one.
     pub fn from_hf(tokenizer: &Tokenizer, config: &serde_json::Value) -> Result<ChatFormat, ChatError> {

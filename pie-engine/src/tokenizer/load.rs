@@ -68,8 +68,9 @@ fn check_model(file: &Value) -> Result<(), TokenizerError> {
 /// A text with a bit of everything, to try a tokenizer on.
 const TRIAL: &str = "a É€\u{1f600}\n  1<s>";
 
-/// Parses with the library, and tries the result. The library reads formats nested in the file (regular expressions, character maps, templates
-/// of special tokens) and trusts some of what they say, so a panic in one of those is turned into an error here: the file is not ours.
+/// Parses with the library, and tries the result. The library reads formats nested in the file (regular expressions, character
+/// maps, templates of special tokens) and trusts some of what they say, so a panic in one of those is turned into an error
+/// here: the file is not ours.
 fn parse(json: &[u8]) -> Result<Pipeline, TokenizerError> {
     catch_unwind(AssertUnwindSafe(|| {
         let mut pipeline: Pipeline =
