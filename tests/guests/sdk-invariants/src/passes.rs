@@ -144,13 +144,13 @@ async fn bad(subject: &Subject) -> Result<()> {
     let mut fwd = ctx.forward();
     fwd.input(&[token]);
     fwd.sample(&[1], Sampler::Argmax);
-    refused("an index past the input", fwd.execute().await, "index")?;
+    refused("an index past the input", fwd.execute().await, "indices")?;
     let mut fwd = ctx.forward();
     fwd.input(&[token]).attention_mask(&[vec![0, 7]]);
     refused("a mask of the wrong length", fwd.execute().await, "mask")?;
     let mut fwd = ctx.forward();
     fwd.input(&[u32::MAX]);
-    refused("a token outside the vocabulary", fwd.execute().await, "vocabulary")?;
+    refused("a token outside the vocabulary", fwd.execute().await, &u32::MAX.to_string())?;
     refused("truncating more than there is", ctx.truncate(100), "cannot truncate")?;
     refused("committing a page that is not full", ctx.inner().commit_working_pages(1), "full")?;
 
