@@ -10,7 +10,7 @@ mod tests;
 use crate::executor::wait;
 use crate::market::{self, Bidding};
 use crate::model::Model;
-use crate::pages::{full_pages, missing_pages};
+use crate::pages::Extent;
 use crate::pass::Pass;
 use crate::pie::core::context::Context as RawContext;
 use crate::pie::core::inference::{ForwardPass, FutureOutput, Output as RawOutput};
@@ -154,9 +154,9 @@ impl Context {
     /// Lets the model see the buffered tokens (prefill), and commits the pages that they fill. Nothing happens on an empty
     /// buffer.
     pub async fn flush(&mut self) -> Result<()> {
-        if let Some(pending) = self.submit_buffer()? {
+        if let Some((pending, extent)) = self.submit_buffer()? {
             self.receive(&pending).await?;
-            self.commit_full_pages()?;
+            self.commit_full_pages(extent)?;
         }
         Ok(())
     }
@@ -278,12 +278,20 @@ impl Drop for Idle<'_> {
 
 /// What [`Forward`] and [`Generator`] share.
 impl Context {
-    /// Reserves the pages that are missing and hands the pass to the engine. On an error the context is as it was.
-    pub(crate) fn submit(&mut self, pass: &Pass) -> Result<FutureOutput> {
+    /// Settles what an abandoned pass left behind, and reads how the pages are filled. Every pass begins with it.
+    pub(crate) fn begin(&mut self) -> Extent {
         self.end_rerun();
-        let working_pages = self.raw.working_page_count();
-        let working_tokens = self.raw.working_page_token_count();
-        let missing = missing_pages(self.page_size, working_pages, working_tokens, pass.slot_count());
+        Extent {
+            page_size: self.page_size,
+            committed_pages: self.raw.committed_page_count(),
+            working_pages: self.raw.working_page_count(),
+            working_tokens: self.raw.working_page_token_count(),
+        }
+    }
+
+    /// Reserves the pages that are missing and hands the pass to the engine. On an error the context is as it was.
+    pub(crate) fn submit(&self, pass: &Pass, extent: Extent) -> Result<FutureOutput> {
+        let missing = extent.missing_pages(pass.slot_count());
         if missing > 0 {
             self.raw.reserve_working_pages(missing)?;
         }
@@ -294,16 +302,14 @@ impl Context {
     }
 
     /// Submits the pass of a step: of the buffered tokens, or of the last token once more.
-    pub(crate) fn submit_step(&mut self, pass: &Pass, rerun: bool) -> Result<FutureOutput> {
-        let pending = self.submit(pass)?;
+    pub(crate) fn submit_step(&mut self, pass: &Pass, extent: Extent, rerun: bool) -> Result<FutureOutput> {
+        let pending = self.submit(pass, extent)?;
         if rerun {
             self.ghosts = pass.slot_count();
         } else {
             // The slots are claimed: from here on the tokens are in the sequence, even if nobody waits for the pass.
             self.buffer.clear();
-            if let (Some(&token), Some(&position)) = (pass.tokens.last(), pass.positions.last()) {
-                self.set_tail(token, position);
-            }
+            self.set_tail(pass, 0, extent);
         }
         Ok(pending)
     }
@@ -321,17 +327,12 @@ impl Context {
         pending.get().ok_or_else(|| "the engine gave no output for this pass".to_owned())
     }
 
-    pub(crate) fn commit_full_pages(&self) -> Result<()> {
-        match full_pages(self.page_size, self.raw.working_page_token_count()) {
+    /// Commits what is full after a pass.
+    pub(crate) fn commit_full_pages(&self, extent: Extent) -> Result<()> {
+        match extent.full_pages() {
             0 => Ok(()),
             full => self.raw.commit_working_pages(full),
         }
-    }
-
-    /// Positions for `count` tokens from `offset` behind the sequence.
-    pub(crate) fn positions(&self, offset: u32, count: u32) -> Vec<u32> {
-        let start = self.seq_len() + offset;
-        (start..start + count).collect()
     }
 
     pub(crate) fn buffer_mut(&mut self) -> &mut Vec<u32> {
@@ -340,30 +341,37 @@ impl Context {
 
     /// The last token that the model has seen; `None` when it is not known, as after [`Context::open`] or changes through
     /// [`Context::inner`].
-    pub(crate) fn tail(&self) -> Option<(Tail, u32)> {
-        let seq_len = self.seq_len();
-        self.tail.filter(|tail| tail.seq_len == seq_len).map(|tail| (tail, seq_len))
+    pub(crate) fn tail(&self, extent: Extent) -> Option<Tail> {
+        self.tail.filter(|tail| tail.seq_len == extent.seq_len())
     }
 
-    /// Remembers the token that the sequence ends with now.
-    pub(crate) fn set_tail(&mut self, token: u32, position: u32) {
-        self.tail = Some(Tail { token, position, seq_len: self.seq_len() });
+    /// Remembers that the sequence ends with the input of `pass` and the first `drafts` of its drafts, `extent` being how
+    /// it was before.
+    pub(crate) fn set_tail(&mut self, pass: &Pass, drafts: usize, extent: Extent) {
+        let seq_len = extent.grown((pass.tokens.len() + drafts) as u32).seq_len();
+        let drafted = pass.drafts.iter().zip(&pass.draft_positions).take(drafts).next_back();
+        let last = drafted.or(pass.tokens.iter().zip(&pass.positions).next_back());
+        self.tail = last.map(|(&token, &position)| Tail { token, position, seq_len });
     }
 
-    fn submit_buffer(&mut self) -> Result<Option<FutureOutput>> {
-        if self.buffer.is_empty() {
+    /// The buffer as a pass under way, and how the pages are filled once it is done.
+    fn submit_buffer(&mut self) -> Result<Option<(FutureOutput, Extent)>> {
+        let count = self.buffer.len() as u32;
+        if count == 0 {
             return Ok(None);
         }
-        let positions = self.positions(0, self.buffer.len() as u32);
+        let extent = self.begin();
+        let positions = extent.positions(0, count);
         let pass = Pass { tokens: self.buffer.clone(), positions, ..Pass::default() };
-        self.submit_step(&pass, false).map(Some)
+        let pending = self.submit_step(&pass, extent, false)?;
+        Ok(Some((pending, extent.grown(count))))
     }
 
     fn flush_blocking(&mut self) -> Result<()> {
         self.end_rerun();
-        if let Some(pending) = self.submit_buffer()? {
+        if let Some((pending, extent)) = self.submit_buffer()? {
             pending.pollable().block();
-            self.commit_full_pages()?;
+            self.commit_full_pages(extent)?;
         }
         Ok(())
     }

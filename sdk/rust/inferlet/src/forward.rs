@@ -112,12 +112,11 @@ impl<'ctx> Forward<'ctx> {
                 ));
             }
         }
-        let pending = ctx.submit(&pass)?;
-        if let (Some(&token), Some(&position)) = (pass.tokens.last(), pass.positions.last()) {
-            ctx.set_tail(token, position);
-        }
+        let extent = ctx.begin();
+        let pending = ctx.submit(&pass, extent)?;
+        ctx.set_tail(&pass, 0, extent);
         let raw = ctx.receive(&pending).await?;
-        ctx.commit_full_pages()?;
+        ctx.commit_full_pages(extent.grown(pass.slot_count()))?;
         Ok(Output::new(raw, pass.readings.slot_ranges(), None))
     }
 }

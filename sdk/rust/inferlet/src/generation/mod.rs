@@ -295,7 +295,6 @@ impl<'ctx> Generator<'ctx> {
     fn next_drafts(&mut self) -> Result<Vec<u32>> {
         let rerun = self.ctx.buffer().is_empty();
         let exact = self.constraints.is_empty() || self.sampler.is_argmax();
-        let first_position = self.ctx.seq_len() + self.ctx.buffer().len() as u32;
         if !matches!(self.drafter, Drafter::Custom(_)) {
             self.untold.speculator.clear();
         }
@@ -312,7 +311,7 @@ impl<'ctx> Generator<'ctx> {
                     return Ok(Vec::new());
                 }
                 let (drafts, positions) = speculator.draft();
-                check_drafts(&drafts, &positions, first_position)?;
+                check_drafts(&drafts, &positions, self.ctx.seq_len() + self.ctx.buffer().len() as u32)?;
                 Ok(drafts)
             }
         }

@@ -4,6 +4,7 @@ use super::verify::{Verified, verify};
 use super::{AUTO_SAMPLER, Drafter, Generator, LastStep, MaskState};
 use crate::brle;
 use crate::output::{Output, ProbeHandle, SampleHandle};
+use crate::pages::Extent;
 use crate::pass::{Pass, Readings};
 use crate::sample::Probe;
 use crate::{Result, Sampler};
@@ -20,6 +21,8 @@ pub struct GenStep<'g, 'ctx> {
 /// A pass and how it stands to the sequence.
 struct Plan {
     pass: Pass,
+    /// How the pages are filled before it.
+    extent: Extent,
     /// The pass only reads the last token once more: its slot is dropped afterwards.
     rerun: bool,
 }
@@ -53,8 +56,9 @@ impl<'g, 'ctx> GenStep<'g, 'ctx> {
     pub async fn execute(self) -> Result<Output> {
         let GenStep { generator, readings, drafts } = self;
         let sampled = readings.is_attached(AUTO_SAMPLER);
-        let plan = generator.plan(readings, drafts)?;
-        let pending = generator.ctx.submit_step(&plan.pass, plan.rerun)?;
+        let extent = generator.ctx.begin();
+        let plan = generator.plan(extent, readings, drafts)?;
+        let pending = generator.ctx.submit_step(&plan.pass, extent, plan.rerun)?;
         let raw = generator.ctx.receive(&pending).await?;
         if let Drafter::Engine(next) = &mut generator.drafter {
             next.clone_from(&raw.spec_tokens);
@@ -64,28 +68,28 @@ impl<'g, 'ctx> GenStep<'g, 'ctx> {
         match handle {
             Some(handle) => out.tokens = generator.settle(&plan, &out.tokens_at(handle))?,
             None => {
-                generator.ctx.end_rerun();
                 generator.last_step = LastStep::Open;
+                generator.keep(&plan, 0)?;
             }
         }
-        generator.ctx.commit_full_pages()?;
         Ok(out)
     }
 }
 
 impl Generator<'_> {
     /// Builds the pass: the buffered tokens and the drafts behind them, or the last token once more if nothing is buffered.
-    fn plan(&self, mut readings: Readings, drafts: Vec<u32>) -> Result<Plan> {
+    fn plan(&self, extent: Extent, mut readings: Readings, drafts: Vec<u32>) -> Result<Plan> {
         let (tokens, positions, attention, rerun) = match self.ctx.buffer() {
             [] => {
-                let (tail, seq_len) = self.ctx.tail().ok_or(
+                let tail = self.ctx.tail(extent).ok_or(
                     "there is no token to predict from: append one, or call `cue`, before `generate`",
                 )?;
+                let seq_len = extent.seq_len();
                 // The token is in the sequence already. In its second appearance it sees what it saw in the first.
                 let sees = brle::from_ranges([0..seq_len - 1, seq_len..seq_len + 1], seq_len + 1);
                 (vec![tail.token], vec![tail.position], vec![sees], true)
             }
-            buffer => (buffer.to_vec(), self.ctx.positions(0, buffer.len() as u32), Vec::new(), false),
+            buffer => (buffer.to_vec(), extent.positions(0, buffer.len() as u32), Vec::new(), false),
         };
         let anchor = tokens.len() as u32 - 1;
         let last = drafts.len() as u32;
@@ -102,7 +106,7 @@ impl Generator<'_> {
             _ => None,
         };
         let pass = Pass {
-            draft_positions: self.ctx.positions(tokens.len() as u32, last),
+            draft_positions: extent.positions(tokens.len() as u32, last),
             tokens,
             positions,
             drafts,
@@ -113,7 +117,7 @@ impl Generator<'_> {
             adapter: self.adapter.clone(),
             zo_seed: self.zo_seed,
         };
-        Ok(Plan { pass, rerun })
+        Ok(Plan { pass, extent, rerun })
     }
 
     /// Accepts what the sampler chose, and leaves in the context exactly what was accepted.
@@ -137,16 +141,8 @@ impl Generator<'_> {
         let count = self.progress.accept(&chosen[..verified.accepted]);
         let accepted = &chosen[..count];
         let in_pages = count.min(verified.held);
-        if plan.rerun {
-            self.ctx.end_rerun();
-        } else {
-            self.ctx.truncate((verified.held - in_pages) as u32)?;
-            let end = plan.pass.tokens.iter().zip(&plan.pass.positions).next_back();
-            let drafted = drafts.iter().zip(&plan.pass.draft_positions).take(in_pages).next_back();
-            if let Some((&token, &position)) = drafted.or(end) {
-                self.ctx.set_tail(token, position);
-            }
-        }
+        self.ctx.truncate((verified.held - in_pages) as u32)?;
+        self.keep(plan, in_pages)?;
         self.ctx.append(&accepted[in_pages..]);
         self.untold.speculator.extend_from_slice(accepted);
         self.untold.rejected = (drafts.len() - in_pages) as u32;
@@ -159,6 +155,17 @@ impl Generator<'_> {
             }
         };
         Ok(accepted.to_vec())
+    }
+
+    /// What stays in the pages: the input of the pass with the first `drafts` of its drafts, or nothing of a pass that only
+    /// read the last token once more.
+    fn keep(&mut self, plan: &Plan, drafts: usize) -> Result<()> {
+        if plan.rerun {
+            self.ctx.end_rerun();
+            return Ok(());
+        }
+        self.ctx.set_tail(&plan.pass, drafts, plan.extent);
+        self.ctx.commit_full_pages(plan.extent.grown((plan.pass.tokens.len() + drafts) as u32))
     }
 
     fn check(&mut self, drafts: &[u32], chosen: &[u32]) -> Verified {
