@@ -3,6 +3,7 @@
 //! Reading order: [`cli`] turns arguments into a command and its result into an exit code; [`commands`] has one file for each
 //! subcommand; the other modules do the work, know nothing of the terminal, and return values or [`error::Error`]s.
 
+pub mod build;
 pub mod cli;
 pub mod commands;
 mod crash;

@@ -13,15 +13,40 @@ use crate::process;
 /// # Errors
 /// There is no compiler, it cannot be run there, or it has no standard library for the target.
 pub fn find(env: &Environment, dir: &Path) -> Attempt<Toolchain> {
-    let cargo =
-        env.find_program("cargo").ok_or_else(|| Unavailable::Absent("`cargo` is not in `PATH`".into()))?;
-    let rustc = chosen(env).ok_or_else(|| Unavailable::Absent("`rustc` is not in `PATH`".into()))?;
+    let (cargo, rustc) = programs(env)?;
     let folders = folders(env, dir, &rustc)?;
     if !has_standard_library(&folders.target) {
         return Err(Unavailable::Absent(format!("`{}` has no `{TARGET}`", rustc.display())));
     }
-    let version = version(env, dir, &rustc)?;
-    let witnesses = witnesses(env, &cargo, &rustc, &folders);
+    describe(env, dir, cargo, &rustc, folders)
+}
+
+/// The compiler that cargo would use in `dir`, whether it has the target or not.
+///
+/// # Errors
+/// There is no compiler, or it cannot be run there.
+pub fn without_target(env: &Environment, dir: &Path) -> Attempt<Toolchain> {
+    let (cargo, rustc) = programs(env)?;
+    let folders = folders(env, dir, &rustc)?;
+    describe(env, dir, cargo, &rustc, folders)
+}
+
+fn programs(env: &Environment) -> Attempt<(PathBuf, PathBuf)> {
+    let cargo =
+        env.find_program("cargo").ok_or_else(|| Unavailable::Absent("`cargo` is not in `PATH`".into()))?;
+    let rustc = chosen(env).ok_or_else(|| Unavailable::Absent("`rustc` is not in `PATH`".into()))?;
+    Ok((cargo, rustc))
+}
+
+fn describe(
+    env: &Environment,
+    dir: &Path,
+    cargo: PathBuf,
+    rustc: &Path,
+    folders: Folders,
+) -> Attempt<Toolchain> {
+    let version = version(env, dir, rustc)?;
+    let witnesses = witnesses(env, &cargo, rustc, &folders);
     Ok(Toolchain {
         cargo,
         rustc: None,

@@ -123,6 +123,11 @@ pub fn rust(env: &Environment, dir: &Path, network: Network, progress: &dyn Prog
     Err(attempts.into_error(env))
 }
 
+/// The toolchain that [`rust`] would use without providing anything.
+pub fn find(env: &Environment, dir: &Path) -> Option<Toolchain> {
+    installed::find(env, dir).ok().or_else(|| provided::find(&provided::folder(&env.cache_dir().ok()?)))
+}
+
 /// The outcome of one way to a toolchain that did not work: not an error by itself.
 pub type Attempt<T> = Result<T, Unavailable>;
 
