@@ -41,11 +41,11 @@ pub fn sample(
     }
     let mut drawing = Drawing { row, peak, temperature: sampler.temperature(), share: unit(draw), scratch };
     let token = match *sampler {
-        Sampler::Multinomial { .. } | Sampler::TopK { k: 0, .. } => drawing.from_all(),
-        Sampler::TopK { k, .. } => drawing.from_top(k),
-        Sampler::TopP { p, .. } | Sampler::TopKTopP { k: 0, p, .. } => drawing.from_nucleus(p),
-        Sampler::MinP { p, .. } => drawing.from_likely(p),
-        Sampler::TopKTopP { k, p, .. } => drawing.from_top_nucleus(k, p),
+        Sampler::Multinomial { .. } | Sampler::TopK { k: 0, .. } => drawing.draw_from_all(),
+        Sampler::TopK { k, .. } => drawing.draw_from_top(k),
+        Sampler::TopP { p, .. } | Sampler::TopKTopP { k: 0, p, .. } => drawing.draw_from_nucleus(p),
+        Sampler::MinP { p, .. } => drawing.draw_from_likely(p),
+        Sampler::TopKTopP { k, p, .. } => drawing.draw_from_top_nucleus(k, p),
     };
     Ok(Choice { token, margin: None })
 }
@@ -61,17 +61,17 @@ struct Drawing<'a> {
 }
 
 impl Drawing<'_> {
-    fn from_all(&mut self) -> u32 {
+    fn draw_from_all(&mut self) -> u32 {
         let total = self.row.weigh(self.peak, self.temperature, self.scratch);
         self.draw_weighed(total)
     }
 
-    fn from_top(&mut self, k: u32) -> u32 {
+    fn draw_from_top(&mut self, k: u32) -> u32 {
         self.rank_top(k);
         self.draw_ranked()
     }
 
-    fn from_nucleus(&mut self, p: f32) -> u32 {
+    fn draw_from_nucleus(&mut self, p: f32) -> u32 {
         let total = self.row.weigh(self.peak, self.temperature, self.scratch);
         if p == 1.0 {
             return self.draw_weighed(total);
@@ -85,7 +85,7 @@ impl Drawing<'_> {
         self.draw_ranked()
     }
 
-    fn from_likely(&mut self, p: f32) -> u32 {
+    fn draw_from_likely(&mut self, p: f32) -> u32 {
         self.row.weigh(self.peak, self.temperature, self.scratch);
         let Scratch { weights, sums, .. } = &mut *self.scratch;
         // The peak weighs exactly 1, so a weight is the ratio to the likeliest.
@@ -96,7 +96,7 @@ impl Drawing<'_> {
         self.draw_weighed(total)
     }
 
-    fn from_top_nucleus(&mut self, k: u32, p: f32) -> u32 {
+    fn draw_from_top_nucleus(&mut self, k: u32, p: f32) -> u32 {
         self.rank_top(k);
         let total: f64 = self.scratch.keys.iter().map(|&key| self.weight(key)).sum();
         self.keep_share(f64::from(p) * total);
