@@ -12,9 +12,9 @@ struct Input {
 
 #[derive(Serialize)]
 struct Texts {
-    fact: String,
+    story: String,
     joke: String,
-    poem: String,
+    advice: String,
 }
 
 #[inferlet::main]
@@ -28,8 +28,8 @@ async fn main(input: Input) -> Result<Texts> {
     // Nothing has run yet: these are futures. Joined, their passes are in flight together and share the engine's steps, so that
     // three texts take about as many steps as the longest one.
     let write = |request| write(&shared, request, input.max_tokens);
-    let (fact, joke, poem) = join!(write("Write a fact."), write("Write a joke."), write("Write a poem."));
-    Ok(Texts { fact: fact?, joke: joke?, poem: poem? })
+    let (story, joke, advice) = join!(write("Tell a story."), write("Tell a joke."), write("Give advice."));
+    Ok(Texts { story: story?, joke: joke?, advice: advice? })
 }
 
 /// One text, in a fork that is gone afterwards.

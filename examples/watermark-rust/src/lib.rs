@@ -1,7 +1,8 @@
 //! A watermark: text whose reader notices nothing, but which somebody with a key recognises as generated.
 //!
 //! After each token, key and token divide the vocabulary into two halves, and tokens of the marked half are made a little more
-//! probable. Text from elsewhere has about half of its tokens marked; text from here has far more. The method is that of
+//! probable. Text from elsewhere has about half of its tokens marked; text from here has more. Where the model is sure of the next
+//! token there is no room for a mark, so the mark shows in long texts and at high temperatures first. The method is that of
 //! Kirchenbauer et al., "A Watermark for Large Language Models" (2023).
 
 use inferlet::prelude::*;
@@ -13,6 +14,7 @@ struct Input {
     prompt: String,
     key: u64,
     strength: f32,
+    temperature: f32,
     max_tokens: usize,
 }
 
@@ -41,7 +43,7 @@ async fn main(input: Input) -> Result<Marked> {
     while let Some(mut step) = generator.next()? {
         // No sampler of the engine's: the choice is made here, from the whole distribution.
         step.clear_sampler();
-        let probe = step.probe(0, Distribution { temperature: 1.0, k: 0 });
+        let probe = step.probe(0, Distribution { temperature: input.temperature, k: 0 });
         let output = step.execute().await?;
         let (ids, probabilities) = output.distribution(probe).ok_or("the step has no distribution")?;
         let weights: Vec<f32> = ids
