@@ -3,12 +3,15 @@
 use inferlet::prelude::*;
 use serde::Deserialize;
 
+// ANCHOR: input
 #[derive(Deserialize)]
 struct Input {
     /// Whom to greet.
     name: String,
 }
+// ANCHOR_END: input
 
+// ANCHOR: main
 #[inferlet::main]
 async fn main(input: Input) -> Result<String> {
     let model = Model::load("default")?;
@@ -16,3 +19,4 @@ async fn main(input: Input) -> Result<String> {
     ctx.system("You greet people warmly, in one sentence.").user(&format!("Greet {}.", input.name)).cue();
     ctx.generate(Sampler::Argmax).max_tokens(64).collect_text().await
 }
+// ANCHOR_END: main

@@ -1,0 +1,108 @@
+//! The book: its code is that of tested files, its listings are what the commands print, and its links lead somewhere.
+
+use std::path::{Path, PathBuf};
+
+use crate::support::World;
+
+/// Languages of code blocks, and where their text comes from.
+const SOURCES: [(&str, &str); 3] =
+    [("rust", "-rust/src/lib.rs:"), ("toml", "../../examples/"), ("console", "../listings/")];
+
+fn repository() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("..")
+}
+
+/// Names and contents of the book's files in a folder.
+fn files(folder: &str, extension: &str) -> Vec<(String, String)> {
+    let entries =
+        repository().join("book").join(folder).read_dir().expect("the folder is part of the repository");
+    let paths = entries.map(|entry| entry.unwrap().path());
+    let wanted = paths.filter(|path| path.extension().is_some_and(|found| found == extension));
+    let name = |path: &Path| path.file_name().unwrap().to_string_lossy().into_owned();
+    wanted.map(|path| (name(&path), std::fs::read_to_string(path).unwrap())).collect()
+}
+
+/// What `{{#include path}}` or `{{#include path:anchor}}` puts into the book.
+fn included(directive: &str) -> Result<String, String> {
+    let inner = directive.strip_prefix("{{#include ").and_then(|rest| rest.strip_suffix("}}"));
+    let inner = inner.ok_or("it is no include")?;
+    let (path, anchor) = inner.split_once(':').map_or((inner, None), |(path, anchor)| (path, Some(anchor)));
+    let text =
+        std::fs::read_to_string(repository().join("book/src").join(path)).map_err(|e| e.to_string())?;
+    let Some(anchor) = anchor else { return Ok(text) };
+    let marks =
+        |line: &str, mark: &str| line.trim_start_matches(['/', '#', ' ']) == format!("{mark}: {anchor}");
+    let start = text.lines().position(|line| marks(line, "ANCHOR")).ok_or("the anchor is missing")?;
+    let end = text.lines().position(|line| marks(line, "ANCHOR_END")).ok_or("the anchor has no end")?;
+    Ok(text.lines().take(end).skip(start + 1).collect())
+}
+
+#[test]
+fn every_block_of_code_is_included_from_a_tested_file() {
+    for (chapter, text) in files("src", "md") {
+        for block in text.split("```").skip(1).step_by(2) {
+            let (language, directive) = block.split_once('\n').expect("a block has lines");
+            let source = SOURCES.iter().find(|(known, _)| *known == language);
+            assert!(source.is_some_and(|(_, path)| directive.contains(path)), "{chapter}: {block}");
+            let code =
+                included(directive.trim_end()).unwrap_or_else(|error| panic!("{chapter}: {block}{error}"));
+            assert!(!code.trim().is_empty(), "{chapter}: {block}is empty");
+        }
+    }
+}
+
+#[test]
+fn every_chapter_and_every_listing_is_used_and_every_link_leads_to_a_file() {
+    let chapters = files("src", "md");
+    let text: String = chapters.iter().map(|(_, text)| text.as_str()).collect();
+    let summary = &chapters.iter().find(|(name, _)| name == "SUMMARY.md").expect("there is a summary").1;
+    for (name, text) in chapters.iter().filter(|(name, _)| name != "SUMMARY.md") {
+        assert!(summary.contains(&format!("({name})")), "{name} is not in the summary");
+        for link in text.split("](").skip(1).filter_map(|rest| rest.split([')', '#']).next()) {
+            let leads = repository().join("book/src").join(link).is_file();
+            assert!(leads || link.contains("://"), "{name}: `{link}` leads nowhere");
+        }
+    }
+    for (name, _) in files("listings", "console") {
+        assert!(text.contains(&format!("listings/{name}}}}}")), "{name} is in no chapter");
+    }
+}
+
+/// Runs the commands of a listing, one after the other, and writes down what they print: standard error, then standard output.
+#[cfg(unix)]
+fn replayed(listing: &str) -> String {
+    let world = World::new();
+    let links = [
+        ("examples", "examples"),
+        ("broken", "book/listings/broken"),
+        ("hello.jsonl", "tests/cli/hello.jsonl"),
+    ];
+    for (name, source) in links {
+        std::os::unix::fs::symlink(repository().join(source), world.work().join(name)).unwrap();
+    }
+    let folder = world.work().canonicalize().unwrap();
+    let (mut shown, mut code) = (String::new(), 0);
+    for command in listing.lines().filter_map(|line| line.strip_prefix("$ ")) {
+        shown += &format!("$ {command}\n");
+        if command == "echo $?" {
+            shown += &format!("{code}\n");
+            continue;
+        }
+        let arguments = command.strip_prefix("bakery ").expect("a listing runs bakery").split(' ');
+        let output = world.bakery(arguments).env("COLUMNS", "100").output().unwrap();
+        code = output.status.code().expect("no signal ended it");
+        shown += &String::from_utf8_lossy(&[output.stderr, output.stdout].concat());
+    }
+    shown.replace(folder.to_str().unwrap(), "/home/ada")
+}
+
+#[cfg(unix)]
+#[test]
+fn every_listing_is_what_the_commands_print() {
+    for (name, listing) in files("listings", "console") {
+        let path = repository().join("book/listings").join(name);
+        let expected = snapbox::Data::read_from(&path, Some(snapbox::data::DataFormat::Text)).raw();
+        let assert = snapbox::Assert::new().action_env(snapbox::assert::DEFAULT_ACTION_ENV);
+        assert.eq(replayed(&listing), expected);
+    }
+}
