@@ -81,7 +81,8 @@ impl Inferlet {
 
     /// The name in the export: `hello` of `pie:hello/run`.
     pub fn name(&self) -> &str {
-        let name = self.export.strip_suffix("/run").unwrap_or(&self.export);
+        let interface = interface_name(&self.export);
+        let name = interface.strip_suffix("/run").unwrap_or(interface);
         name.rsplit_once(':').map_or(name, |(_namespace, name)| name)
     }
 

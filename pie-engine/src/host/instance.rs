@@ -7,7 +7,7 @@ use super::state::{State, Tail};
 use super::wasi::Exit;
 use crate::trace::{Limit, Outcome};
 use wasmtime::component::ResourceTableError;
-use wasmtime::{Store, Trap, WasmBacktrace};
+use wasmtime::{PoolConcurrencyLimitError, Store, Trap, WasmBacktrace};
 
 /// After so much fuel an instance gives way to the others.
 const SLICE: u64 = 10_000_000;
@@ -33,6 +33,8 @@ async fn call(
     store.limiter(|state| &mut state.limiter);
     store.set_fuel(limits.fuel)?;
     store.fuel_async_yield_interval(Some(SLICE))?;
+    // The table of host resources has this limit too; this one also counts resources that the guest makes for itself.
+    store.set_max_component_handles(limits.handles as usize);
     let instance = inferlet.pre.instantiate_async(&mut *store).await?;
     let run = instance.get_typed_func::<(String,), (Result<String, String>,)>(&mut *store, inferlet.run)?;
     let (answer,) = run.call_async(&mut *store, (input,)).await?;
@@ -59,16 +61,29 @@ fn classify(error: &wasmtime::Error, state: &State, limits: &Limits, tail: &Tail
     if let Some(exit) = error.downcast_ref::<Exit>() {
         return Outcome::Error(format!("the inferlet gave no answer: {exit}").into());
     }
+    if error.is::<PoolConcurrencyLimitError>() {
+        return Outcome::Error(
+            format!("the inferlet cannot start, because the engine is full: {error}").into(),
+        );
+    }
     let backtrace = error.downcast_ref::<WasmBacktrace>().map(frames).unwrap_or_default();
     let message = panic_message(&tail.text()).unwrap_or_else(|| trap_message(error));
     Outcome::Trap { message, backtrace }
+}
+
+/// What wasmtime says when [`Store::set_max_component_handles`] was reached; the error has no type of its own.
+const HANDLES_EXCEEDED: &str = "store handle limit exceeded";
+
+fn out_of_handles(error: &wasmtime::Error) -> bool {
+    matches!(error.downcast_ref(), Some(ResourceTableError::Full))
+        || error.root_cause().to_string().ends_with(HANDLES_EXCEEDED)
 }
 
 fn exceeded(error: &wasmtime::Error, state: &State, limits: &Limits) -> Option<LimitExceeded> {
     if let Some(exceeded) = error.downcast_ref::<LimitExceeded>() {
         return Some(*exceeded);
     }
-    if let Some(ResourceTableError::Full) = error.downcast_ref::<ResourceTableError>() {
+    if out_of_handles(error) {
         let allowed = u64::from(limits.handles);
         return Some(LimitExceeded { limit: Limit::Handles, wanted: allowed + 1, allowed });
     }
@@ -88,7 +103,10 @@ fn exceeded(error: &wasmtime::Error, state: &State, limits: &Limits) -> Option<L
 
 fn trap_message(error: &wasmtime::Error) -> String {
     match error.downcast_ref::<Trap>() {
-        Some(trap) => trap.to_string(),
+        Some(trap) => {
+            let message = trap.to_string();
+            message.strip_prefix("wasm trap: ").unwrap_or(&message).to_owned()
+        }
         None => error.root_cause().to_string(),
     }
 }

@@ -22,7 +22,7 @@
   (core instance $memory (instantiate $memory))
   (core func $get (canon lower (func $stdout "get-stdout")))
   (core func $write (canon lower (func $streams "[method]output-stream.blocking-write-and-flush")
-    (memory $memory "memory")))
+    (memory (core memory $memory "memory"))))
   (core module $m
     (import "" "get" (func $get (result i32)))
     (import "" "write" (func $write (param i32 i32 i32 i32)))

@@ -1,0 +1,237 @@
+//! The engine as a library: what a run gives, and what reaches it from outside.
+
+mod guests;
+
+use guests::{compile, engine, generate, instance, ok, plain, run};
+use pie_engine::trace::{Collected, Event, Outcome};
+use pie_engine::{Control, Engine, EngineConfig, EngineError, Inferlet, Launch};
+use std::thread;
+use std::time::Duration;
+
+fn echo(engine: &Engine) -> Inferlet {
+    compile(engine, include_str!("guests/echo.wat"))
+}
+
+/// What an inferlet sent.
+fn messages(events: &[Event]) -> Vec<&str> {
+    events
+        .iter()
+        .filter_map(|event| match event {
+            Event::Message { text, .. } => Some(text.as_str()),
+            _ => None,
+        })
+        .collect()
+}
+
+/// Does something from another thread while a run waits.
+fn later(control: Control, action: impl FnOnce(&Control) + Send + 'static) -> thread::JoinHandle<()> {
+    thread::spawn(move || {
+        thread::sleep(Duration::from_millis(20));
+        action(&control);
+    })
+}
+
+#[test]
+fn the_answer_is_the_tokens_that_the_trace_shows() {
+    let engine = engine();
+    let (finished, events) = run(&engine, &compile(&engine, &generate(20)), Launch::new("null"));
+    let Outcome::Ok(answer) = &finished.outcome else { panic!("{finished:?}") };
+    let told: Vec<u32> = serde_json::from_str(answer.as_str()).unwrap();
+    let traced: Vec<u32> = events
+        .iter()
+        .filter_map(|event| match event {
+            Event::PassDone { slots, .. } => Some(slots),
+            _ => None,
+        })
+        .map(|slots| match slots[..] {
+            [pie_engine::trace::Slot::Token(token)] => token,
+            _ => panic!("{slots:?}"),
+        })
+        .collect();
+    assert_eq!((told.len(), &told), (20, &traced));
+    let usage = finished.usage;
+    assert_eq!((usage.passes, usage.input_tokens, usage.sampled_tokens, usage.peak_pages), (20, 22, 20, 2));
+    assert_eq!(finished.findings, [""; 0]);
+}
+
+#[test]
+fn the_same_launch_has_the_same_trace_and_another_seed_another() {
+    let trace = |engine: &Engine, seed| {
+        let collected = Collected::default();
+        let inferlet = compile(engine, &generate(20));
+        engine.run(&inferlet, Launch::new("null").seed(seed), Box::new(collected.clone()));
+        collected.trace()
+    };
+    let first = engine();
+    assert_eq!(trace(&first, 1), trace(&first, 1));
+    assert_eq!(trace(&first, 1), trace(&engine(), 1));
+    assert_ne!(trace(&first, 1).records, trace(&first, 2).records);
+}
+
+#[test]
+fn what_an_instance_gets_does_not_depend_on_who_else_runs() {
+    let engine = engine();
+    let inferlet = compile(&engine, &generate(12));
+    let (_, alone) = run(&engine, &inferlet, Launch::new("null"));
+    let trace = Collected::default();
+    let launches = vec![(inferlet, Launch::new("null")); 5];
+    let finished = engine.run_all(launches, Box::new(trace.clone()));
+    assert_eq!(finished.len(), 5);
+    let events = trace.events();
+    let of_first = |events: &[Event]| {
+        events.iter().filter(|event| instance(event) == Some(1)).cloned().collect::<Vec<_>>()
+    };
+    assert_eq!(of_first(&events), of_first(&alone));
+    // Each step holds a pass of everybody.
+    let steps: Vec<usize> = events
+        .iter()
+        .filter_map(|event| match event {
+            Event::Step { passes, .. } => Some(passes.len()),
+            _ => None,
+        })
+        .collect();
+    assert_eq!(steps, [5; 12]);
+}
+
+#[test]
+fn messages_sent_before_the_run_are_received_in_order() {
+    let engine = engine();
+    let launch = Launch::new("null");
+    let control = launch.control();
+    for message in ["one", "two", "three"] {
+        control.send(message.to_owned());
+    }
+    control.close();
+    let (finished, events) = run(&engine, &echo(&engine), launch);
+    assert_eq!(finished.outcome, ok("true"));
+    assert_eq!(messages(&events), ["one", "two", "three"]);
+    let received = events.iter().filter(|event| matches!(event, Event::Received { .. })).count();
+    assert_eq!(received, 4, "three messages and the end");
+}
+
+#[test]
+fn a_run_waits_for_messages_while_its_control_is_open() {
+    let engine = engine();
+    let launch = Launch::new("null");
+    launch.control().open();
+    let sender = later(launch.control(), |control| {
+        control.send("late".to_owned());
+        thread::sleep(Duration::from_millis(20));
+        control.send("later".to_owned());
+        control.close();
+    });
+    let (finished, events) = run(&engine, &echo(&engine), launch);
+    sender.join().unwrap();
+    assert_eq!((finished.outcome, messages(&events)), (ok("true"), vec!["late", "later"]));
+}
+
+#[test]
+fn a_run_that_waits_for_a_message_nobody_will_send_is_stuck() {
+    let engine = engine();
+    let launch = Launch::new("null");
+    launch.control().send("only".to_owned());
+    let (finished, events) = run(&engine, &echo(&engine), launch);
+    let stuck = Outcome::Stuck("the inferlet waits for a message, and none will come".to_owned());
+    assert_eq!((finished.outcome, messages(&events)), (stuck, vec!["only"]));
+    assert_eq!(finished.findings, [""; 0]);
+}
+
+#[test]
+fn a_run_is_cancelled_while_it_waits() {
+    let engine = engine();
+    let launch = Launch::new("null");
+    launch.control().open();
+    let cancelled = Outcome::Cancelled("enough".to_owned());
+    let outcome = cancelled.clone();
+    let canceller = later(launch.control(), |control| control.cancel(outcome));
+    let (finished, events) = run(&engine, &echo(&engine), launch);
+    canceller.join().unwrap();
+    assert_eq!(finished.outcome, cancelled);
+    assert!(
+        matches!(events.last(), Some(Event::Finished { outcome, .. }) if *outcome == cancelled),
+        "{events:?}"
+    );
+}
+
+#[test]
+fn a_run_is_cancelled_while_it_computes() {
+    let engine = engine();
+    let launch =
+        Launch::new("null").limits(pie_engine::Limits { fuel: u64::MAX, ..pie_engine::Limits::default() });
+    let cancelled = Outcome::Cancelled("enough".to_owned());
+    let outcome = cancelled.clone();
+    let canceller = later(launch.control(), |control| control.cancel(outcome));
+    let spin = compile(&engine, &plain("pie:spin/run", "(loop $again (br $again)) unreachable"));
+    let (finished, _) = run(&engine, &spin, launch);
+    canceller.join().unwrap();
+    assert_eq!(finished.outcome, cancelled);
+}
+
+#[test]
+fn each_launch_has_its_own_messages() {
+    let engine = engine();
+    let inferlet = echo(&engine);
+    let launches = ["a", "b"].map(|message| {
+        let launch = Launch::new("null");
+        launch.control().send(message.to_owned());
+        launch.control().close();
+        (inferlet.clone(), launch)
+    });
+    let trace = Collected::default();
+    let finished = engine.run_all(launches.into(), Box::new(trace.clone()));
+    assert!(finished.iter().all(|finished| finished.outcome == ok("true")), "{finished:?}");
+    let sent: Vec<(Option<u64>, String)> = trace
+        .events()
+        .iter()
+        .filter_map(|event| match event {
+            Event::Message { text, .. } => Some((instance(event), text.as_str().to_owned())),
+            _ => None,
+        })
+        .collect();
+    assert_eq!(sent, [(Some(1), "a".to_owned()), (Some(2), "b".to_owned())]);
+}
+
+#[test]
+fn a_launch_too_many_is_told_that_the_engine_is_full() {
+    let engine = Engine::new(EngineConfig { instances: 2, ..EngineConfig::dummy() }).unwrap();
+    let finished =
+        engine.run_all(vec![(echo(&engine), Launch::new("null")); 3], Box::new(Collected::default()));
+    assert!(
+        finished[..2].iter().all(|finished| matches!(finished.outcome, Outcome::Stuck(_))),
+        "{finished:?}"
+    );
+    let full = "the inferlet cannot start, because the engine is full: maximum concurrent limit of 2 for component instances reached";
+    assert_eq!(finished[2].outcome, Outcome::Error(full.into()));
+}
+
+#[test]
+fn a_run_without_pages_enough_tells_how_many_there_are() {
+    let engine = Engine::new(EngineConfig { pages: 1, ..EngineConfig::dummy() }).unwrap();
+    // It asks for two pages, and traps when it does not get them.
+    let (finished, _) = run(&engine, &compile(&engine, &generate(2)), Launch::new("null"));
+    assert!(matches!(finished.outcome, Outcome::Trap { .. }), "{finished:?}");
+    assert_eq!(finished.findings, [""; 0]);
+    for (pages, page_size) in [(0, 16), (16, 0)] {
+        let error = Engine::new(EngineConfig { pages, page_size, ..EngineConfig::dummy() }).err();
+        assert!(matches!(error, Some(EngineError::Pages { .. })), "{pages} {page_size}");
+    }
+}
+
+#[test]
+fn compiled_code_is_kept_and_found_again() {
+    let folder = tempfile::tempdir().unwrap();
+    let code_cache = Some(folder.path().join("code"));
+    let answers = [(), ()].map(|()| {
+        let engine =
+            Engine::new(EngineConfig { code_cache: code_cache.clone(), ..EngineConfig::dummy() }).unwrap();
+        run(&engine, &compile(&engine, &generate(3)), Launch::new("null"))
+    });
+    assert_eq!(answers[0], answers[1]);
+    let kept: Vec<_> = std::fs::read_dir(folder.path().join("code")).unwrap().collect();
+    assert_eq!(kept.len(), 1);
+    // A file that was damaged is not used.
+    let path = kept[0].as_ref().unwrap().path();
+    std::fs::write(&path, b"damaged").unwrap();
+    let engine = Engine::new(EngineConfig { code_cache, ..EngineConfig::dummy() }).unwrap();
+    assert_eq!(run(&engine, &compile(&engine, &generate(3)), Launch::new("null")), answers[0]);
+}

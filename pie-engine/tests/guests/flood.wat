@@ -1,0 +1,42 @@
+;; Prints a thousand bytes again and again.
+(component
+  (import "wasi:io/error@0.2.0" (instance $error
+    (export "error" (type (sub resource)))))
+  (alias export $error "error" (type $error))
+  (import "wasi:io/streams@0.2.0" (instance $streams
+    (export "output-stream" (type $stream (sub resource)))
+    (alias outer 1 $error (type $outer))
+    (export "error" (type $error (eq $outer)))
+    (type $failure (variant (case "last-operation-failed" (own $error)) (case "closed")))
+    (export "stream-error" (type $stream-error (eq $failure)))
+    (export "[method]output-stream.blocking-write-and-flush"
+      (func (param "self" (borrow $stream)) (param "contents" (list u8)) (result (result (error $stream-error)))))))
+  (alias export $streams "output-stream" (type $stream))
+  (import "wasi:cli/stdout@0.2.0" (instance $stdout
+    (alias outer 1 $stream (type $outer))
+    (export "output-stream" (type $stream (eq $outer)))
+    (export "get-stdout" (func (result (own $stream))))))
+  (core module $libc
+    (memory (export "memory") 1)
+    (func (export "realloc") (param i32 i32 i32 i32) (result i32) (i32.const 8192)))
+  (core instance $libc (instantiate $libc))
+  (core func $get (canon lower (func $stdout "get-stdout")))
+  (core func $write (canon lower (func $streams "[method]output-stream.blocking-write-and-flush")
+    (memory (core memory $libc "memory"))))
+  (core module $m
+    (import "" "get" (func $get (result i32)))
+    (import "" "write" (func $write (param i32 i32 i32 i32)))
+    (func (export "run") (param i32 i32) (result i32)
+      (local $stream i32)
+      (local.set $stream (call $get))
+      (loop $again
+        (call $write (local.get $stream) (i32.const 1024) (i32.const 1000) (i32.const 0))
+        (br $again))
+      unreachable))
+  (core instance $i (instantiate $m (with "" (instance
+    (export "get" (func $get))
+    (export "write" (func $write))))))
+  (func $run (param "input" string) (result (result string (error string)))
+    (canon lift (core func $i "run") (memory (core memory $libc "memory")) (realloc (core func $libc "realloc"))))
+  (instance $face (export "run" (func $run)))
+  (export "pie:flood/run" (instance $face)))

@@ -1,0 +1,47 @@
+//! Guests as text, and what tests do with them.
+
+use pie_engine::trace::{Collected, Event, Outcome};
+use pie_engine::{Engine, EngineConfig, Finished, Inferlet, Launch};
+
+/// A guest that generates so many tokens.
+pub fn generate(samples: u32) -> String {
+    include_str!("generate.wat").replace("SAMPLES", &samples.to_string())
+}
+
+/// A guest that imports nothing, under this name, with this body.
+pub fn plain(name: &str, body: &str) -> String {
+    include_str!("plain.wat").replace("NAME", name).replace("BODY", body)
+}
+
+/// The bytes of a component.
+pub fn binary(text: &str) -> Vec<u8> {
+    wat::parse_str(text).expect("guests of tests are valid text")
+}
+
+/// A small engine with the dummy model.
+pub fn engine() -> Engine {
+    let config = EngineConfig { pages: 64, instances: 8, ..EngineConfig::dummy() };
+    Engine::new(config).expect("the runtime starts")
+}
+
+/// Compiles a guest.
+pub fn compile(engine: &Engine, text: &str) -> Inferlet {
+    engine.compile(&binary(text)).expect("the guest is an inferlet")
+}
+
+/// Runs one guest and gives its events too.
+pub fn run(engine: &Engine, inferlet: &Inferlet, launch: Launch) -> (Finished, Vec<Event>) {
+    let trace = Collected::default();
+    let finished = engine.run(inferlet, launch, Box::new(trace.clone()));
+    (finished, trace.events())
+}
+
+/// What an answer of `true` looks like.
+pub fn ok(text: &str) -> Outcome {
+    Outcome::Ok(text.into())
+}
+
+/// The instance that an event is about; a step is about several.
+pub fn instance(event: &Event) -> Option<u64> {
+    serde_json::to_value(event).expect("events are data")["instance"].as_u64()
+}
