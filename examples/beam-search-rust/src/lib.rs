@@ -49,6 +49,7 @@ async fn main(input: Input) -> Result<Vec<Continuation>> {
     ctx.user(&input.prompt).cue();
     let unseen = ctx.take_buffer();
 
+    // ANCHOR: search
     let mut beams = vec![Beam { ctx, unseen, tokens: Vec::new(), logprob: 0.0 }];
     let mut finished = Vec::new();
     for _ in 0..input.max_tokens {
@@ -66,6 +67,7 @@ async fn main(input: Input) -> Result<Vec<Continuation>> {
             break;
         }
     }
+    // ANCHOR_END: search
 
     finished.extend(beams.into_iter().map(|beam| (beam.tokens, beam.logprob)));
     finished.sort_by(|a, b| b.1.total_cmp(&a.1));
@@ -90,9 +92,11 @@ impl Beam {
         Ok(tokens.iter().zip(probabilities).map(candidate).collect())
     }
 
+    // ANCHOR: grown
     /// This beam with one more token, in a context of its own.
     fn grown(&self, next: &Candidate) -> Result<Beam> {
         let tokens = [self.tokens.as_slice(), &[next.token]].concat();
         Ok(Beam { ctx: self.ctx.fork()?, unseen: vec![next.token], tokens, logprob: next.logprob })
     }
+    // ANCHOR_END: grown
 }

@@ -12,6 +12,7 @@ struct Input {
     max_tokens: usize,
 }
 
+// ANCHOR: main
 #[inferlet::main]
 async fn main(input: Input) -> Result<()> {
     let model = Model::load("default")?;
@@ -27,3 +28,4 @@ async fn main(input: Input) -> Result<()> {
     }
     Ok(())
 }
+// ANCHOR_END: main

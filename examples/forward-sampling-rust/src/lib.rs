@@ -17,6 +17,7 @@ async fn main(input: Input) -> Result<String> {
     let mut ctx = Context::new(&model)?;
     ctx.user(&input.prompt).cue();
 
+    // ANCHOR: loop
     // The first pass feeds the whole question, each further one the token before.
     let mut unseen = ctx.take_buffer();
     let mut generated = Vec::new();
@@ -28,9 +29,11 @@ async fn main(input: Input) -> Result<String> {
         generated.push(token);
         unseen = vec![token];
     }
+    // ANCHOR_END: loop
     model.tokenizer().decode(&generated)
 }
 
+// ANCHOR: next_token
 /// Feeds tokens and samples the one that follows the last of them.
 async fn next_token(ctx: &mut Context, tokens: &[u32], sampler: Sampler) -> Result<u32> {
     let mut pass = ctx.forward();
@@ -40,3 +43,4 @@ async fn next_token(ctx: &mut Context, tokens: &[u32], sampler: Sampler) -> Resu
     let output = pass.execute().await?;
     output.token(chosen).ok_or_else(|| "the pass returned no token".to_owned())
 }
+// ANCHOR_END: next_token

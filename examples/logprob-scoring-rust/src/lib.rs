@@ -41,6 +41,7 @@ async fn main(input: Input) -> Result<Vec<Scored>> {
     Ok(ranking)
 }
 
+// ANCHOR: score
 /// Reads an answer in a fork, so that no answer sees another.
 async fn score(question: &Context, last: u32, answer: String) -> Result<Scored> {
     let mut ctx = question.fork()?;
@@ -56,3 +57,4 @@ async fn score(question: &Context, last: u32, answer: String) -> Result<Scored> 
     let logprob: f32 = probes.into_iter().filter_map(|probe| output.logprobs(probe)).flatten().sum();
     Ok(Scored { answer, logprob, mean_logprob: logprob / tokens.len() as f32 })
 }
+// ANCHOR_END: score

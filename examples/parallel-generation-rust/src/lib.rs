@@ -17,6 +17,7 @@ struct Texts {
     advice: String,
 }
 
+// ANCHOR: main
 #[inferlet::main]
 async fn main(input: Input) -> Result<Texts> {
     let model = Model::load("default")?;
@@ -31,10 +32,13 @@ async fn main(input: Input) -> Result<Texts> {
     let (story, joke, advice) = join!(write("Tell a story."), write("Tell a joke."), write("Give advice."));
     Ok(Texts { story: story?, joke: joke?, advice: advice? })
 }
+// ANCHOR_END: main
 
+// ANCHOR: write
 /// One text, in a fork that is gone afterwards.
 async fn write(shared: &Context, request: &str, max_tokens: usize) -> Result<String> {
     let mut ctx = shared.fork()?;
     ctx.user(request).cue();
     ctx.generate(Sampler::Argmax).max_tokens(max_tokens).collect_text().await
 }
+// ANCHOR_END: write

@@ -40,6 +40,7 @@ async fn main(input: Input) -> Result<Vec<Answer>> {
     Ok(answers)
 }
 
+// ANCHOR: house_rules
 /// A context in which the model has read the rules.
 async fn house_rules(model: &Model) -> Result<Context> {
     // A copy: it shares the pages of what was saved, and what is added to it is its own.
@@ -51,3 +52,4 @@ async fn house_rules(model: &Model) -> Result<Context> {
     ctx.save(NAME)?;
     Ok(ctx)
 }
+// ANCHOR_END: house_rules

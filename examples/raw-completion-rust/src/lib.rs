@@ -9,6 +9,7 @@ struct Input {
     max_tokens: usize,
 }
 
+// ANCHOR: main
 #[inferlet::main]
 async fn main(input: Input) -> Result<String> {
     let model = Model::load("default")?;
@@ -19,3 +20,4 @@ async fn main(input: Input) -> Result<String> {
     let tokens = ctx.generate(Sampler::Argmax).max_tokens(input.max_tokens).collect_tokens().await?;
     Ok(input.text + &tokenizer.decode(&tokens)?)
 }
+// ANCHOR_END: main

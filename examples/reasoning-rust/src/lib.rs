@@ -24,6 +24,7 @@ async fn main(input: Input) -> Result<Reply> {
     let mut ctx = Context::new(&model)?;
     ctx.user(&input.question).cue();
 
+    // ANCHOR: decoders
     let mut reply = Reply::default();
     let mut thoughts = reasoning::Decoder::new(&model);
     let mut answer = chat::Decoder::new(&model);
@@ -40,4 +41,5 @@ async fn main(input: Input) -> Result<Reply> {
         }
     }
     Ok(reply)
+    // ANCHOR_END: decoders
 }

@@ -17,6 +17,7 @@ async fn main(input: Input) -> Result<()> {
     let mut ctx = Context::new(&model)?;
     ctx.user(&input.prompt).cue();
 
+    // ANCHOR: stream
     // A token may be half a character. The decoder keeps such bytes back until the rest has come.
     let mut decoder = chat::Decoder::new(&model);
     let mut generator = ctx.generate(Sampler::top_p(0.7, 0.95)).max_tokens(input.max_tokens);
@@ -28,6 +29,7 @@ async fn main(input: Input) -> Result<()> {
             std::io::stdout().flush().map_err(|error| error.to_string())?;
         }
     }
+    // ANCHOR_END: stream
     println!();
     Ok(())
 }

@@ -20,6 +20,7 @@ struct Weather {
     celsius: i32,
 }
 
+// ANCHOR: tool
 /// The weather in a city, today.
 // What is written above is what the model is told, and so is what is written at the argument.
 #[inferlet::tool]
@@ -33,7 +34,9 @@ fn weather(
         _ => Err(format!("no weather is known for `{city}`")),
     }
 }
+// ANCHOR_END: tool
 
+// ANCHOR: loop
 #[inferlet::main]
 async fn main(input: Input) -> Result<String> {
     let model = Model::load("default")?;
@@ -58,6 +61,7 @@ async fn main(input: Input) -> Result<String> {
     }
     Err(format!("no answer after {MAX_ROUNDS} rounds of tool calls"))
 }
+// ANCHOR_END: loop
 
 /// What the model said in one turn.
 struct Turn {
@@ -66,6 +70,7 @@ struct Turn {
     calls: Vec<(String, String)>,
 }
 
+// ANCHOR: turn
 async fn take_turn(ctx: &mut Context) -> Result<Turn> {
     let mut turn = Turn { text: String::new(), calls: Vec::new() };
     // Both see all tokens. One finds the calls, the other the text around them.
@@ -84,3 +89,4 @@ async fn take_turn(ctx: &mut Context) -> Result<Turn> {
     ctx.seal();
     Ok(turn)
 }
+// ANCHOR_END: turn

@@ -40,6 +40,7 @@ async fn main(input: Input) -> Result<Marked> {
     let mut random = Random(input.key);
     let mut tokens = Vec::new();
     let mut generator = ctx.generate(Sampler::Argmax).max_tokens(input.max_tokens);
+    // ANCHOR: step
     while let Some(mut step) = generator.next()? {
         // No sampler of the engine's: the choice is made here, from the whole distribution.
         step.clear_sampler();
@@ -58,6 +59,7 @@ async fn main(input: Input) -> Result<Marked> {
             tokens.push(previous);
         }
     }
+    // ANCHOR_END: step
     let marked = watermark.count(prompt_end, &tokens);
     Ok(Marked {
         text: model.tokenizer().decode(&tokens)?,
