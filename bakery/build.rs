@@ -1,5 +1,7 @@
 //! Cargo sees when an embedded file changes, but not when one is added to an embedded folder: this watches the folders.
 
 fn main() {
-    println!("cargo::rerun-if-changed=../templates");
+    for folder in ["../templates", "../wit", "../sdk/rust"] {
+        println!("cargo::rerun-if-changed={folder}");
+    }
 }

@@ -78,6 +78,11 @@ pub const PUBLISHED: &[Published] = &[
         schema: || schemars::schema_for!(crate::commands::new::NewDocument),
     },
     Published {
+        name: "build",
+        about: "`bakery build --json`",
+        schema: || schemars::schema_for!(crate::commands::build::BuildDocument),
+    },
+    Published {
         name: "manifest",
         about: "`Pie.toml`, for editors",
         schema: crate::project::Manifest::schema,

@@ -3,6 +3,7 @@
 //!
 //! A new command is a file here, a `mod` line, a variant of [`Command`] and an arm in [`Command::run`].
 
+pub mod build;
 pub mod completions;
 pub mod new;
 pub mod schema;
@@ -21,6 +22,7 @@ use crate::ui::Ui;
 )]
 pub enum Command {
     New(new::Args),
+    Build(build::Args),
     #[command(subcommand)]
     Trace(trace::Args),
     Completions(completions::Args),
@@ -35,6 +37,7 @@ impl Command {
     pub fn run(self, env: &Environment, ui: &Ui) -> Result<()> {
         match self {
             Command::New(args) => new::run(args, env, ui),
+            Command::Build(args) => build::run(&args, env, ui),
             Command::Trace(args) => trace::run(args, env, ui),
             Command::Completions(args) => completions::run(&args, ui),
             Command::Schema(args) => schema::run(&args, ui),
