@@ -27,7 +27,7 @@ pub enum Kind {
 /// The times of a node.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Times {
-    /// When it was last read. Reading does not change it (`noatime`); only [`Tree::set_times`] does.
+    /// When it was last read. Reading does not change it (`noatime`); only `Tree::set_times` does.
     pub accessed: WallTime,
     /// When its contents last changed.
     pub modified: WallTime,
