@@ -6,3 +6,4 @@ mod book;
 mod cli;
 mod layering;
 mod support;
+mod wasi;
