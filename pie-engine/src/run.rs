@@ -2,7 +2,7 @@
 
 use crate::clock::VirtualClock;
 use crate::engine::{Core, CoreConfig};
-use crate::host::budget::OutputBudget;
+use crate::host::budget::{HeldBudget, OutputBudget};
 use crate::host::component::{ComponentError, Runtime};
 use crate::host::instance;
 use crate::host::limits::Limiter;
@@ -273,6 +273,7 @@ impl Engine {
             model: Arc::clone(&self.model),
             recorder: recorder.clone(),
             output,
+            held: HeldBudget::new(limits.memory_bytes),
             session: session.clone(),
             user,
             page_size: self.page_size,

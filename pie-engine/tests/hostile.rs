@@ -282,6 +282,15 @@ fn a_guest_that_takes_all_memory_is_over_its_limit() {
 }
 
 #[test]
+fn a_guest_that_has_the_engine_remember_ever_more_is_over_its_limit() {
+    let limit = Outcome::Limit {
+        limit: Limit::Memory,
+        message: "over the `memory` limit: 1179648 bytes wanted, 1048576 allowed".to_owned(),
+    };
+    assert_eq!(ends(include_str!("guests/hoard.wat")), limit);
+}
+
+#[test]
 fn a_guest_that_lives_with_less_memory_may_answer() {
     let modest = "(drop (memory.grow (i32.const 1000))) i32.const 8";
     assert_eq!(ends(&plain("pie:modest/run", modest)), ok("true"));

@@ -4,9 +4,15 @@ use super::operation::{Ask, PassRequest, Question};
 use crate::bitset::Bitset;
 use crate::brle::Brle;
 use crate::ids::ContextId;
+use crate::sample::Probe;
 use crate::trace::SamplerCall;
 use std::sync::Arc;
 use tokio::sync::SetOnce;
+
+/// The most questions of one pass; each is remembered by itself.
+const MAX_QUESTIONS: u64 = 1 << 18;
+/// The most numbers that the answers of one pass may hold together: 256 MiB of them.
+const MAX_NUMBERS: u64 = 1 << 26;
 
 /// A pass as far as the inferlet has described it. Mistakes are kept until `check`, because only `execute` can answer with an
 /// error; the first one is told.
@@ -105,8 +111,47 @@ fn check_logit_mask(mask: &Brle, vocabulary: u32) -> Result<Bitset, String> {
     Ok(allowed)
 }
 
+/// How many numbers one answer holds at most.
+fn numbers(ask: &Ask, vocabulary: u32) -> u64 {
+    match ask {
+        Ask::Sample(_) | Ask::Probe(Probe::Logprob(_) | Probe::Entropy) => 1,
+        Ask::Probe(Probe::Logprobs(tokens)) => tokens.len() as u64,
+        Ask::Probe(Probe::Distribution { k, .. }) => {
+            2 * u64::from(if *k == 0 { vocabulary } else { vocabulary.min(*k) })
+        }
+        // No model has an embedding longer than its vocabulary.
+        Ask::Probe(Probe::RawLogits | Probe::Embedding) => u64::from(vocabulary),
+    }
+}
+
+/// A short call can ask for more than any machine holds: each of a million indices, for a million tokens.
+fn check_size(calls: &[(Vec<u32>, Ask)], vocabulary: u32) -> Result<(), String> {
+    let questions: u64 = calls.iter().map(|(indices, _)| indices.len() as u64).sum();
+    if questions > MAX_QUESTIONS {
+        return Err(format!("the pass asks {questions} questions; {MAX_QUESTIONS} is the most"));
+    }
+    let answers = calls.iter().map(|(indices, ask)| indices.len() as u64 * numbers(ask, vocabulary));
+    let wanted: u64 = answers.sum();
+    if wanted > MAX_NUMBERS {
+        return Err(format!(
+            "the answers of the pass would hold {wanted} numbers; {MAX_NUMBERS} is the most"
+        ));
+    }
+    Ok(())
+}
+
+impl PassRequest {
+    /// Bytes that the questions and answers take at most.
+    pub fn answer_bytes(&self, vocabulary: u32) -> u64 {
+        let each =
+            |question: &Question| size_of::<Question>() as u64 + 4 * numbers(&question.ask, vocabulary);
+        self.questions.iter().map(each).sum()
+    }
+}
+
 fn check_calls(calls: &[(Vec<u32>, Ask)], tokens: usize, vocabulary: u32) -> Result<Vec<Question>, String> {
-    let mut questions = Vec::with_capacity(calls.len());
+    check_size(calls, vocabulary)?;
+    let mut questions = Vec::new();
     for (indices, ask) in calls {
         match ask {
             Ask::Sample(sampler) => sampler.validate(),

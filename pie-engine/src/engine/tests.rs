@@ -195,6 +195,28 @@ fn operations_on_a_context_wait_for_its_passes() {
 }
 
 #[test]
+fn a_pass_cannot_ask_for_more_than_a_machine_holds() {
+    let mut bench = Bench::new();
+    let instance = bench.admit(1);
+    let mut ask = |indices: usize, ask: Ask| {
+        let mut draft = Draft::default();
+        draft.input(tokens(100, 1), tokens(0, 1));
+        draft.ask(vec![0; indices], ask);
+        bench.run(instance, draft).map(|answers| answers.len())
+    };
+    let many = Ask::Probe(Probe::Logprobs(vec![1; 1 << 20]));
+    assert_eq!(ask(1, many.clone()), Ok(1));
+    assert_eq!(
+        ask(1000, many),
+        Err("the answers of the pass would hold 1048576000 numbers; 67108864 is the most".to_owned())
+    );
+    assert_eq!(
+        ask(1_000_000, Ask::Sample(GREEDY)),
+        Err("the pass asks 1000000 questions; 262144 is the most".to_owned())
+    );
+}
+
+#[test]
 fn a_pass_without_a_context_leaves_no_page_behind() {
     let mut bench = Bench::new();
     let instance = bench.admit(1);

@@ -8,7 +8,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 /// What one instance may use.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Limits {
-    /// Bytes of linear memory, over all memories of the instance.
+    /// Bytes of linear memory, over all memories of the instance; and, counted apart, bytes that the engine holds for its unfinished forward
+    /// passes.
     pub memory_bytes: u64,
     /// Elements of all tables.
     pub table_elements: u64,
@@ -70,9 +71,68 @@ impl OutputBudget {
     }
 }
 
+/// Counts bytes that the host keeps for an instance, so that a guest cannot fill the host's memory by having it remember things. Clones share
+/// the count.
+#[derive(Clone, Debug)]
+pub struct HeldBudget {
+    used: Arc<AtomicU64>,
+    allowed: u64,
+}
+
+impl HeldBudget {
+    /// A budget of so many bytes.
+    pub fn new(allowed: u64) -> Self {
+        HeldBudget { used: Arc::default(), allowed }
+    }
+
+    /// Nothing held yet.
+    pub fn nothing(&self) -> Held {
+        Held { budget: self.clone(), bytes: 0 }
+    }
+}
+
+/// A part of a [`HeldBudget`], given back when dropped.
+#[derive(Debug)]
+pub struct Held {
+    budget: HeldBudget,
+    bytes: u64,
+}
+
+impl Held {
+    /// Counts bytes about to be kept.
+    pub fn grow(&mut self, bytes: u64) -> Result<(), LimitExceeded> {
+        let HeldBudget { used, allowed } = &self.budget;
+        let wanted = used.load(Ordering::Relaxed).saturating_add(bytes);
+        if wanted > *allowed {
+            return Err(LimitExceeded { limit: Limit::Memory, wanted, allowed: *allowed });
+        }
+        // An instance runs on one thread at a time, so nobody counts in between.
+        used.store(wanted, Ordering::Relaxed);
+        self.bytes += bytes;
+        Ok(())
+    }
+}
+
+impl Drop for Held {
+    fn drop(&mut self) {
+        self.budget.used.fetch_sub(self.bytes, Ordering::Relaxed);
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_is_no_longer_held_can_be_held_by_another() {
+        let budget = HeldBudget::new(10);
+        let (mut first, mut second) = (budget.nothing(), budget.nothing());
+        first.grow(4).unwrap();
+        first.grow(4).unwrap();
+        assert_eq!(second.grow(3), Err(LimitExceeded { limit: Limit::Memory, wanted: 11, allowed: 10 }));
+        drop(first);
+        assert_eq!(second.grow(10), Ok(()));
+    }
 
     #[test]
     fn output_may_use_its_budget_to_the_last_byte() {

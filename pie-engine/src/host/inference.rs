@@ -4,6 +4,7 @@ use super::adapter::AdapterHandle;
 use super::bindings::pie::core::inference::{
     Host, HostForwardPass, HostFutureOutput, HostGrammar, HostMatcher, Output, Sampler as Call, SlotOutput,
 };
+use super::budget::Held;
 use super::context::ContextHandle;
 use super::model::{ModelHandle, TokenizerHandle};
 use super::state::State;
@@ -17,9 +18,10 @@ use wasmtime::component::Resource;
 use wasmtime_wasi_io::poll::DynPollable;
 
 /// A forward pass being described; `execute` hands the description over.
-#[derive(Default)]
 pub struct ForwardPass {
     draft: Draft,
+    /// The room that the description takes.
+    held: Held,
     /// The context's handle, whose counts change when the pass is accepted.
     context: Option<u32>,
     executed: bool,
@@ -28,6 +30,8 @@ pub struct ForwardPass {
 /// The answer of a pass that was accepted.
 pub struct FutureOutput {
     cell: PassCell,
+    /// The room that the pass and its answer take.
+    _held: Held,
     taken: bool,
 }
 
@@ -40,8 +44,11 @@ pub struct MatcherHandle;
 const GRAMMAR: &str = "pie:core/inference.grammar";
 
 impl State {
-    fn draft(&mut self, pass: &Resource<ForwardPass>) -> Result<&mut Draft> {
-        Ok(&mut self.table.get_mut(pass)?.draft)
+    /// The description of a pass, which is about to grow by so many bytes.
+    fn draft(&mut self, pass: &Resource<ForwardPass>, bytes: usize) -> Result<&mut Draft> {
+        let pass = self.table.get_mut(pass)?;
+        pass.held.grow(bytes as u64)?;
+        Ok(&mut pass.draft)
     }
 
     async fn execute_pass(
@@ -54,10 +61,12 @@ impl State {
             return Ok(Err("the pass has been executed; make a new one".to_owned()));
         }
         let handle = description.context;
+        let mut held = std::mem::replace(&mut description.held, self.held.nothing());
         let request = match std::mem::take(&mut description.draft).check(vocabulary) {
             Ok(request) => Box::new(request),
             Err(error) => return Ok(Err(error)),
         };
+        held.grow(request.answer_bytes(vocabulary))?;
         let cell = request.cell.clone();
         match self.port.call(|reply| Operation::Execute { request, reply }).await {
             Err(error) => Ok(Err(error)),
@@ -65,7 +74,7 @@ impl State {
                 if let Some(rep) = handle {
                     self.set_counts(rep, counts);
                 }
-                Ok(Ok(self.table.push(FutureOutput { cell, taken: false })?))
+                Ok(Ok(self.table.push(FutureOutput { cell, _held: held, taken: false })?))
             }
         }
     }
@@ -75,7 +84,8 @@ impl Host for State {}
 
 impl HostForwardPass for State {
     fn new(&mut self, _model: Resource<ModelHandle>) -> Result<Resource<ForwardPass>> {
-        Ok(self.table.push(ForwardPass::default())?)
+        let held = self.held.nothing();
+        Ok(self.table.push(ForwardPass { draft: Draft::default(), held, context: None, executed: false })?)
     }
 
     fn context(&mut self, pass: Resource<ForwardPass>, context: Resource<ContextHandle>) -> Result<()> {
@@ -92,7 +102,8 @@ impl HostForwardPass for State {
         tokens: Vec<u32>,
         positions: Vec<u32>,
     ) -> Result<()> {
-        self.draft(&pass)?.input(tokens, positions);
+        let bytes = size_of_val(&tokens[..]) + size_of_val(&positions[..]);
+        self.draft(&pass, bytes)?.input(tokens, positions);
         Ok(())
     }
 
@@ -103,35 +114,38 @@ impl HostForwardPass for State {
         _positions: Vec<u32>,
     ) -> Result<()> {
         if !tokens.is_empty() {
-            self.draft(&pass)?.refuse(not_available("forward-pass.input-speculative-tokens"));
+            self.draft(&pass, 0)?.refuse(not_available("forward-pass.input-speculative-tokens"));
         }
         Ok(())
     }
 
     fn output_speculative_tokens(&mut self, pass: Resource<ForwardPass>, flag: bool) -> Result<()> {
         if flag {
-            self.draft(&pass)?.refuse(not_available("forward-pass.output-speculative-tokens"));
+            self.draft(&pass, 0)?.refuse(not_available("forward-pass.output-speculative-tokens"));
         }
         Ok(())
     }
 
     fn attention_mask(&mut self, pass: Resource<ForwardPass>, masks: Vec<Vec<u32>>) -> Result<()> {
-        self.draft(&pass)?.masks = Some(masks.into_iter().map(Brle).collect());
+        let runs: usize = masks.iter().map(|mask| size_of_val(&mask[..])).sum();
+        let draft = self.draft(&pass, size_of_val(&masks[..]) + runs)?;
+        draft.masks = Some(masks.into_iter().map(Brle).collect());
         Ok(())
     }
 
     fn logit_mask(&mut self, pass: Resource<ForwardPass>, mask: Vec<u32>) -> Result<()> {
-        self.draft(&pass)?.allow(Brle(mask));
+        self.draft(&pass, size_of_val(&mask[..]))?.allow(Brle(mask));
         Ok(())
     }
 
     fn sampler(&mut self, pass: Resource<ForwardPass>, indices: Vec<u32>, sampler: Call) -> Result<()> {
-        self.draft(&pass)?.ask(indices, ask(sampler));
+        let tokens = if let Call::Logprobs(tokens) = &sampler { size_of_val(&tokens[..]) } else { 0 };
+        self.draft(&pass, size_of::<Call>() + size_of_val(&indices[..]) + tokens)?.ask(indices, ask(sampler));
         Ok(())
     }
 
     fn adapter(&mut self, pass: Resource<ForwardPass>, _adapter: Resource<AdapterHandle>) -> Result<()> {
-        self.draft(&pass)?.refuse(not_available(super::adapter::ADAPTER));
+        self.draft(&pass, 0)?.refuse(not_available(super::adapter::ADAPTER));
         Ok(())
     }
 

@@ -1,6 +1,6 @@
 //! What the host keeps for one instance.
 
-use super::budget::{Limits, OutputBudget};
+use super::budget::{HeldBudget, Limits, OutputBudget};
 use super::limits::{LimitExceeded, Limiter};
 use super::wasi::{Output, Stream, Utf8Chunks, Wasi, WasiRef, WasiView};
 use crate::engine::inbox::Inbox;
@@ -42,6 +42,7 @@ pub struct State {
     pub(crate) model: Arc<LoadedModel>,
     pub(crate) recorder: Recorder,
     pub(crate) output: OutputBudget,
+    pub(crate) held: HeldBudget,
     pub(crate) session: Session,
     pub(crate) user: Arc<str>,
     pub(crate) page_size: u32,
