@@ -25,7 +25,7 @@ impl LoadedModel {
     pub fn dummy() -> Self {
         let tokenizer = Arc::new(Tokenizer::dummy());
         let chat = Arc::new(ChatFormat::dummy());
-        let model = Arc::new(Dummy::new(DummyConfig { name: "dummy".into() }));
+        let model = Arc::new(Dummy::new(DummyConfig { name: "dummy".into(), script: None }));
         LoadedModel { model, tokenizer, chat }
     }
 

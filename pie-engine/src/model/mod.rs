@@ -1,6 +1,7 @@
 //! The one seam between the engine and a model. A model is stateless over its weights; what a context has seen is in the pages of
 //! a [`KvStore`], which the engine names by number and the model fills.
 
+pub mod conformance;
 pub mod dummy;
 
 use crate::brle::Brle;

@@ -14,6 +14,7 @@
 
 use super::store::DummyStore;
 use crate::brle::Brle;
+use crate::ids::PageId;
 use crate::model::{ModelError, Sequence};
 use crate::splitmix::splitmix64;
 use std::ops::Range;
@@ -61,6 +62,9 @@ impl<'a> Attention<'a> {
     /// Calls `emit` with each requested row and its state.
     pub(super) fn rows(&self, mut emit: impl FnMut(usize, u64)) -> Result<(), ModelError> {
         let sequence = self.sequence;
+        if sequence.rows.is_empty() {
+            return Ok(());
+        }
         let mut causal = self.causal_base(DummyStore::second)?;
         let mut next = 0;
         for &row in sequence.rows {
@@ -139,6 +143,7 @@ impl<'a> Attention<'a> {
     fn sum(&self, range: Range<usize>, layer: fn(&DummyStore) -> &[u64]) -> Result<u64, ModelError> {
         let mut sum = 0u64;
         for slots in self.stored(range) {
+            // What the first layer keeps of a written slot is odd.
             let mut written = 1;
             for (value, first) in
                 layer(self.store)[slots.clone()].iter().zip(&self.store.first[slots.clone()])
@@ -156,7 +161,7 @@ impl<'a> Attention<'a> {
     fn unwritten(&self, slots: Range<usize>) -> ModelError {
         let page_size = self.store.page_size();
         let slot = slots.clone().find(|&slot| self.store.first[slot] == 0).unwrap_or(slots.start);
-        let page = crate::ids::PageId((slot / page_size) as u32);
+        let page = PageId((slot / page_size) as u32);
         ModelError::Unwritten { page, slot: (slot % page_size) as u32 }
     }
 }
@@ -172,7 +177,8 @@ fn check(sequence: &Sequence<'_>, store: &DummyStore, vocab_size: u32) -> Option
     if end > slots {
         return Some(format!("the context needs {end} slots, its pages have {slots}"));
     }
-    if let Some(page) = sequence.pages.iter().find(|page| page.0 as usize >= store.pages()) {
+    let used = sequence.pages.iter().take(end.div_ceil(store.page_size().max(1)));
+    if let Some(page) = used.copied().find(|page| page.0 as usize >= store.pages()) {
         return Some(format!("{page} is outside of the store, which has {} pages", store.pages()));
     }
     if let Some(token) = sequence.tokens.iter().find(|&&token| token >= vocab_size) {

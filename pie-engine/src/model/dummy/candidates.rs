@@ -1,7 +1,7 @@
 //! The tokens that the learned texts suggest to come next.
 
 use super::conversation::Conversation;
-use super::prior::{MAX_ORDER, Matches, Prior, Symbol};
+use super::prior::{MAX_ORDER, Matches, Prior, Symbol, WORD};
 use super::vocabulary::TURN;
 
 /// What a shorter history costs, in logits, by order: a continuation found for order 2 stands so much lower than one for order 3.
@@ -76,17 +76,13 @@ impl Candidates {
         if conversation.message().is_empty() {
             return;
         }
-        for (learned, gap) in prior.closest_replies(conversation.message(), conversation.digest()) {
-            let (next, token, level) = match follow(learned, conversation) {
-                Some(Next::Symbol(symbol)) if symbol == conversation.topic_symbol => {
-                    (symbol, conversation.topic[0], FOLLOWED)
-                }
-                Some(Next::Symbol(symbol)) => (symbol, symbol, FOLLOWED),
-                Some(Next::OfTopic(token)) => (token, token, CONTINUED),
-                None => continue,
-            };
-            self.add(token, level - WORSE * gap as f32);
-            self.followed.get_or_insert(next);
+        for (learned, gap) in
+            prior.closest_replies(conversation.message(), conversation.topic, conversation.digest)
+        {
+            let Some(next) = follow(learned, conversation) else { continue };
+            let level = if next.inside_topic { CONTINUED } else { FOLLOWED };
+            self.add(next.token, level - WORSE * gap as f32);
+            self.followed.get_or_insert(next.symbol);
         }
     }
 
@@ -153,24 +149,24 @@ fn continued_topic(prior: &Prior, conversation: &Conversation<'_>) -> Option<Sym
 }
 
 /// How a learned reply goes on.
-enum Next {
-    /// With this symbol.
-    Symbol(Symbol),
-    /// With this token of a topic that was begun.
-    OfTopic(Symbol),
+struct Next {
+    symbol: Symbol,
+    /// The same, or the first token of the topic that it stands for.
+    token: Symbol,
+    /// Whether a topic of several tokens was begun.
+    inside_topic: bool,
 }
 
 /// What comes next in a learned reply, if the reply under way has followed it so far.
 fn follow(learned: &[Symbol], conversation: &Conversation<'_>) -> Option<Next> {
-    let reply = conversation.reply();
+    let (reply, topic) = (conversation.reply(), conversation.topic);
     let same = learned.iter().zip(reply).take_while(|(a, b)| a == b).count();
     let rest = &reply[same..];
-    let marker = learned.get(same) == Some(&conversation.topic_symbol);
-    if rest.is_empty() {
-        Some(Next::Symbol(learned.get(same).copied().unwrap_or(TURN)))
-    } else if marker && rest.len() < conversation.topic.len() && conversation.topic.starts_with(rest) {
-        Some(Next::OfTopic(conversation.topic[rest.len()]))
-    } else {
-        None
+    let symbol = learned.get(same).copied().unwrap_or(TURN);
+    if symbol >= WORD {
+        // What was written of the topic must be its beginning, and something must be left.
+        let left = topic.strip_prefix(rest).filter(|_| symbol == conversation.topic_symbol)?;
+        return left.first().map(|&token| Next { symbol, token, inside_topic: !rest.is_empty() });
     }
+    rest.is_empty().then_some(Next { symbol, token: symbol, inside_topic: false })
 }

@@ -51,52 +51,38 @@ pub(super) struct Conversation<'a> {
     pub(super) place: Place,
     /// In a reply, the last message of the user, a range of `symbols`; else empty.
     pub(super) message: Range<usize>,
-    /// In a reply, where it begins in `symbols`; else their end.
+    /// In a reply, where it or its answer begins in `symbols`; else their end.
     reply: usize,
     /// The topic of the message; may be empty.
     pub(super) topic: &'a [Symbol],
     /// What stands for it.
     pub(super) topic_symbol: Symbol,
+    /// In a reply, a number that depends on all that came before it; else 0.
+    pub(super) digest: u64,
 }
 
 impl<'a> Conversation<'a> {
     /// Reads a text.
     pub(super) fn read(prior: &Prior, text: &'a mut VisibleText) -> Self {
         let VisibleText { tokens, symbols, .. } = text;
-        // The control tokens up to `TURN` are those that open and close turns.
-        let boundary = tokens.iter().rposition(|&token| token <= TURN);
-        let place = match boundary.map(|at| tokens[at]) {
-            Some(END) => Place::Ended,
-            Some(TURN) => Place::Between,
-            Some(SYSTEM | USER | TOOL) => Place::Message,
-            Some(ASSISTANT) => {
-                let reply = &tokens[boundary.map_or(0, |at| at + 1)..];
-                Place::Reply { length: reply.len(), part: part(reply) }
-            }
-            _ => Place::Text,
+        let place = place(tokens);
+        let before = match place {
+            Place::Reply { length, .. } => &tokens[..tokens.len() - length],
+            _ => &[],
         };
-        symbols.clear();
-        let user = match place {
-            Place::Reply { .. } => tokens.iter().rposition(|&token| token == USER),
-            _ => None,
-        };
+        // Without a message nothing is replaced.
+        let user = before.iter().rposition(|&token| token == USER);
         let start = user.map_or(tokens.len(), |user| user + 1);
-        let length = tokens[start..].iter().take_while(|&&token| token >= FIRST_TEXT).count();
-        let topic = Topic::of(prior, &tokens[start..start + length]);
+        let topic = Topic::of(prior, text_run(&tokens[start..]));
         let topic_tokens = &tokens[start..][topic.place];
+        symbols.clear();
         symbols.extend_from_slice(&tokens[..start]);
         replace_topic(prior, &tokens[start..], topic_tokens, topic.symbol, symbols);
-        let message = symbols[start..].iter().take_while(|&&symbol| symbol >= FIRST_TEXT).count();
-        let cue = symbols.iter().rposition(|&symbol| symbol == ASSISTANT);
-        Conversation {
-            tokens,
-            place,
-            message: start..start + message,
-            reply: if user.is_some() { cue.map_or(symbols.len(), |cue| cue + 1) } else { symbols.len() },
-            symbols,
-            topic: topic_tokens,
-            topic_symbol: topic.symbol,
-        }
+        let message = start..start + text_run(&symbols[start..]).len();
+        let opened = symbols.iter().rposition(|&symbol| symbol == ASSISTANT || symbol == REASON_END);
+        let reply = if before.is_empty() { symbols.len() } else { opened.map_or(0, |opened| opened + 1) };
+        let (topic, topic_symbol) = (topic_tokens, topic.symbol);
+        Conversation { tokens, symbols, place, message, reply, topic, topic_symbol, digest: digest(before) }
     }
 
     /// The symbols of the last message of the user, empty outside of a reply.
@@ -104,24 +90,35 @@ impl<'a> Conversation<'a> {
         &self.symbols[self.message.clone()]
     }
 
-    /// The symbols since the cue, empty outside of a reply.
+    /// The symbols since the cue or the end of reasoning, empty outside of a reply.
     pub(super) fn reply(&self) -> &'a [Symbol] {
         &self.symbols[self.reply..]
     }
-
-    /// A number that depends on all that came before the reply.
-    pub(super) fn digest(&self) -> u64 {
-        let before = self.tokens.len() - self.place.reply_length();
-        self.tokens[..before].iter().fold(0, |hash: u64, &token| {
-            (hash.rotate_left(5) ^ u64::from(token)).wrapping_mul(0x9e37_79b9_7f4a_7c15)
-        })
-    }
 }
 
-impl Place {
-    /// Tokens since the cue; 0 outside of a reply.
-    pub(super) fn reply_length(self) -> usize {
-        if let Place::Reply { length, .. } = self { length } else { 0 }
+/// A number that depends on all tokens and their order.
+fn digest(tokens: &[Symbol]) -> u64 {
+    tokens.iter().fold(0, |hash: u64, &token| {
+        (hash.rotate_left(5) ^ u64::from(token)).wrapping_mul(0x9e37_79b9_7f4a_7c15)
+    })
+}
+
+/// The text tokens at the start of some symbols.
+fn text_run(symbols: &[Symbol]) -> &[Symbol] {
+    let length = symbols.iter().take_while(|&&symbol| symbol >= FIRST_TEXT).count();
+    &symbols[..length]
+}
+
+fn place(tokens: &[Symbol]) -> Place {
+    // The control tokens up to `TURN` are those that open and close turns.
+    let boundary = tokens.iter().rposition(|&token| token <= TURN);
+    let (last, reply) = boundary.map_or((None, tokens), |at| (Some(tokens[at]), &tokens[at + 1..]));
+    match last {
+        Some(END) => Place::Ended,
+        Some(TURN) => Place::Between,
+        Some(SYSTEM | USER | TOOL) => Place::Message,
+        Some(ASSISTANT) => Place::Reply { length: reply.len(), part: part(reply) },
+        _ => Place::Text,
     }
 }
 
@@ -130,6 +127,6 @@ fn part(reply: &[Symbol]) -> Part {
         Some(&REASON) => Part::Reasoning,
         Some(&CALL) => Part::Call,
         Some(&CALL_END) => Part::AfterCall,
-        Some(&REASON_END) | Some(_) | None => Part::Answer,
+        _ => Part::Answer,
     }
 }

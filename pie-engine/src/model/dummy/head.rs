@@ -10,10 +10,12 @@ use super::rules::{Closers, Rules};
 use super::scratch::Scratch;
 use super::vocabulary::FIRST_TEXT;
 
-/// The base of text tokens: a thousand of them together are about a thousandth as likely as the first candidate.
-const BASE: f32 = -14.0;
+/// The base of text tokens: a thousand of them together are about a ten-thousandth as likely as a candidate.
+const BASE: f32 = -16.0;
+/// What less the base is for tokens that are not in the texts, such as single bytes.
+const UNSEEN: f32 = 4.0;
 /// The base of control tokens.
-const BASE_CONTROL: f32 = -24.0;
+const BASE_CONTROL: f32 = -26.0;
 /// How far the state moves the logits of all tokens.
 const JITTER: f32 = 0.5;
 /// How far it moves those of candidates, up and down.
@@ -34,7 +36,10 @@ impl Head {
     pub(super) fn new(prior: Prior) -> Self {
         let base = |token: Symbol| match token {
             0..FIRST_TEXT => BASE_CONTROL,
-            _ => BASE + 0.3 * (prior.count(token) + 1).ilog2() as f32,
+            _ => match prior.count(token) {
+                0 => BASE - UNSEEN,
+                count => BASE + 0.3 * count.ilog2() as f32,
+            },
         };
         Head {
             base: (0..prior.vocab_size() as Symbol).map(base).collect(),

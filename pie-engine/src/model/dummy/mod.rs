@@ -23,12 +23,14 @@ mod head;
 mod prior;
 mod rules;
 mod scratch;
+mod script;
 mod store;
 #[cfg(test)]
 mod tests;
 mod vocabulary;
 
 pub use prior::build_prior;
+pub use script::{Script, ScriptError, ScriptedReplies};
 pub use store::DummyStore;
 
 use super::{Batch, KvStore, Model, ModelError, ModelInfo, Outputs, Sequence};
@@ -48,6 +50,8 @@ const MAX_POSITIONS: u32 = 1 << 17;
 pub struct DummyConfig {
     /// The name that inferlets load it by.
     pub name: String,
+    /// Replies that it gives.
+    pub script: Option<ScriptedReplies>,
 }
 
 /// The deterministic model. Its tokenizer is [`Tokenizer::dummy`](crate::tokenizer::Tokenizer::dummy), its chat format
@@ -55,6 +59,7 @@ pub struct DummyConfig {
 pub struct Dummy {
     info: ModelInfo,
     head: Head,
+    script: Option<ScriptedReplies>,
 }
 
 impl Dummy {
@@ -63,6 +68,9 @@ impl Dummy {
         let head = Head::new(Prior::embedded());
         let mut decisive = RULES.as_bytes().to_vec();
         decisive.extend_from_slice(Prior::embedded_bytes());
+        if let Some(script) = &config.script {
+            decisive.extend_from_slice(script.source().as_bytes());
+        }
         let info = ModelInfo {
             name: config.name,
             digest: sha256_hex(&decisive),
@@ -71,7 +79,7 @@ impl Dummy {
             embedding_size: Some(embedding::SIZE as u32),
             kernel: "scalar".to_owned(),
         };
-        Dummy { info, head }
+        Dummy { info, head, script: config.script }
     }
 
     fn forward_sequence(
@@ -89,7 +97,11 @@ impl Dummy {
                 scratch.text.clear();
                 attention.for_each_other(row, |keys| scratch.text.add(keys));
                 scratch.text.finish(sequence.tokens[row], sequence.positions[row]);
+                let start = outputs.logits.len();
                 self.head.append_row(state, &mut scratch, &mut outputs.logits);
+                if let Some(script) = &self.script {
+                    script.raise(&scratch.text.tokens, &mut outputs.logits[start..]);
+                }
                 if sequence.embeddings {
                     append_embedding(&self.head.prior, &scratch.text.tokens, state, &mut outputs.embeddings);
                 }

@@ -95,7 +95,7 @@ impl Rules<'_> {
             Part::Call => CALL_END,
             Part::Answer | Part::AfterCall => TURN,
         };
-        let target = SHORTEST_REPLY + (splitmix64(self.conversation.digest()) % REPLY_RANGE) as usize;
+        let target = SHORTEST_REPLY + (splitmix64(self.conversation.digest) % REPLY_RANGE) as usize;
         // A learned reply knows better whether a full stop ends a sentence.
         let sentence_ended = self.sentence_ended() && followed.is_none_or(|next| self.begins_sentence(next));
         if sentence_ended && length >= target {
@@ -119,7 +119,7 @@ impl Rules<'_> {
                 self.prior.traits(symbol).closes_string() || self.prior.traits(symbol).closes_bracket()
             };
             let since = reply.iter().rev().take_while(|symbol| !is_mark(symbol)).count();
-            let by = over + (3.0 * since.saturating_sub(4) as f32).min(20.0);
+            let by = over + (4.0 * since.saturating_sub(4) as f32).min(30.0);
             let quotes = reply.iter().filter(|&&symbol| self.prior.traits(symbol).has_odd_quotes()).count();
             raise(if quotes % 2 == 1 { &self.closers.string } else { &self.closers.bracket }, by);
         } else {

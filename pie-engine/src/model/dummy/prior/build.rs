@@ -1,6 +1,6 @@
 //! Makes the table from the texts.
 
-use super::topic::{Topic, replace_topic, word_hash};
+use super::topic::{Topic, replace_topic, topic_hash, word_hash};
 use super::{Exchanges, MAX_ORDER, Prior, Symbol};
 use crate::model::dummy::vocabulary::{END, TURN, Traits, USER};
 use crate::tokenizer::Tokenizer;
@@ -38,14 +38,16 @@ pub fn build_prior(tokenizer: &Tokenizer) -> Vec<u8> {
         places: Vec::new(),
         starts: Vec::new(),
         function_words,
+        topics: Vec::new(),
         exchanges: Exchanges::default(),
     };
     for text in [CORPUS, REPLIES].iter().flat_map(|texts| texts.split_inclusive("<|end|>")) {
         let tokens = symbols(tokenizer, text.trim_start_matches('\n'));
         // What follows the last end is a line break.
         if tokens.last() == Some(&END) {
-            let replaced = with_topics(&prior, &tokens);
-            prior.symbols.extend(replaced);
+            let (symbols, topics) = with_topics(&prior, &tokens);
+            prior.symbols.extend(symbols);
+            prior.topics.extend(topics);
         }
     }
     prior.places = sorted_places(&prior.symbols);
@@ -57,17 +59,23 @@ fn symbols(tokenizer: &Tokenizer, text: &str) -> Vec<Symbol> {
     tokenizer.encode(text).into_iter().map(|token| token as Symbol).collect()
 }
 
-/// A text in which the topic of each message of the user is replaced, in the message and in what follows it.
-fn with_topics(prior: &Prior, tokens: &[Symbol]) -> Vec<Symbol> {
+/// A text in which the topic of each message of the user is replaced, in the message and in what follows it; and hashes of
+/// the topics.
+fn with_topics(prior: &Prior, tokens: &[Symbol]) -> (Vec<Symbol>, Vec<u64>) {
     let mut symbols = Vec::with_capacity(tokens.len());
+    let mut topics = Vec::new();
     for part in tokens.split_inclusive(|&token| token == USER) {
         let message = &part[..part.iter().position(|&token| token == TURN).unwrap_or(0)];
         // What comes before the first user is no message, and its topic is nobody's.
         let asked = symbols.last() == Some(&USER);
         let topic = Topic::of(prior, if asked { message } else { &[] });
-        replace_topic(prior, part, &message[topic.place.clone()], topic.symbol, &mut symbols);
+        let topic_tokens = &message[topic.place];
+        if asked {
+            topics.push(topic_hash(topic_tokens));
+        }
+        replace_topic(prior, part, topic_tokens, topic.symbol, &mut symbols);
     }
-    symbols
+    (symbols, topics)
 }
 
 /// All places but the first, by their histories up to the longest that is ever looked at, and then by their order in the texts.

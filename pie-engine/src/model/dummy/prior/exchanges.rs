@@ -12,7 +12,7 @@ use std::ops::Range;
 /// Words in a set of exchanges.
 const SET_WORDS: usize = 4;
 /// Binary digits of a score, which cannot be reached by a message of the longest length that is looked at.
-const SCORE_BITS: usize = 6;
+const SCORE_BITS: usize = 7;
 /// How many exchanges are found for a message.
 const CLOSEST: usize = 5;
 /// Exchanges that are more points behind the best are not close.
@@ -49,7 +49,8 @@ impl Exchanges {
         let mut found = Exchanges::default();
         let mut words: Vec<(u64, usize)> = Vec::new();
         let symbols = &prior.symbols;
-        for user in (0..symbols.len()).filter(|&at| symbols[at] == USER) {
+        let users = (0..symbols.len()).filter(|&at| symbols[at] == USER);
+        for (user, &topic) in users.zip(&prior.topics) {
             let message = run(symbols, user + 1);
             let cue = message.end + 1;
             let number = found.replies.len();
@@ -62,7 +63,7 @@ impl Exchanges {
                 continue;
             }
             found.use_for_topics(number, &symbols[reply.clone()]);
-            words.extend(features(prior, &symbols[message]).map(|feature| (feature, number)));
+            words.extend(features(prior, &symbols[message], topic).map(|feature| (feature, number)));
             found.replies.push(reply.start as u16..reply.end as u16);
         }
         words.sort_unstable();
@@ -93,10 +94,11 @@ impl Exchanges {
         &self,
         prior: &Prior,
         message: &[Symbol],
+        topic: u64,
         choice: u64,
     ) -> impl Iterator<Item = (Range<usize>, u32)> {
         let mut planes = [Set::default(); SCORE_BITS];
-        for feature in features(prior, message) {
+        for feature in features(prior, message, topic) {
             if let Ok(at) = self.words.binary_search_by_key(&feature, |(word, _)| *word) {
                 let set = &self.words[at].1;
                 let weight = match count(set) {
@@ -133,19 +135,23 @@ fn run(symbols: &[Symbol], start: usize) -> Range<usize> {
     start..start + length
 }
 
-/// What is compared of a message: its words, how it begins, how it ends, what kind of topic it has, and how long it is.
-fn features<'a>(prior: &'a Prior, message: &'a [Symbol]) -> impl Iterator<Item = u64> + 'a {
+/// What is compared of a message: its words, how it begins, how it ends, how long it is, its topic and what kind
+/// of topic that is.
+fn features<'a>(prior: &'a Prior, message: &'a [Symbol], topic: u64) -> impl Iterator<Item = u64> + 'a {
     let words = words(prior, message).take(MAX_WORDS).flat_map(|word| {
         let hash = word_hash(&message[word.clone()]);
         // The first word counts as itself and as the first.
         let only = word.start == 0 && word.end + 1 >= message.len();
         [Some(hash), (word.start == 0).then(|| splitmix64(hash)), only.then_some(ONLY_WORD)]
     });
-    let topic = message.iter().copied().find(|&symbol| symbol >= WORD);
+    let kind = message.iter().copied().find(|&symbol| symbol >= WORD);
     // Two messages of like length are more alike.
     let length = LENGTH - u64::from((message.len() as u32 / 2).max(1).ilog2());
     let end = message.last().copied().filter(|&last| last < WORD && !prior.traits(last).is_word());
-    words.chain([topic, end].map(|symbol| symbol.map(|symbol| !u64::from(symbol)))).flatten().chain([length])
+    words
+        .chain([kind, end].map(|symbol| symbol.map(|symbol| !u64::from(symbol))))
+        .flatten()
+        .chain([length, topic])
 }
 
 fn count(set: &Set) -> u32 {
@@ -187,4 +193,51 @@ fn pick(set: &Set, choice: u64) -> Option<usize> {
         left -= word.count_ones();
     }
     None
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_exchange_of_the_texts_is_left_out() {
+        let prior = Prior::embedded();
+        assert!(prior.exchanges.replies.len() < SET_WORDS * 64, "raise `SET_WORDS`");
+    }
+
+    #[test]
+    fn a_learned_message_finds_its_own_reply_among_the_best() {
+        let prior = Prior::embedded();
+        let symbols = &prior.symbols;
+        let users = (0..symbols.len()).filter(|&at| symbols[at] == USER);
+        let mut found = 0;
+        for (user, &topic) in users.zip(&prior.topics) {
+            let message = run(symbols, user + 1);
+            let own = run(symbols, message.end + 2);
+            let usable = prior.exchanges.replies.iter().any(|reply| usize::from(reply.start) == own.start);
+            let mut closest = prior.exchanges.closest(&prior, &symbols[message], topic, 0);
+            if usable {
+                assert!(closest.any(|(reply, gap)| reply == own && gap == 0), "the reply at {own:?}");
+                found += 1;
+            }
+        }
+        assert_eq!(found, prior.exchanges.replies.len());
+    }
+
+    #[test]
+    fn scores_add_up_in_binary() {
+        let mut planes = [Set::default(); SCORE_BITS];
+        for number in 0..100 {
+            (0..number).for_each(|_| {
+                let mut one = Set::default();
+                insert(&mut one, number);
+                add(&mut planes, one);
+            });
+        }
+        let all = [u64::MAX; SET_WORDS];
+        assert!(contains(&greatest(&planes, all), 99));
+        assert_eq!(count(&greatest(&planes, all)), 1);
+        assert_eq!(pick(&greatest(&planes, all), 12345), Some(99));
+        assert_eq!(pick(&Set::default(), 1), None);
+    }
 }

@@ -16,6 +16,7 @@ mod exchanges;
 mod topic;
 
 pub use build::build_prior;
+use topic::topic_hash;
 pub(super) use topic::{Topic, replace_topic};
 
 use super::vocabulary::Traits;
@@ -52,6 +53,8 @@ pub(super) struct Prior {
     starts: Vec<u16>,
     /// Hashes of words that are never a topic, sorted.
     function_words: Vec<u64>,
+    /// For each message of a user in the texts, a hash of its topic; 0 if it has none.
+    topics: Vec<u64>,
     exchanges: Exchanges,
 }
 
@@ -90,9 +93,12 @@ impl Prior {
     pub(super) fn closest_replies(
         &self,
         message: &[Symbol],
+        topic: &[Symbol],
         choice: u64,
     ) -> impl Iterator<Item = (&[Symbol], u32)> {
-        self.exchanges.closest(self, message, choice).map(|(reply, gap)| (&self.symbols[reply], gap))
+        self.exchanges
+            .closest(self, message, topic_hash(topic), choice)
+            .map(|(reply, gap)| (&self.symbols[reply], gap))
     }
 
     pub(super) fn traits(&self, token: Symbol) -> Traits {
@@ -150,27 +156,27 @@ impl Prior {
     /// Reads what [`Prior::write`] wrote; none if it is something else.
     fn read(bytes: &[u8]) -> Option<Prior> {
         let mut reader = Reader(bytes.strip_prefix(MAGIC)?);
-        let [vocab, length, words] = [reader.u32()?, reader.u32()?, reader.u32()?];
+        let [vocab, length, words, topics] = [reader.u32()?, reader.u32()?, reader.u32()?, reader.u32()?];
         let traits = reader.u16s(vocab)?.into_iter().map(Traits).collect();
         let symbols: Vec<Symbol> = reader.u16s(length)?;
         let places = reader.u16s(length.saturating_sub(1))?;
-        let function_words =
-            reader.take(words.checked_mul(8)?)?.as_chunks().0.iter().map(|&b| u64::from_le_bytes(b));
-        let function_words = function_words.collect();
+        let function_words = reader.u64s(words)?;
+        let topics = reader.u64s(topics)?;
         let (counts, starts) = (counts(&symbols, vocab), starts(&symbols, &places, vocab)?);
         let exchanges = Exchanges::default();
-        let prior = Prior { traits, counts, symbols, places, starts, function_words, exchanges };
+        let prior = Prior { traits, counts, symbols, places, starts, function_words, topics, exchanges };
         Some(Prior { exchanges: Exchanges::index(&prior), ..prior })
     }
 
-    /// The table as bytes: [`MAGIC`], three lengths, then traits, symbols, places and function words, all little endian.
+    /// The table as bytes: [`MAGIC`], four lengths, then traits, symbols, places, function words and topics, all little
+    /// endian.
     fn write(&self) -> Vec<u8> {
-        let lengths = [self.traits.len(), self.symbols.len(), self.function_words.len()];
+        let lengths = [self.traits.len(), self.symbols.len(), self.function_words.len(), self.topics.len()];
         let mut bytes = MAGIC.to_vec();
         bytes.extend(lengths.iter().flat_map(|&length| (length as u32).to_le_bytes()));
         let traits = self.traits.iter().map(|traits| &traits.0);
         bytes.extend(traits.chain(&self.symbols).chain(&self.places).flat_map(|value| value.to_le_bytes()));
-        bytes.extend(self.function_words.iter().flat_map(|value| value.to_le_bytes()));
+        bytes.extend(self.function_words.iter().chain(&self.topics).flat_map(|value| value.to_le_bytes()));
         bytes
     }
 }
@@ -216,14 +222,13 @@ impl<'a> Reader<'a> {
         self.take(4).map(|bytes| bytes.iter().rev().fold(0, |value, &byte| value << 8 | usize::from(byte)))
     }
 
+    fn u64s(&mut self, count: usize) -> Option<Vec<u64>> {
+        let (numbers, _) = self.take(count.checked_mul(8)?)?.as_chunks();
+        Some(numbers.iter().map(|&bytes| u64::from_le_bytes(bytes)).collect())
+    }
+
     fn u16s(&mut self, count: usize) -> Option<Vec<u16>> {
-        Some(
-            self.take(count.checked_mul(2)?)?
-                .as_chunks()
-                .0
-                .iter()
-                .map(|&bytes| u16::from_le_bytes(bytes))
-                .collect(),
-        )
+        let (numbers, _) = self.take(count.checked_mul(2)?)?.as_chunks();
+        Some(numbers.iter().map(|&bytes| u16::from_le_bytes(bytes)).collect())
     }
 }

@@ -83,6 +83,12 @@ fn begins_sentence(prior: &Prior, message: &[Symbol], start: usize) -> bool {
     start.checked_sub(1).is_none_or(|before| prior.traits(message[before]).ends_sentence())
 }
 
+/// A hash of a topic's tokens, 0 for none.
+pub(super) fn topic_hash(tokens: &[Symbol]) -> u64 {
+    // Not the hash of the same word elsewhere in a message.
+    if tokens.is_empty() { 0 } else { splitmix64(!word_hash(tokens)) }
+}
+
 /// A hash of a word's tokens.
 pub(super) fn word_hash(tokens: &[Symbol]) -> u64 {
     tokens.iter().fold(0, |hash, &token| splitmix64(hash ^ u64::from(token)))
