@@ -2,7 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use schemars::JsonSchema;
+use schemars::generate::SchemaSettings;
+use schemars::transform::transform_subschemas;
+use schemars::{JsonSchema, Schema};
 use semver::{Version, VersionReq};
 use serde::Serialize;
 
@@ -19,7 +21,7 @@ pub struct Manifest {
     /// The versions of the interfaces it works with, by short name: `core`, `instruct`, `mcp`, `zo`.
     #[schemars(with = "Option<BTreeMap<String, String>>")]
     pub runtime: BTreeMap<String, VersionReq>,
-    /// What it takes, in this order. Without the table (`None`) it takes anything; an empty table takes nothing.
+    /// What it takes, in this order. Without this table it takes anything; with an empty one it takes nothing.
     #[schemars(with = "Option<BTreeMap<String, Declaration>>")]
     pub parameters: Option<Vec<Parameter>>,
     /// Other inferlets that it launches.
@@ -152,7 +154,28 @@ impl Manifest {
     }
 
     /// The JSON Schema of `Pie.toml`, for editors.
-    pub fn schema() -> schemars::Schema {
-        schemars::schema_for!(Manifest)
+    pub fn schema() -> Schema {
+        let settings = SchemaSettings::draft2020_12().with_transform(without_null);
+        settings.into_generator().into_root_schema_for::<Manifest>()
     }
+}
+
+/// TOML has no null: what is optional is left out. Takes `null` out of a schema and of all schemas in it.
+fn without_null(schema: &mut Schema) {
+    if let Some(types) = schema.get_mut("type").and_then(|types| types.as_array_mut()) {
+        types.retain(|name| name != "null");
+        if let [only] = types.as_slice() {
+            let only = only.clone();
+            schema.insert("type".to_owned(), only);
+        }
+    }
+    if let Some(choices) = schema.get_mut("anyOf").and_then(|choices| choices.as_array_mut()) {
+        choices.retain(|choice| choice.get("type").is_none_or(|name| name != "null"));
+        if let [serde_json::Value::Object(only)] = choices.as_mut_slice() {
+            let only = std::mem::take(only);
+            schema.remove("anyOf");
+            only.into_iter().for_each(|(key, value)| drop(schema.insert(key, value)));
+        }
+    }
+    transform_subschemas(&mut without_null, schema);
 }

@@ -2,7 +2,8 @@
 //!
 //! A template is a folder `templates/<language>-<kind>`:
 //!
-//! - `template.toml` describes it: `description`, `run` (a first command to try, in the project's folder), and `include`, further folders of `templates/` whose files belong to it. The names of such
+//! - `template.toml` describes it: `description`, `run` (a first command to try, in the project's folder), `order` (the
+//!   easiest of a language first) and `include`, further folders of `templates/` whose files belong to it. The names of such
 //!   folders begin with `_`. Where both have a file, the template's own wins.
 //! - `Pie.toml` and `Cargo.toml` are those of a working project; the new project's name is set in them with their comments kept.
 //! - A file whose name ends in `.jinja` is rendered, and loses the ending. Names of files and folders may hold `{{ name }}` too.
@@ -27,6 +28,8 @@ pub struct Template {
     pub kind: String,
     /// What the project is written in.
     pub language: Language,
+    /// Where it stands among those of its language: the easiest first.
+    pub order: u32,
     /// One line about it.
     pub description: String,
     /// A first command to try, in the project's folder.
@@ -62,18 +65,19 @@ impl Template {
 struct Written {
     description: String,
     run: String,
+    order: u32,
     #[serde(default)]
     include: Vec<String>,
 }
 
-/// All templates, sorted by language and kind.
+/// All templates, by language and there the easiest first.
 ///
 /// # Errors
 /// An embedded template is broken, which the tests rule out.
 pub fn catalog() -> Result<Vec<Template>> {
     let folders = TEMPLATES.dirs().filter(|folder| !name(folder).starts_with('_'));
     let mut templates = folders.map(read).collect::<Result<Vec<_>>>()?;
-    templates.sort_by_key(Template::id);
+    templates.sort_by_key(|template| (template.language.name(), template.order));
     Ok(templates)
 }
 
@@ -96,8 +100,8 @@ fn read(folder: &'static Dir<'static>) -> Result<Template> {
     // The sort is stable, so the template's own file stays in front of an included one and is the one that is kept.
     files.sort_by(|(a, _), (b, _)| a.cmp(b));
     files.dedup_by(|(later, _), (earlier, _)| later == earlier);
-    let Written { description, run, .. } = written;
-    Ok(Template { kind: kind.to_owned(), language, description, run, files })
+    let Written { description, run, order, .. } = written;
+    Ok(Template { kind: kind.to_owned(), language, order, description, run, files })
 }
 
 /// All files below a folder, their paths relative to `root`.

@@ -44,7 +44,7 @@ fn every_template_makes_a_project_with_all_that_belongs_to_it() {
     let templates = catalog().unwrap();
     assert_eq!(
         templates.iter().map(Template::id).collect::<Vec<_>>(),
-        ["rust-chat", "rust-forward", "rust-hello"]
+        ["rust-hello", "rust-chat", "rust-forward"]
     );
     for template in templates {
         let files =
@@ -98,7 +98,7 @@ fn a_template_is_found_by_kind_and_by_id_and_slips_are_suggested() {
     assert_eq!(error("helo", None), "there is no template `helo`; did you mean `hello`?");
     assert_eq!(
         error("agent-swarm", None),
-        "there is no template `agent-swarm`; the templates are `chat`, `forward`, `hello`"
+        "there is no template `agent-swarm`; the templates are `hello`, `chat`, `forward`"
     );
     assert_eq!(
         error("hello", Some(Language::Python)),

@@ -1,4 +1,5 @@
-//! A conversation: reads messages, streams answers, and keeps one context, so that nothing is computed twice.
+//! A conversation: reads messages, streams answers, and keeps one context, so that nothing is
+//! computed twice.
 
 use std::io::Write;
 
@@ -30,26 +31,40 @@ async fn main(input: Input) -> Result<()> {
     Ok(())
 }
 
-/// One turn: the question goes into the context, the answer to standard output as it comes.
+/// One turn: the question goes into the context, and the answer behind it.
 async fn answer(ctx: &mut Context, question: &str, input: &Input) -> Result<()> {
-    let mut decoder = chat::Decoder::new(ctx.model());
     ctx.user(question).cue();
-    let mut generator = ctx.generate(sampler(input.temperature)).max_tokens(input.max_tokens);
-    while let Some(step) = generator.next()? {
-        let output = step.execute().await?;
-        if let chat::Event::Delta(text) = decoder.feed(&output.tokens)? {
-            print!("{text}");
-            std::io::stdout().flush().map_err(|error| error.to_string())?;
-        }
-    }
-    println!();
-    // The generator leaves the model's turn open; the next question needs it closed.
+    stream(ctx, input).await?;
+    // Generating leaves the model's turn open; the next question needs it closed.
     ctx.seal();
     Ok(())
 }
 
+/// Generates an answer, and prints it as it comes.
+async fn stream(ctx: &mut Context, input: &Input) -> Result<()> {
+    let mut decoder = chat::Decoder::new(ctx.model());
+    let mut generator = ctx
+        .generate(sampler(input.temperature))
+        .max_tokens(input.max_tokens);
+    while let Some(step) = generator.next()? {
+        let output = step.execute().await?;
+        if let chat::Event::Delta(text) = decoder.feed(&output.tokens)? {
+            print!("{text}");
+            std::io::stdout()
+                .flush()
+                .map_err(|error| error.to_string())?;
+        }
+    }
+    println!();
+    Ok(())
+}
+
 fn sampler(temperature: f32) -> Sampler {
-    if temperature == 0.0 { Sampler::Argmax } else { Sampler::top_p(temperature, 0.95) }
+    if temperature == 0.0 {
+        Sampler::Argmax
+    } else {
+        Sampler::top_p(temperature, 0.95)
+    }
 }
 
 /// What a message asks for.

@@ -1,4 +1,5 @@
-//! A sampling loop of its own: one forward pass for each token, the model's distribution read from it, and the choice made here.
+//! A sampling loop of its own: one forward pass for each token, the model's distribution read from
+//! it, and the choice made here.
 
 mod sampler;
 
@@ -63,12 +64,25 @@ async fn next_token(
     temperature: f32,
     sampler: &mut SurpriseSampler,
 ) -> Result<u32> {
-    let last = tokens.len().checked_sub(1).ok_or("there is nothing to continue")?;
+    let last = tokens
+        .len()
+        .checked_sub(1)
+        .ok_or("there is nothing to continue")?;
     let mut pass = ctx.forward();
     pass.input(tokens);
-    let probe = pass.probe(last as u32, Distribution { temperature, k: CANDIDATES });
+    let probe = pass.probe(
+        last as u32,
+        Distribution {
+            temperature,
+            k: CANDIDATES,
+        },
+    );
     let output = pass.execute().await?;
-    let (candidates, probabilities) = output.distribution(probe).ok_or("the pass returned no distribution")?;
-    let chosen = sampler.choose(probabilities).ok_or("the distribution is empty")?;
+    let (candidates, probabilities) = output
+        .distribution(probe)
+        .ok_or("the pass returned no distribution")?;
+    let chosen = sampler
+        .choose(probabilities)
+        .ok_or("the distribution is empty")?;
     Ok(candidates[chosen])
 }

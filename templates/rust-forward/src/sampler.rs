@@ -1,4 +1,5 @@
-//! The choice of a token from a distribution. Nothing here knows the model, so all of it is tested with `cargo test`.
+//! The choice of a token from a distribution. Nothing here knows the model, so all of it is tested
+//! with `cargo test`.
 
 /// Draws among the candidates that are not much less likely than the likeliest one.
 pub struct SurpriseSampler {
@@ -10,12 +11,19 @@ pub struct SurpriseSampler {
 }
 
 impl SurpriseSampler {
-    /// Leaves out candidates that are more than `bits` bits less likely than the likeliest. With 0 bits that one always wins.
+    /// Leaves out candidates that are more than `bits` bits less likely than the likeliest. With 0
+    /// bits that one always wins.
     pub fn new(bits: f32, seed: u64) -> Self {
-        SurpriseSampler { threshold: (-bits).exp2(), random: SplitMix64(seed), total_surprise: 0.0, draws: 0 }
+        SurpriseSampler {
+            threshold: (-bits).exp2(),
+            random: SplitMix64(seed),
+            total_surprise: 0.0,
+            draws: 0,
+        }
     }
 
-    /// The index of the chosen candidate; `None` if there is none that could be. `probabilities` need not add up to 1.
+    /// The index of the chosen candidate; `None` if there is none that could be. `probabilities` need
+    /// not add up to 1.
     pub fn choose(&mut self, probabilities: &[f32]) -> Option<usize> {
         let highest = probabilities.iter().copied().fold(0.0, f32::max);
         let least = highest * self.threshold;
@@ -23,7 +31,12 @@ impl SurpriseSampler {
         let total: f32 = probabilities.iter().copied().map(weight).sum();
         let mut remaining = self.random.next_unit() * total;
         let mut chosen = None;
-        for (index, p) in probabilities.iter().copied().enumerate().filter(|(_, p)| weight(*p) > 0.0) {
+        for (index, p) in probabilities
+            .iter()
+            .copied()
+            .enumerate()
+            .filter(|(_, p)| weight(*p) > 0.0)
+        {
             chosen = Some(index);
             remaining -= p;
             if remaining < 0.0 {
@@ -37,11 +50,16 @@ impl SurpriseSampler {
 
     /// How unlikely the chosen candidates were on average, in bits.
     pub fn mean_surprise(&self) -> f32 {
-        if self.draws == 0 { 0.0 } else { self.total_surprise / self.draws as f32 }
+        if self.draws == 0 {
+            0.0
+        } else {
+            self.total_surprise / self.draws as f32
+        }
     }
 }
 
-/// A small generator of random numbers (Steele, Lea and Flood, "Fast splittable pseudorandom number generators", 2014).
+/// A small generator of random numbers (Steele, Lea and Flood, "Fast splittable pseudorandom number
+/// generators", 2014).
 struct SplitMix64(u64);
 
 impl SplitMix64 {
@@ -98,7 +116,9 @@ mod tests {
     fn the_same_seed_draws_the_same() {
         let draw = |seed| {
             let mut sampler = SurpriseSampler::new(5.0, seed);
-            (0..32).map(|_| sampler.choose(&[0.3, 0.3, 0.4])).collect::<Vec<_>>()
+            (0..32)
+                .map(|_| sampler.choose(&[0.3, 0.3, 0.4]))
+                .collect::<Vec<_>>()
         };
         assert_eq!(draw(7), draw(7));
         assert_ne!(draw(7), draw(8));

@@ -14,8 +14,13 @@ struct Input {
 async fn main(input: Input) -> Result<String> {
     let model = Model::load("default")?;
     let mut ctx = Context::new(&model)?;
-    ctx.system("You greet people warmly, in one sentence.").user(&request(&input.name)).cue();
-    ctx.generate(Sampler::Argmax).max_tokens(input.max_tokens).collect_text().await
+    ctx.system("You greet people warmly, in one sentence.")
+        .user(&request(&input.name))
+        .cue();
+    ctx.generate(Sampler::Argmax)
+        .max_tokens(input.max_tokens)
+        .collect_text()
+        .await
 }
 
 /// What the model is asked.
