@@ -1,5 +1,6 @@
 //! The command line: whole outputs, compared with what stands in the test.
 
 mod arguments;
+mod new;
 mod output;
 mod trace;

@@ -52,6 +52,8 @@ impl Ui {
 fn question_error(error: dialoguer::Error) -> Error {
     let dialoguer::Error::IO(error) = error;
     if error.kind() == std::io::ErrorKind::Interrupted {
+        // Ctrl-C in a list leaves the cursor hidden. If it cannot be shown again there is no terminal to miss it.
+        let _ = dialoguer::console::Term::stderr().show_cursor();
         Error::new(Kind::Interrupted, "interrupted")
     } else {
         Error::environment("cannot ask on this terminal").caused_by(error)
