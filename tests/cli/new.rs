@@ -7,8 +7,26 @@ use crate::support::World;
 #[test]
 fn a_project_is_made_and_the_next_commands_are_shown() {
     let world = World::new();
-    world.bakery(["new", "my-agent", "--template", "chat"]).assert().success().stdout_eq("").stderr_eq(str![[]]);
-    for file in ["Pie.toml", "Cargo.toml", "src/lib.rs", "README.md", "AGENTS.md", ".gitignore", ".vscode/settings.json"] {
+    world.bakery(["new", "my-agent", "--template", "chat"]).assert().success().stdout_eq("").stderr_eq(str![
+        [r#"
+     Created `my-agent` in `my-agent`, from the template `rust-chat`
+
+Next:
+  cd my-agent
+  bakery run .
+  cargo test
+
+"#]
+    ]);
+    for file in [
+        "Pie.toml",
+        "Cargo.toml",
+        "src/lib.rs",
+        "README.md",
+        "AGENTS.md",
+        ".gitignore",
+        ".vscode/settings.json",
+    ] {
         assert!(world.work().join("my-agent").join(file).is_file(), "{file} is missing");
     }
     assert_eq!(std::fs::read_dir(world.work()).unwrap().count(), 1, "something was left beside the project");
@@ -25,36 +43,95 @@ fn the_first_template_is_taken_where_nobody_can_be_asked() {
 #[test]
 fn an_empty_current_folder_can_become_the_project() {
     let world = World::new();
-    world.bakery(["new", "--path", "."]).assert().success().stderr_eq(str![[]]);
+    world.bakery(["new", "--path", "."]).assert().success().stderr_eq(str![[r#"
+     Created `work` in `.`, from the template `rust-hello`
+
+Next:
+  bakery build .
+  bakery run . -- --name Ada
+  cargo test
+
+"#]]);
     assert!(world.work().join("Pie.toml").is_file());
-    world.bakery(["new", "--path", "."]).assert().code(2).stderr_eq(str![[]]);
+    world.bakery(["new", "--path", "."]).assert().code(2).stderr_eq(str![[r#"
+error: the folder `.` is not empty
+   hint: give another name, or another folder with `--path`
+
+"#]]);
 }
 
 #[test]
 fn mistakes_are_explained_and_leave_nothing() {
     let world = World::new();
-    world.bakery(["new"]).assert().code(2).stderr_eq(str![[]]);
-    world.bakery(["new", "My Agent"]).assert().code(2).stderr_eq(str![[]]);
-    world.bakery(["new", "agents/one"]).assert().code(2).stderr_eq(str![[]]);
-    world.bakery(["new", "serde"]).assert().code(2).stderr_eq(str![[]]);
-    world.bakery(["new", "x", "--template", "caht"]).assert().code(2).stderr_eq(str![[]]);
-    world.bakery(["new", "x", "--lang", "python"]).assert().code(2).stderr_eq(str![[]]);
+    world.bakery(["new"]).assert().code(2).stderr_eq(str![[r#"
+error: a new project needs a name
+   hint: bakery new my-agent
+
+"#]]);
+    world.bakery(["new", "My Agent"]).assert().code(2).stderr_eq(str![[r#"
+error: `My Agent` is not a name for a project: it has a space; a name is letters from a to z, digits, `-` and `_`
+   hint: did you mean `my-agent`?
+
+"#]]);
+    world.bakery(["new", "agents/one"]).assert().code(2).stderr_eq(str![[r#"
+error: `agents/one` is a path, not a name
+   hint: bakery new one --path agents/one
+
+"#]]);
+    world.bakery(["new", "serde"]).assert().code(2).stderr_eq(str![[r#"
+error: `serde` is not a name for a project: the project uses a crate of that name
+   hint: did you mean `my-serde`?
+
+"#]]);
+    world.bakery(["new", "x", "--template", "caht"]).assert().code(2).stderr_eq(str![[r#"
+error: there is no template `caht`
+   hint: did you mean `chat`?
+
+"#]]);
+    world.bakery(["new", "x", "--lang", "python"]).assert().code(2).stderr_eq(str![[r#"
+error: there are no templates for python yet
+   hint: there are templates for rust
+
+"#]]);
     world.write("taken/file", "mine");
-    world.bakery(["new", "taken"]).assert().code(2).stderr_eq(str![[]]);
+    world.bakery(["new", "taken"]).assert().code(2).stderr_eq(str![[r#"
+error: the folder `taken` is not empty
+   hint: give another name, or another folder with `--path`
+
+"#]]);
     assert_eq!(std::fs::read_dir(world.work()).unwrap().count(), 1);
 }
 
 #[test]
 fn the_templates_are_listed() {
-    World::new().bakery(["new", "--list"]).assert().success().stdout_eq(str![[]]).stderr_eq("");
+    World::new()
+        .bakery(["new", "--list"])
+        .assert()
+        .success()
+        .stdout_eq(str![[r#"
+hello    rust        One question to the model, one answer
+chat     rust        A conversation: reads messages, streams answers, keeps its context
+forward  rust        A sampling loop of its own: reads distributions, decides each token
+
+"#]])
+        .stderr_eq("");
 }
 
 #[test]
 fn a_script_gets_documents() {
     let world = World::new();
-    world.bakery(["new", "x", "--json"]).assert().success().stdout_eq(str![[]]).stderr_eq("");
-    world.bakery(["new", "--list", "--json"]).assert().success().stdout_eq(str![[]]).stderr_eq("");
-    world.bakery(["new", "x", "--json"]).assert().code(2).stdout_eq(str![[]]).stderr_eq("");
+    world.bakery(["new", "x", "--json"]).assert().success().stdout_eq(str![[r#"
+{"type":"created","name":"x","template":"rust-hello","path":"[..]/work/x","files":[".cargo/config.toml",".gitignore",".vscode/Pie.schema.json",".vscode/extensions.json",".vscode/settings.json","AGENTS.md","Cargo.toml","Pie.toml","README.md","src/lib.rs"],"next":["cd x","bakery run . -- --name Ada","cargo test"]}
+
+"#]]).stderr_eq("");
+    world.bakery(["new", "--list", "--json"]).assert().success().stdout_eq(str![[r#"
+{"type":"templates","templates":[{"name":"hello","language":"rust","description":"One question to the model, one answer"},{"name":"chat","language":"rust","description":"A conversation: reads messages, streams answers, keeps its context"},{"name":"forward","language":"rust","description":"A sampling loop of its own: reads distributions, decides each token"}]}
+
+"#]]).stderr_eq("");
+    world.bakery(["new", "x", "--json"]).assert().code(2).stdout_eq(str![[r#"
+{"type":"error","kind":"usage","exit_code":2,"message":"the folder `x` is not empty","causes":[],"hints":["give another name, or another folder with `--path`"]}
+
+"#]]).stderr_eq("");
 }
 
 #[test]

@@ -1,10 +1,11 @@
 //! `bakery new`
 
-use std::path::{Path, PathBuf};
+use std::path::{Component, Path, PathBuf};
 
 use schemars::JsonSchema;
 use serde::Serialize;
 
+use crate::build::sdk;
 use crate::environment::Environment;
 use crate::error::{Error, Result};
 use crate::project::Language;
@@ -96,9 +97,10 @@ pub fn run(args: Args, env: &Environment, ui: &Ui) -> Result<()> {
     let template = template(&args, &templates, ui)?;
     check_new_name(&name, &template.dependencies())?;
     let shown = args.path.unwrap_or_else(|| PathBuf::from(&name));
-    let target = env.current_dir.join(&shown);
-    let files = scaffold::plan(template, &Variables::new(&name, template, None))?;
-    scaffold::write(&files, &target, &env.interrupt)?;
+    let target = if is_here(&shown) { env.current_dir.clone() } else { env.current_dir.join(&shown) };
+    let sdk = unpacked_sdk(template, env, ui);
+    let files = scaffold::plan(template, &Variables::new(&name, template, sdk))?;
+    scaffold::write(&files, &target, &shown, &env.interrupt)?;
 
     let next = next(template, &shown);
     if ui.json() {
@@ -117,6 +119,20 @@ pub fn run(args: Args, env: &Environment, ui: &Ui) -> Result<()> {
     );
     ui.note(format_args!("\nNext:\n  {}", next.join("\n  ")));
     Ok(())
+}
+
+/// The SDK that editors and `cargo test` are pointed to. A project without these settings is still a project.
+fn unpacked_sdk(template: &Template, env: &Environment, ui: &Ui) -> Option<PathBuf> {
+    if template.language != Language::Rust {
+        return None;
+    }
+    match env.cache_dir().and_then(|cache| sdk::unpack(&cache)) {
+        Ok(folder) => Some(folder),
+        Err(error) => {
+            ui.warning(format_args!("editors and `cargo test` will not find the SDK: {error}"));
+            None
+        }
+    }
 }
 
 /// The name as given, or as answered, or that of the folder.
@@ -184,9 +200,13 @@ fn list(templates: &[Template], language: Option<Language>, ui: &Ui) -> Result<(
 
 /// Three commands that show what the project can do.
 fn next(template: &Template, folder: &Path) -> Vec<String> {
-    let is_here = folder.components().all(|part| part == std::path::Component::CurDir);
-    let first = if is_here { "bakery build .".to_owned() } else { format!("cd {}", quoted(folder)) };
+    let first = if is_here(folder) { "bakery build .".to_owned() } else { format!("cd {}", quoted(folder)) };
     vec![first, template.run.clone(), "cargo test".to_owned()]
+}
+
+/// Whether a path is another way to write `.`.
+fn is_here(path: &Path) -> bool {
+    path.components().all(|part| part == Component::CurDir)
 }
 
 /// A path as a shell takes it.

@@ -3,8 +3,8 @@ use std::path::{Path, PathBuf};
 
 use proptest::prelude::*;
 
-use super::{File, Template, Variables, catalog, check_new_name, find, plan, write};
-use crate::error::Kind;
+use super::{File, Template, Variables, catalog, check_new_name, find, plan};
+use crate::error::{Kind, Result};
 use crate::interrupt::Interrupt;
 use crate::project::{Language, Manifest, Project};
 
@@ -20,6 +20,10 @@ fn text<'a>(files: &'a [File], path: &str) -> &'a str {
 
 fn file(path: &str, contents: &str) -> File {
     File { path: path.into(), contents: contents.into() }
+}
+
+fn write(files: &[File], target: &Path, interrupt: &Interrupt) -> Result<()> {
+    super::write(files, target, target, interrupt)
 }
 
 /// Everything below a folder, hidden files too.

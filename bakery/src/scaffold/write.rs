@@ -14,12 +14,12 @@ use super::File;
 use crate::error::{Error, Result};
 use crate::interrupt::Interrupt;
 
-/// Writes the files into `target`, which must not exist or be empty. Folders above it are made.
+/// Writes the files into `target`, which must not exist or be empty. Folders above it are made. `shown` is what errors call the target.
 ///
 /// # Errors
 /// The target has something in it or is no folder, the disk refuses, or the user asked to stop. Then everything is as before.
-pub fn write(files: &[File], target: &Path, interrupt: &Interrupt) -> Result<()> {
-    let exists = check_target(target)?;
+pub fn write(files: &[File], target: &Path, shown: &Path, interrupt: &Interrupt) -> Result<()> {
+    let exists = check_target(target, shown)?;
     let parent = target.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
     let above = FoldersAbove::make(parent)?;
     let staging = tempfile::Builder::new()
@@ -37,8 +37,8 @@ pub fn write(files: &[File], target: &Path, interrupt: &Interrupt) -> Result<()>
 }
 
 /// Whether the target exists; if so it is an empty folder.
-fn check_target(target: &Path) -> Result<bool> {
-    let shown = target.display();
+fn check_target(target: &Path, shown: &Path) -> Result<bool> {
+    let shown = shown.display();
     match fs::read_dir(target) {
         Ok(mut entries) => match entries.next() {
             None => Ok(true),
