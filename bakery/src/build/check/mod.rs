@@ -162,6 +162,7 @@ fn check_imports<'a>(
                     Access::Granted => check_functions(world, resolve, &name, *id)?,
                     Access::NeedsNetwork if network => {}
                     Access::NeedsNetwork => return Err(no_network(&name, manifest)),
+                    Access::None if is_mention_of_sockets(resolve, &name, *id) => {}
                     Access::None => foreign.push(name.clone()),
                 }
                 names.push(name);
@@ -169,6 +170,14 @@ fn check_imports<'a>(
         }
     }
     if foreign.is_empty() { Ok(names) } else { Err(outside(&foreign)) }
+}
+
+/// Whether an interface of sockets is imported for its types alone. The C library closes file descriptors without knowing what they are, so whoever
+/// uses files mentions the sockets that it cannot make; the engine has these types, and nothing that gives a value of them.
+fn is_mention_of_sockets(resolve: &Resolve, name: &str, id: InterfaceId) -> bool {
+    let interface = name.split('@').next().unwrap_or(name);
+    matches!(interface, "wasi:sockets/tcp" | "wasi:sockets/udp")
+        && resolve.interfaces[id].functions.is_empty()
 }
 
 /// Checks that the functions of an imported interface are those that the world has.

@@ -125,6 +125,17 @@ fn an_import_outside_of_the_world_is_named() {
 }
 
 #[test]
+fn a_program_that_uses_files_may_mention_the_types_of_sockets() {
+    let sockets = |items: &str| {
+        let packages =
+            format!("package wasi:sockets@0.2.99 {{ interface tcp {{ resource tcp-socket {items} }} }}");
+        component_with(&packages, "import wasi:sockets/tcp@0.2.99; export run;")
+    };
+    check(&sockets(";"), None).unwrap();
+    fails(&sockets("{ start-listen: func(); }"), None, "`wasi:sockets/tcp@0.2.99`", "no sockets");
+}
+
+#[test]
 fn http_needs_a_permission() {
     let wasm = component("import wasi:http/outgoing-handler@0.2.12; export run;");
     fails(&wasm, None, "no permission", "--manifest");
