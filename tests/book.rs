@@ -1,19 +1,18 @@
-//! The book: its code is that of tested files, its listings are what the commands print, and its links lead somewhere.
+//! The book: its code is that of tested files, and its links lead somewhere. What its [`listings`](crate::listings) show is tested there.
 
 use std::path::{Path, PathBuf};
-
-use crate::support::World;
 
 /// Languages of code blocks, and where their text comes from.
 const SOURCES: [(&str, &str); 3] =
     [("rust", "-rust/src/lib.rs:"), ("toml", "../../examples/"), ("console", "../listings/")];
 
-fn repository() -> PathBuf {
+/// The folder of the whole project.
+pub fn repository() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("..")
 }
 
 /// Names and contents of the book's files in a folder.
-fn files(folder: &str, extension: &str) -> Vec<(String, String)> {
+pub fn files(folder: &str, extension: &str) -> Vec<(String, String)> {
     let entries =
         repository().join("book").join(folder).read_dir().expect("the folder is part of the repository");
     let paths = entries.map(|entry| entry.unwrap().path());
@@ -65,44 +64,5 @@ fn every_chapter_and_every_listing_is_used_and_every_link_leads_to_a_file() {
     }
     for (name, _) in files("listings", "console") {
         assert!(text.contains(&format!("listings/{name}}}}}")), "{name} is in no chapter");
-    }
-}
-
-/// Runs the commands of a listing, one after the other, and writes down what they print: standard error, then standard output.
-#[cfg(unix)]
-fn replayed(listing: &str) -> String {
-    let world = World::new();
-    let links = [
-        ("examples", "examples"),
-        ("broken", "book/listings/broken"),
-        ("hello.jsonl", "tests/cli/hello.jsonl"),
-    ];
-    for (name, source) in links {
-        std::os::unix::fs::symlink(repository().join(source), world.work().join(name)).unwrap();
-    }
-    let folder = world.work().canonicalize().unwrap();
-    let (mut shown, mut code) = (String::new(), 0);
-    for command in listing.lines().filter_map(|line| line.strip_prefix("$ ")) {
-        shown += &format!("$ {command}\n");
-        if command == "echo $?" {
-            shown += &format!("{code}\n");
-            continue;
-        }
-        let arguments = command.strip_prefix("bakery ").expect("a listing runs bakery").split(' ');
-        let output = world.bakery(arguments).env("COLUMNS", "100").output().unwrap();
-        code = output.status.code().expect("no signal ended it");
-        shown += &String::from_utf8_lossy(&[output.stderr, output.stdout].concat());
-    }
-    shown.replace(folder.to_str().unwrap(), "/home/ada")
-}
-
-#[cfg(unix)]
-#[test]
-fn every_listing_is_what_the_commands_print() {
-    for (name, listing) in files("listings", "console") {
-        let path = repository().join("book/listings").join(name);
-        let expected = snapbox::Data::read_from(&path, Some(snapbox::data::DataFormat::Text)).raw();
-        let assert = snapbox::Assert::new().action_env(snapbox::assert::DEFAULT_ACTION_ENV);
-        assert.eq(replayed(&listing), expected);
     }
 }

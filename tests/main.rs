@@ -3,8 +3,9 @@
 //! One test program, because linking is what takes time. Each module is a subject; [`support`] gives it a world of its own.
 
 mod book;
-mod build;
 mod cli;
 mod layering;
+#[cfg(unix)]
+mod listings;
 mod support;
 mod wasi;
