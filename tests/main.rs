@@ -3,6 +3,7 @@
 //! One test program, because linking is what takes time. Each module is a subject; [`support`] gives it a world of its own.
 
 mod book;
+mod build;
 mod cli;
 mod layering;
 #[cfg(unix)]

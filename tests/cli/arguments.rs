@@ -18,6 +18,7 @@ Usage: bakery [OPTIONS] [COMMAND]
 
 Commands:
   new          Make a new inferlet project
+  build        Build an inferlet to a WebAssembly component
   trace        Look at recorded runs
   completions  Print a shell's completion script
   schema       Print the JSON Schema of what `--json` prints
@@ -173,6 +174,7 @@ fn schemas_are_listed_and_printed() {
     world.bakery(["schema"]).assert().success().stdout_eq(str![[r#"
 run       each line of `bakery run --json` and `bakery trace show --json`
 new       `bakery new --json`
+build     `bakery build --json`
 manifest  `Pie.toml`, for editors
 version   `bakery --version --json`
 error     the last document of any command that failed

@@ -160,6 +160,7 @@ struct Build<'a> {
 }
 
 /// What is still true of what was remembered.
+#[expect(clippy::large_enum_variant, reason = "there is one, and it is taken apart at once")]
 enum Recalled {
     /// All of it: there is nothing to do.
     Everything(Artifact),
