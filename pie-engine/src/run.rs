@@ -4,6 +4,7 @@ use crate::clock::VirtualClock;
 use crate::engine::{Core, CoreConfig};
 use crate::host::budget::{HeldBudget, OutputBudget};
 use crate::host::component::{ComponentError, Runtime};
+use crate::host::inference::Abandoned;
 use crate::host::instance;
 use crate::host::limits::Limiter;
 use crate::host::runtime_config::Pools;
@@ -274,6 +275,7 @@ impl Engine {
             recorder: recorder.clone(),
             output,
             held: HeldBudget::new(limits.memory_bytes),
+            abandoned: Abandoned::default(),
             session: session.clone(),
             user,
             page_size: self.page_size,

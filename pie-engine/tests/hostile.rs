@@ -6,7 +6,7 @@ mod guests;
 use guests::{binary, compile, engine, generate, instance, ok, plain, run};
 use pie_engine::host::component::ComponentError;
 use pie_engine::trace::{Collected, Event, Limit, Outcome};
-use pie_engine::{Engine, EngineError, Finished, Launch, Limits};
+use pie_engine::{Engine, EngineConfig, EngineError, Finished, Launch, Limits};
 use rand_chacha::ChaCha12Rng;
 use rand_chacha::rand_core::{RngCore, SeedableRng};
 use std::error::Error;
@@ -288,6 +288,19 @@ fn a_guest_that_has_the_engine_remember_ever_more_is_over_its_limit() {
         message: "over the `memory` limit: 1179648 bytes wanted, 1048576 allowed".to_owned(),
     };
     assert_eq!(ends(include_str!("guests/hoard.wat")), limit);
+}
+
+#[test]
+fn passes_that_nobody_waits_for_keep_their_room_until_they_are_done() {
+    let engine = Engine::new(EngineConfig::dummy()).unwrap();
+    let abandon = compile(&engine, include_str!("guests/abandon.wat"));
+    let (finished, events) = run(&engine, &abandon, small());
+    assert!(matches!(finished.outcome, Outcome::Limit { limit: Limit::Memory, .. }), "{finished:?}");
+    assert_eq!(finished.findings, [""; 0]);
+    // Each holds about 8,000 bytes: the tokens that it asks about, and the room for their answers.
+    let passes = events.iter().filter(|event| matches!(event, Event::Pass { .. })).count();
+    assert!((100..131).contains(&passes), "{passes}");
+    serves(&engine);
 }
 
 #[test]

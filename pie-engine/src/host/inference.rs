@@ -35,6 +35,20 @@ pub struct FutureOutput {
     taken: bool,
 }
 
+/// Answers that the guest does not wait for any more, of passes that still run: they keep their room.
+#[derive(Default)]
+pub struct Abandoned(Vec<FutureOutput>);
+
+impl Abandoned {
+    fn add(&mut self, future: FutureOutput) {
+        // Looked through only when the vector would grow, so that dropping many takes linear time.
+        if self.0.len() == self.0.capacity() {
+            self.0.retain(|future| !future.cell.initialized());
+        }
+        self.0.push(future);
+    }
+}
+
 /// A compiled grammar.
 pub struct GrammarHandle;
 
@@ -187,7 +201,10 @@ impl HostFutureOutput for State {
     }
 
     fn drop(&mut self, future: Resource<FutureOutput>) -> Result<()> {
-        self.table.delete(future)?;
+        let future = self.table.delete(future)?;
+        if !future.cell.initialized() {
+            self.abandoned.add(future);
+        }
         Ok(())
     }
 }

@@ -1,6 +1,7 @@
 //! What the host keeps for one instance.
 
 use super::budget::{HeldBudget, Limits, OutputBudget};
+use super::inference::Abandoned;
 use super::limits::{LimitExceeded, Limiter};
 use super::wasi::{Output, Stream, Utf8Chunks, Wasi, WasiRef, WasiView};
 use crate::engine::inbox::Inbox;
@@ -43,6 +44,7 @@ pub struct State {
     pub(crate) recorder: Recorder,
     pub(crate) output: OutputBudget,
     pub(crate) held: HeldBudget,
+    pub(crate) abandoned: Abandoned,
     pub(crate) session: Session,
     pub(crate) user: Arc<str>,
     pub(crate) page_size: u32,
