@@ -12,6 +12,8 @@ pub(super) const ENDED: &str = "the context ended before the pass was computed";
 
 /// The longest name of a snapshot, in bytes.
 const LONGEST_NAME: usize = 256;
+/// The most contexts that a user may have saved at once.
+pub(super) const MOST_SNAPSHOTS: usize = 4096;
 
 impl Core {
     /// Whether an operation touches tokens that a pass has claimed and the model has not computed. It then waits, so that
@@ -92,6 +94,7 @@ impl Core {
             Some(name) => check_name(name)?,
             None => self.generate_name(&user),
         };
+        self.check_room(&user, &name)?;
         let saved = self.fork_table(table)?;
         // As with files, saving under a name that is taken replaces what was there.
         if let Some(replaced) = self.snapshots.insert((user, name.clone()), saved) {
@@ -99,6 +102,16 @@ impl Core {
         }
         self.record(instance, Event::ContextSaved { instance, context, name: name.clone() });
         Ok(name)
+    }
+
+    /// Empty contexts hold no pages, so pages alone do not bound how many are saved.
+    fn check_room(&self, user: &Arc<str>, name: &String) -> Result<(), String> {
+        let first = (Arc::clone(user), String::new());
+        let saved = self.snapshots.range(first..).take_while(|((owner, _), _)| owner == user);
+        if saved.count() < MOST_SNAPSHOTS || self.snapshots.contains_key(&(Arc::clone(user), name.clone())) {
+            return Ok(());
+        }
+        Err(format!("{MOST_SNAPSHOTS} contexts are saved, and more are not allowed; delete one first"))
     }
 
     fn generate_name(&mut self, user: &Arc<str>) -> String {

@@ -1,5 +1,6 @@
 //! The core without WebAssembly: operations go in, answers and events come out.
 
+use super::contexts::MOST_SNAPSHOTS;
 use super::operation::{Answer, Ask, Counts, Envelope, Operation, PassCell, Reply, Source};
 use super::request::Draft;
 use super::{Core, CoreConfig};
@@ -226,6 +227,28 @@ fn a_pass_without_a_context_leaves_no_page_behind() {
     let answers = bench.run(instance, draft).unwrap();
     assert!(matches!(answers[..], [Answer::Token(_)]));
     assert_eq!(bench.core.kv.free_pages(), PAGES);
+}
+
+#[test]
+fn a_user_can_save_so_many_contexts_and_no_more() {
+    let mut bench = Bench::new();
+    let instance = bench.admit(1);
+    let context = bench.create(instance, Source::Empty).unwrap();
+    let mut save = |name: Option<&str>| {
+        let name = name.map(str::to_owned);
+        bench.ask(instance, |reply| Operation::Save { context, name, reply })
+    };
+    save(Some("mine")).unwrap();
+    for _ in 1..MOST_SNAPSHOTS {
+        save(None).unwrap();
+    }
+    let full = "4096 contexts are saved, and more are not allowed; delete one first".to_owned();
+    assert_eq!(save(None), Err(full.clone()));
+    assert_eq!(save(Some("another")), Err(full));
+    assert_eq!(save(Some("mine")).as_deref(), Ok("mine"));
+    bench.ask(instance, |reply| Operation::Delete { name: "mine".to_owned(), reply }).unwrap();
+    let name = Some("another".to_owned());
+    bench.ask(instance, |reply| Operation::Save { context, name, reply }).unwrap();
 }
 
 #[test]
