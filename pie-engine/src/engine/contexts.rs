@@ -105,10 +105,11 @@ impl Core {
     }
 
     /// Empty contexts hold no pages, so pages alone do not bound how many are saved.
-    fn check_room(&self, user: &Arc<str>, name: &String) -> Result<(), String> {
+    fn check_room(&self, user: &Arc<str>, name: &str) -> Result<(), String> {
         let first = (Arc::clone(user), String::new());
         let saved = self.snapshots.range(first..).take_while(|((owner, _), _)| owner == user);
-        if saved.count() < MOST_SNAPSHOTS || self.snapshots.contains_key(&(Arc::clone(user), name.clone())) {
+        if saved.count() < MOST_SNAPSHOTS || self.snapshots.contains_key(&(Arc::clone(user), name.to_owned()))
+        {
             return Ok(());
         }
         Err(format!("{MOST_SNAPSHOTS} contexts are saved, and more are not allowed; delete one first"))
