@@ -362,6 +362,11 @@ fn a_million_handles_are_over_the_limit() {
     };
     assert_eq!(ends(include_str!("guests/handles.wat")), limit);
     assert_eq!(ends(include_str!("guests/own-handles.wat")), limit);
+    // Little fuel tells that it was the thousandth handle and not a later one.
+    let engine = engine();
+    let own = compile(&engine, include_str!("guests/own-handles.wat"));
+    let limits = Limits { handles: 1000, fuel: 50_000, ..Limits::default() };
+    assert_eq!(run(&engine, &own, Launch::new("null").limits(limits)).0.outcome, limit);
 }
 
 #[test]
