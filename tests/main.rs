@@ -5,6 +5,7 @@
 mod book;
 mod build;
 mod cli;
+mod examples;
 mod layering;
 #[cfg(unix)]
 mod listings;

@@ -1,0 +1,186 @@
+//! The examples leave the traces that were recorded, byte for byte: in each run, with any number of threads, and from any build
+//! of bakery.
+//!
+//! `tests/examples/NAME.toml` says how `examples/NAME` is run, `tests/examples/NAME.jsonl` is its trace. With `UPDATE_TRACES=1`
+//! traces are recorded anew; look at the change before you commit it. With `BAKERY_TEST_RELEASE=PATH` that bakery is tested, instead
+//! of the one that was built with the tests.
+
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+use serde::Deserialize;
+
+/// How often each example is run, and with how many threads.
+const THREADS: [&str; 3] = ["1", "1", "2"];
+
+/// How an example is run.
+#[derive(Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+struct Case {
+    /// Its input; the defaults of its manifest where nothing is given.
+    parameters: toml::Table,
+    /// Messages it is sent.
+    send: Vec<String>,
+    /// A file of replies in its folder, for the dummy model.
+    script: Option<String>,
+    seed: u64,
+}
+
+#[test]
+fn every_example_leaves_its_recorded_trace() {
+    let world = tempfile::tempdir().expect("the machine has a folder for temporary files");
+    let names = examples();
+    // All are built first. They share a target folder, in which cargo builds what they share once.
+    for name in &names {
+        build(name, &component(world.path(), name));
+    }
+    let differences: Vec<String> = names.iter().filter_map(|name| check(name, world.path())).collect();
+    assert!(
+        differences.is_empty(),
+        "traces differ; UPDATE_TRACES=1 records them anew\n\n{}",
+        differences.join("\n\n")
+    );
+}
+
+#[test]
+fn every_example_has_a_case_and_every_case_an_example() {
+    assert_eq!(recorded_with("toml"), examples());
+    let obsolete: Vec<_> = recorded_with("jsonl").difference(&examples()).cloned().collect();
+    assert!(obsolete.is_empty(), "there are traces of examples that are gone: {obsolete:?}");
+}
+
+#[test]
+fn every_example_is_explained() {
+    let overview =
+        std::fs::read_to_string(examples_folder().join("README.md")).expect("there is an overview");
+    for name in examples() {
+        assert!(
+            examples_folder().join(&name).join("README.md").is_file(),
+            "`examples/{name}` has no README.md"
+        );
+        assert!(
+            overview.contains(&format!("[{name}]({name})")),
+            "`examples/README.md` does not list `{name}`"
+        );
+    }
+}
+
+/// Runs an example as often as it takes, and says where a trace is not the recorded one.
+fn check(name: &str, world: &Path) -> Option<String> {
+    let path = recorded(&format!("{name}.toml"));
+    let text = std::fs::read_to_string(&path).unwrap_or_else(|error| panic!("`{}`: {error}", path.display()));
+    let case = toml::from_str(&text).unwrap_or_else(|error| panic!("`{}`: {error}", path.display()));
+    let expected = recorded(&format!("{name}.jsonl"));
+    for (number, threads) in THREADS.iter().enumerate() {
+        let trace = run(name, &case, threads, world);
+        if number == 0 && std::env::var_os("UPDATE_TRACES").is_some_and(|value| value == "1") {
+            std::fs::write(&expected, &trace).expect("the trace can be recorded");
+        }
+        let Ok(before) = std::fs::read_to_string(&expected) else {
+            return Some(format!("`{name}`: there is no `{}`", expected.display()));
+        };
+        if let Some(difference) = difference(&before, &trace) {
+            return Some(format!("`{name}`, run {}, {threads} threads: {difference}", number + 1));
+        }
+    }
+    None
+}
+
+/// Builds an example with the tools of whoever runs the tests: compilers are found, or provided, in their home.
+fn build(name: &str, output: &Path) {
+    let mut command = Command::new(bakery());
+    command.arg("build").arg(examples_folder().join(name)).arg("--locked").arg("-o").arg(output);
+    // A folder of its own, because the one of the tests may be in use by another cargo.
+    command.env("CARGO_TARGET_DIR", Path::new(env!("CARGO_TARGET_TMPDIR")).join("examples"));
+    succeed(command);
+}
+
+/// Runs an example in an empty world; returns its trace.
+fn run(name: &str, case: &Case, threads: &str, world: &Path) -> String {
+    let trace = world.join("trace.jsonl");
+    let mut command = Command::new(bakery());
+    command.env_clear().env("HOME", world).env("BAKERY_CACHE_DIR", world.join("cache")).current_dir(world);
+    command.arg("run").arg(component(world, name)).arg("--trace").arg(&trace);
+    command.args(["--threads", threads, "--seed", &case.seed.to_string()]);
+    let input = serde_json::to_string(&case.parameters).expect("a table is an object");
+    command.args(["--input", &input]);
+    for message in &case.send {
+        command.args(["--send", message]);
+    }
+    if let Some(script) = &case.script {
+        command.arg("--script").arg(examples_folder().join(name).join(script));
+    }
+    succeed(command);
+    std::fs::read_to_string(&trace).expect("bakery has written the trace")
+}
+
+/// Runs a command whose standard input is empty, and fails with all it printed if it fails.
+fn succeed(mut command: Command) {
+    let output = command.stdin(Stdio::null()).output().expect("bakery is there");
+    assert!(
+        output.status.success(),
+        "{command:?}: {}\n{}{}",
+        output.status,
+        String::from_utf8_lossy(&output.stdout),
+        String::from_utf8_lossy(&output.stderr)
+    );
+}
+
+/// The first line in which two traces differ.
+fn difference(expected: &str, actual: &str) -> Option<String> {
+    if expected == actual {
+        return None;
+    }
+    let mut lines = expected.split_inclusive('\n').zip(actual.split_inclusive('\n')).zip(1..);
+    Some(match lines.find(|((before, now), _)| before != now) {
+        Some(((before, now), line)) => {
+            format!("line {line}\nrecorded: {}\nnow:      {}", shown(before), shown(now))
+        }
+        None => format!(
+            "{} lines were recorded, now there are {}",
+            expected.lines().count(),
+            actual.lines().count()
+        ),
+    })
+}
+
+/// As much of a line as one wants to read.
+fn shown(line: &str) -> &str {
+    line.char_indices().nth(1000).map_or(line.trim_end(), |(end, _)| &line[..end])
+}
+
+/// The bakery under test.
+fn bakery() -> PathBuf {
+    std::env::var_os("BAKERY_TEST_RELEASE").map_or_else(|| env!("CARGO_BIN_EXE_bakery").into(), PathBuf::from)
+}
+
+fn examples_folder() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../examples")
+}
+
+fn recorded(file: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/examples").join(file)
+}
+
+fn component(world: &Path, name: &str) -> PathBuf {
+    world.join(name).with_extension("wasm")
+}
+
+/// The folders with a manifest.
+fn examples() -> BTreeSet<String> {
+    let folders = entries(&examples_folder()).filter(|path| path.join("Pie.toml").is_file());
+    folders.filter_map(|path| Some(path.file_name()?.to_str()?.to_owned())).collect()
+}
+
+/// The names of files with this extension.
+fn recorded_with(extension: &str) -> BTreeSet<String> {
+    let files =
+        entries(&recorded("")).filter(|path| path.extension().is_some_and(|found| found == extension));
+    files.filter_map(|path| Some(path.file_stem()?.to_str()?.to_owned())).collect()
+}
+
+fn entries(folder: &Path) -> impl Iterator<Item = PathBuf> + use<> {
+    let entries = std::fs::read_dir(folder).unwrap_or_else(|error| panic!("`{}`: {error}", folder.display()));
+    entries.map(|entry| entry.expect("the folder can be read").path())
+}
