@@ -88,6 +88,11 @@ pub const PUBLISHED: &[Published] = &[
         schema: crate::project::Manifest::schema,
     },
     Published {
+        name: "inferlet",
+        about: "`bakery run PATH --json -- --help`",
+        schema: || schemars::schema_for!(crate::commands::run::InferletDocument),
+    },
+    Published {
         name: "version",
         about: "`bakery --version --json`",
         schema: || schemars::schema_for!(crate::commands::version::VersionDocument),

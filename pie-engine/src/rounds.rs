@@ -39,7 +39,11 @@ struct ControlInner {
     session: Session,
     open: bool,
     cancelled: Option<Outcome>,
+    /// Something came since the run last looked.
     woken: bool,
+    /// The run can go on only when something comes.
+    waiting: bool,
+    over: bool,
 }
 
 impl Control {
@@ -51,6 +55,7 @@ impl Control {
         let mut inner = self.lock();
         change(&mut inner);
         inner.woken = true;
+        inner.waiting = false;
         self.shared.changed.notify_all();
     }
 
@@ -88,6 +93,21 @@ impl Control {
         });
     }
 
+    /// Blocks until an instance waits for a message or a file and nothing else can happen; false once the run is over. A client that
+    /// sends only then makes a trace that does not depend on when its messages were ready.
+    pub fn awaited(&self) -> bool {
+        let mut inner = self.lock();
+        while !inner.waiting && !inner.over {
+            inner = self.shared.changed.wait(inner).unwrap_or_else(PoisonError::into_inner);
+        }
+        !inner.over
+    }
+
+    /// The run is over: nobody will wait for anything any more.
+    fn end(&self) {
+        self.change(|inner| inner.over = true);
+    }
+
     pub(crate) fn session(&self) -> Session {
         self.lock().session.clone()
     }
@@ -100,6 +120,8 @@ impl Control {
     fn wait(&self) -> bool {
         let mut inner = self.lock();
         while !inner.woken && inner.open {
+            inner.waiting = true;
+            self.shared.changed.notify_all();
             inner = self.shared.changed.wait(inner).unwrap_or_else(PoisonError::into_inner);
         }
         mem::replace(&mut inner.woken, false) || inner.open
@@ -213,6 +235,7 @@ impl<'a> Rounds<'a> {
                 self.end_all(|running| Outcome::Stuck(stuck(running)));
             }
         }
+        control.end();
     }
 
     /// One round, one step, or one move of virtual time; false when nothing can happen without a message from outside.

@@ -19,6 +19,7 @@ Usage: bakery [OPTIONS] [COMMAND]
 Commands:
   new          Make a new inferlet project
   build        Build an inferlet to a WebAssembly component
+  run          Run an inferlet beside a model, building it first if needed
   trace        Look at recorded runs
   completions  Print a shell's completion script
   schema       Print the JSON Schema of what `--json` prints
@@ -176,6 +177,7 @@ run       each line of `bakery run --json` and `bakery trace show --json`
 new       `bakery new --json`
 build     `bakery build --json`
 manifest  `Pie.toml`, for editors
+inferlet  `bakery run PATH --json -- --help`
 version   `bakery --version --json`
 error     the last document of any command that failed
 

@@ -3,4 +3,5 @@
 mod arguments;
 mod new;
 mod output;
+mod run;
 mod trace;

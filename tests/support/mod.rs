@@ -1,6 +1,7 @@
 //! A world of its own for each test: an empty home, an empty current folder, no terminal, and only the variables that are named.
 
 pub mod rust;
+pub mod guest;
 
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
@@ -37,6 +38,11 @@ impl World {
     /// `bakery` with these arguments.
     pub fn bakery<A: AsRef<OsStr>>(&self, arguments: impl IntoIterator<Item = A>) -> Command {
         self.command(Path::new(env!("CARGO_BIN_EXE_bakery"))).args(arguments)
+    }
+
+    /// `pie` with these arguments.
+    pub fn pie<A: AsRef<OsStr>>(&self, arguments: impl IntoIterator<Item = A>) -> Command {
+        self.command(Path::new(env!("CARGO_BIN_EXE_pie"))).args(arguments)
     }
 
     fn command(&self, program: &Path) -> Command {

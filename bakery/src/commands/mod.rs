@@ -6,6 +6,7 @@
 pub mod build;
 pub mod completions;
 pub mod new;
+pub mod run;
 pub mod schema;
 pub mod trace;
 pub mod version;
@@ -23,6 +24,7 @@ use crate::ui::Ui;
 pub enum Command {
     New(new::Args),
     Build(build::Args),
+    Run(Box<run::Args>),
     #[command(subcommand)]
     Trace(trace::Args),
     Completions(completions::Args),
@@ -38,6 +40,7 @@ impl Command {
         match self {
             Command::New(args) => new::run(args, env, ui),
             Command::Build(args) => build::run(&args, env, ui),
+            Command::Run(args) => run::run(&args, env, ui),
             Command::Trace(args) => trace::run(args, env, ui),
             Command::Completions(args) => completions::run(&args, ui),
             Command::Schema(args) => schema::run(&args, ui),

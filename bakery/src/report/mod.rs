@@ -12,6 +12,7 @@
 //! [`audience::Audience`] lets several of them watch one run.
 
 pub mod audience;
+mod entry;
 pub mod jsonl;
 pub mod live;
 pub mod received_files;
@@ -20,10 +21,13 @@ pub mod terminal;
 mod tests;
 pub mod trace_file;
 pub mod visible;
+mod vocabulary;
 
 use std::io;
 
 use pie_engine::trace::{Header, Record};
+
+pub use entry::limit_name;
 
 /// Takes a trace in order and writes it somewhere in some format. After an error it is not called again.
 pub trait Reporter: Send {

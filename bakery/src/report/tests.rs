@@ -74,7 +74,7 @@ fn passes() -> Vec<Event> {
         (*context, *reused, *allowed) = (None, 16, Some(1));
         *positions = Some((100..120).collect::<Vec<u32>>().into());
         *attention_mask = Some("digest".into());
-        samplers.clear();
+        samplers.push(SamplerCall { indices: (0..20).collect(), sampler: "entropy".into() });
     }
     let done = |pass, slots, margin| Event::PassDone { instance: MAIN, pass: PassId(pass), slots, margin };
     vec![
@@ -187,12 +187,13 @@ model dummy (scalar), seed 7, engine 0.1.0
    0.000 ms i1   c1   truncated 3 tokens
    0.000 ms i1   c1   suspended
    0.000 ms i1   c4   destroyed
-   0.000 ms i1   p1   pass over c1: 3 tokens [11 12 13]
-                        top-p 0.6 0.95 of row 2
+   0.000 ms i1   p1   pass over c1: 3 tokens [11 12 13]; top-p 0.6 0.95 of row 2
    0.000 ms i1   p2   pass: 20 tokens [0 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 …] at [100 101 102 103 104 105 106 107 108 109 110 111 112 113 114 115 …], 16 reused, masked, 1 token allowed
+                        top-p 0.6 0.95 of row 2
+                        entropy of row 0 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 …
    1.026 ms      s1   step of 7 rows: i1:p1 i1:p2
    1.027 ms i1   p1   gave token 17 (margin 0.500)
-   1.029 ms i1   p2   gave distribution of 100 [5:0.750 6:0.125 …], logits of 8 bytes (af5570f5a181), log-probabilities [-0.500 -1.000 -1.500 -2.000 …], entropy 1.250, embedding of 2 bytes (a12871fee210)
+   1.029 ms i1   p2   gave distribution of 100 [5: 0.750, 6: 0.125 …], logits of 8 bytes (af5570f5a181), log-probabilities [-0.500 -1.000 -1.500 -2.000 …], entropy 1.250, embedding of 2 bytes (a12871fee210)
    1.030 ms i1   p3   done
    1.032 ms i1   p4   failed: page 3 was read\nunwritten
    1.033 ms i1        stdout "half a "
@@ -224,6 +225,47 @@ model dummy (scalar), seed 7, engine 0.1.0
    1.059 ms           finding: page 3 leaked
 
 "#]].raw());
+}
+
+#[test]
+fn tokens_are_shown_as_text_where_the_tokenizer_is_known() {
+    let tokenizer = pie_engine::tokenizer::Tokenizer::dummy();
+    let words = tokenizer.encode("Hello, world");
+    let mut header = header();
+    header.tokenizer_digest = tokenizer.digest().to_owned();
+    let pass = Event::Pass {
+        instance: MAIN,
+        pass: PassId(1),
+        context: Some(CONTEXT),
+        tokens: words.clone().into(),
+        positions: None,
+        reused: 0,
+        attention_mask: None,
+        allowed: None,
+        samplers: vec![],
+    };
+    let slots = vec![
+        Slot::Token(words[0]),
+        Slot::Distribution { count: 1, ids: vec![words[1]], probabilities: vec![1.0] },
+        Slot::Token(u32::MAX),
+    ];
+    let done = Event::PassDone { instance: MAIN, pass: PassId(1), slots, margin: None };
+    let mut out = Vec::new();
+    let mut timeline = Timeline::new(&mut out, Theme::new(false), None);
+    timeline.begin(&header).unwrap();
+    for (seq, event) in (0..).zip([pass, done]) {
+        timeline.report(&Record { seq, at: 0, event }).unwrap();
+    }
+    let [first, second] =
+        [words[0], words[1]].map(|id| format!("{id} {:?}", tokenizer.decode(&[id]).unwrap()));
+    let expected = format!(
+        "model dummy (scalar), seed 7, engine 0.1.0
+   0.000 ms i1   p1   pass over c1: {} tokens \"Hello, world\"
+   0.000 ms i1   p1   gave token {first}, distribution of 1 [{second}: 1.000], token 4294967295
+",
+        words.len()
+    );
+    assert_eq!(String::from_utf8(out).unwrap(), expected);
 }
 
 #[test]

@@ -1,0 +1,204 @@
+//! `bakery run`: from what the user names to an inferlet that runs, and from how it ends to an exit code.
+//!
+//! Reading order: [`target`] finds what to run, [`input`] checks what it is given, [`console`] connects it to the keyboard, the clock
+//! and Ctrl-C, and [`answer`] says what came of it. What is seen meanwhile is the business of [`crate::report`].
+
+mod answer;
+mod cache;
+mod console;
+mod input;
+mod model;
+mod target;
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use pie_engine::trace::Outcome;
+use pie_engine::{Control, Engine, EngineConfig, Launch, Limits};
+
+use crate::environment::Environment;
+use crate::error::{Error, Result};
+use crate::project::Manifest;
+use crate::report::audience::Audience;
+use crate::report::jsonl::JsonLines;
+use crate::report::live::Live;
+use crate::report::received_files::{Received, ReceivedFiles};
+use crate::report::terminal::Timeline;
+use crate::report::trace_file::TraceFile;
+use crate::ui::{Ui, output_error};
+pub use input::InferletDocument;
+use input::Input;
+use target::Target;
+
+/// Run an inferlet beside a model, building it first if needed
+///
+/// What the inferlet prints and sends is shown as it comes, its answer last: text as it is, other values as JSON. Lines on standard
+/// input become messages to it when it waits for one.
+#[derive(Clone, Debug, clap::Args)]
+#[command(after_help = "\
+Examples:
+  bakery run hello -- --name Ada           Build the project in `hello` if needed, and run it
+  bakery run hello -- --help               What it takes
+  bakery run hello.wasm --input @in.json   Run a component with the input in a file
+  bakery run chat --send hi --seed 7       Send it a message; choose its randomness
+  bakery run agent --script replies.toml   Let the model give the answers in a file
+  bakery run hello --trace t.jsonl         Record all it does, for `bakery trace show`
+
+Exit codes: 0 the inferlet answered, 1 it failed, 2 it was asked wrongly, 3 something outside is missing, 130 Ctrl-C")]
+pub struct Args {
+    /// A project's folder, its `Pie.toml`, or a component (`.wasm`)
+    #[arg(default_value = ".")]
+    pub path: PathBuf,
+    /// Use this manifest instead of the project's or the one in the component
+    #[arg(long, value_name = "FILE")]
+    pub manifest: Option<PathBuf>,
+    /// The model to run beside: `dummy` is deterministic, instant and has no weights
+    #[arg(long, value_name = "SPEC", default_value = model::DUMMY)]
+    pub model: String,
+    /// The seed of everything random
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    pub seed: u64,
+    /// Replies that the dummy model gives to the prompts in this file
+    #[arg(long, value_name = "FILE")]
+    pub script: Option<PathBuf>,
+    /// The input as JSON, or `@` and a file of it, instead of parameters
+    #[arg(long, value_name = "JSON|@FILE", conflicts_with = "parameters")]
+    pub input: Option<String>,
+    /// Send a message; can be repeated
+    #[arg(long, value_name = "TEXT")]
+    pub send: Vec<String>,
+    /// Send a file; can be repeated
+    #[arg(long, value_name = "FILE")]
+    pub file: Vec<PathBuf>,
+    /// Write the files that the inferlet sends to this folder, as `file-1.bin`, `file-2.bin` and so on
+    #[arg(long, value_name = "DIR")]
+    pub out_dir: Option<PathBuf>,
+    /// Record the run in this file
+    #[arg(long, value_name = "FILE")]
+    pub trace: Option<PathBuf>,
+    /// End the run after so many seconds
+    #[arg(long, value_name = "S", value_parser = console::parse_seconds)]
+    pub timeout: Option<Duration>,
+    /// Threads to compile and compute with; all processors if not given. The run is the same with any number
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
+    pub threads: Option<u16>,
+    /// Fetch nothing: what the build needs must be here
+    #[arg(long)]
+    pub offline: bool,
+    /// Parameters of the inferlet, as `--name value`; `-- --help` lists them
+    #[arg(last = true, value_name = "PARAMETERS")]
+    pub parameters: Vec<String>,
+}
+
+impl Args {
+    /// What `bakery run PATH` means.
+    pub fn new(path: impl Into<PathBuf>) -> Args {
+        Args {
+            path: path.into(),
+            manifest: None,
+            model: model::DUMMY.to_owned(),
+            seed: 0,
+            script: None,
+            input: None,
+            send: Vec::new(),
+            file: Vec::new(),
+            out_dir: None,
+            trace: None,
+            timeout: None,
+            threads: None,
+            offline: false,
+            parameters: Vec::new(),
+        }
+    }
+}
+
+/// Runs the inferlet.
+///
+/// # Errors
+/// There is nothing to run, it cannot be built, it is asked wrongly, or it fails.
+pub fn run(args: &Args, env: &Environment, ui: &Ui) -> Result<()> {
+    let target = Target::find(&args.path, args.manifest.as_deref(), env)?;
+    let input = match input::read(args, target.manifest(), env)? {
+        Input::Help => return input::help(args, target.manifest(), ui),
+        Input::Json(input) => input,
+    };
+    let mut config = EngineConfig::new(model::load(&args.model, args.script.as_deref(), env)?);
+    config.code_cache = cache::folder(env);
+    config.threads = args.threads.map_or(0, usize::from);
+    let launch = launch(args, input, target.manifest(), env);
+    let control = launch.control();
+    let (audience, received) = audience(args, &control, env, ui)?;
+    send(args, &control, env)?;
+
+    let component = target.component(args.offline, env, ui)?;
+    env.interrupt.check()?;
+    let engine = Engine::new(config)
+        .map_err(|error| Error::environment("the engine cannot start").caused_by(error))?;
+    let inferlet = engine.compile(&component.bytes).map_err(|error| component.rejected(error))?;
+
+    let _interrupt = console::cancel_on_interrupt(&control, env);
+    let _deadline = console::cancel_after(args.timeout, &control);
+    console::listen(&control, ui);
+    let finished = engine.run(&inferlet, launch, Box::new(audience.clone()));
+    let watched = audience.finish();
+    let shown = answer::show(&finished, &received, ui);
+    watched.and(shown)?;
+    answer::verdict(&finished)
+}
+
+/// The start of the instance, but for its messages.
+fn launch(args: &Args, input: String, manifest: Option<&Manifest>, env: &Environment) -> Launch {
+    let launch = Launch::new(input).seed(args.seed);
+    let Some(manifest) = manifest else { return launch };
+    let mut limits = Limits::default();
+    if let Some(bytes) = manifest.permissions.scratch_bytes {
+        limits.scratch_bytes = bytes;
+    }
+    let permitted = manifest.permissions.environment.iter().filter_map(|name| {
+        let value = env.variable(name)?.to_str()?;
+        Some((name.clone(), value.to_owned()))
+    });
+    launch.name(&*manifest.package.name).limits(limits).environment(permitted.collect())
+}
+
+/// Everybody who watches: the terminal or the reader of `--json`, the trace file, and whoever keeps the inferlet's files.
+fn audience(args: &Args, control: &Control, env: &Environment, ui: &Ui) -> Result<(Audience, Received)> {
+    let control = control.clone();
+    let audience =
+        Audience::new(move || control.cancel(Outcome::Cancelled("the output cannot be written".into())));
+    if let Some(path) = &args.trace {
+        let shown = path.display().to_string();
+        let unwritable = move |error| Error::environment(format!("cannot write `{shown}`")).caused_by(error);
+        let file = TraceFile::create(&env.current_dir.join(path)).map_err(&unwritable)?;
+        audience.add(file, unwritable);
+    }
+    let files = ReceivedFiles::new(args.out_dir.clone(), &env.current_dir);
+    let received = files.received();
+    audience.add(files, |error| Error::environment("cannot write a file of the inferlet's").caused_by(error));
+    if ui.json() {
+        audience.add(JsonLines::new(ui.stdout()), output_error);
+        return Ok((audience, received));
+    }
+    if ui.verbose() {
+        audience.add(Timeline::new(ui.stderr(), ui.stderr().theme(), ui.width()), output_error);
+    }
+    // On one terminal, the timeline already has what is printed.
+    if !(ui.verbose() && ui.stdout().is_terminal() && ui.stderr().is_terminal()) {
+        audience.add(Live::new(ui.stdout().into(), ui.stderr().into()), output_error);
+    }
+    Ok((audience, received))
+}
+
+/// Sends what was given on the command line; what standard input holds comes after it.
+fn send(args: &Args, control: &Control, env: &Environment) -> Result<()> {
+    control.open();
+    for message in &args.send {
+        control.send(message.clone());
+    }
+    for file in &args.file {
+        let contents = std::fs::read(env.current_dir.join(file))
+            .map_err(|error| Error::usage(format!("cannot read `{}`", file.display())).caused_by(error))?;
+        control.send_file(contents);
+    }
+    Ok(())
+}

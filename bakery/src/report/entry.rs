@@ -1,0 +1,367 @@
+//! What the timeline says about each kind of event: one small function for each.
+
+use pie_engine::ids::{ContextId, InstanceId, PassId};
+use pie_engine::trace::{
+    Bytes, Elided, Event, Limit, Origin, Outcome, PageOperation, SamplerCall, Slot, Text, Tokens, Usage,
+};
+
+use super::visible;
+use super::vocabulary::Vocabulary;
+
+/// How many tokens of a list are shown as ids.
+const SHOWN_TOKENS: usize = 16;
+/// How many columns of tokens are shown as text.
+const SHOWN_TEXT: usize = 64;
+/// How many entries of a distribution and numbers of a list are shown.
+const SHOWN_NUMBERS: usize = 4;
+
+/// One line of the timeline, without its time.
+pub(super) struct Entry {
+    /// Who did it.
+    pub instance: Option<InstanceId>,
+    /// The context, pass or step it is about.
+    pub subject: String,
+    /// What happened.
+    pub text: String,
+    /// How much it matters.
+    pub tone: Tone,
+    /// Lines below it.
+    pub details: Vec<String>,
+}
+
+/// How much an entry matters.
+#[derive(Clone, Copy)]
+pub(super) enum Tone {
+    Plain,
+    Background,
+    Good,
+    Bad,
+}
+
+impl Entry {
+    fn of(instance: InstanceId, text: impl Into<String>) -> Entry {
+        Entry {
+            instance: Some(instance),
+            subject: String::new(),
+            text: text.into(),
+            tone: Tone::Plain,
+            details: Vec::new(),
+        }
+    }
+
+    fn about(mut self, subject: impl ToString) -> Entry {
+        self.subject = subject.to_string();
+        self
+    }
+
+    fn toned(mut self, tone: Tone) -> Entry {
+        self.tone = tone;
+        self
+    }
+
+    fn with(mut self, details: Vec<String>) -> Entry {
+        self.details = details;
+        self
+    }
+}
+
+pub(super) fn entry(event: &Event, vocabulary: &Vocabulary) -> Entry {
+    match event {
+        Event::Launched { instance, program, input, parent } => launched(*instance, program, input, *parent),
+        Event::Stdout { instance, text } => Entry::of(*instance, format!("stdout {}", quoted(text))),
+        Event::Stderr { instance, text } => Entry::of(*instance, format!("stderr {}", quoted(text))),
+        Event::Message { instance, text } => Entry::of(*instance, format!("sent {}", quoted(text))),
+        Event::File { instance, data } => Entry::of(*instance, format!("sent a file of {}", blob(data))),
+        Event::Received { instance, text } => Entry::of(*instance, received(text.as_ref())),
+        Event::ReceivedFile { instance, data } => Entry::of(*instance, received_file(data.as_ref())),
+        Event::ModelLoaded { instance, name } => {
+            Entry::of(*instance, format!("loaded model {name:?}")).toned(Tone::Background)
+        }
+        Event::ContextCreated { instance, context, origin } => context_created(*instance, *context, origin),
+        Event::ContextSaved { instance, context, name } => {
+            Entry::of(*instance, format!("saved as {name:?}")).about(context)
+        }
+        Event::SnapshotDeleted { instance, name } => {
+            Entry::of(*instance, format!("deleted the snapshot {name:?}"))
+        }
+        Event::ContextDestroyed { instance, context } => {
+            Entry::of(*instance, "destroyed").about(context).toned(Tone::Background)
+        }
+        Event::Pages { instance, context, operation, count } => {
+            pages(*instance, *context, *operation, *count)
+        }
+        Event::Pass {
+            instance,
+            pass,
+            context,
+            tokens,
+            positions,
+            reused,
+            attention_mask,
+            allowed,
+            samplers,
+        } => {
+            let input = pass_input(*context, tokens, positions.as_ref(), vocabulary);
+            let conditions = pass_conditions(*reused, attention_mask.is_some(), *allowed);
+            let (question, details) = questions(samplers);
+            Entry::of(*instance, input + &conditions + &question).about(pass).with(details)
+        }
+        Event::Step { step, passes, rows } => stepped(*step, passes, *rows),
+        Event::PassDone { instance, pass, slots, margin } => {
+            pass_done(*instance, *pass, slots, *margin, vocabulary)
+        }
+        Event::PassFailed { instance, pass, error } => {
+            let text = format!("failed: {}", visible::on_one_line(error));
+            Entry::of(*instance, text).about(pass).toned(Tone::Bad)
+        }
+        Event::Finished { instance, outcome, usage } => finished(*instance, outcome, usage),
+        Event::Finding { message } => finding(message),
+    }
+}
+
+fn launched(instance: InstanceId, program: &str, input: &Text, parent: Option<InstanceId>) -> Entry {
+    let parent = parent.map(|parent| format!(" by {parent}")).unwrap_or_default();
+    let program = visible::on_one_line(program);
+    Entry::of(instance, format!("launched `{program}`{parent} with {}", json(input))).toned(Tone::Good)
+}
+
+fn received(text: Option<&Text>) -> String {
+    text.map_or("found the session closed".into(), |text| format!("received {}", quoted(text)))
+}
+
+fn received_file(data: Option<&Bytes>) -> String {
+    data.map_or("found the session closed".into(), |data| format!("received a file of {}", blob(data)))
+}
+
+fn context_created(instance: InstanceId, context: ContextId, origin: &Origin) -> Entry {
+    let text = match origin {
+        Origin::New => "created".to_owned(),
+        Origin::Fork { from } => format!("forked from {from}"),
+        Origin::Open { name } => format!("opened from {name:?}"),
+        Origin::Take { name } => format!("taken from {name:?}"),
+    };
+    Entry::of(instance, text).about(context)
+}
+
+fn pages(instance: InstanceId, context: ContextId, operation: PageOperation, count: u32) -> Entry {
+    let text = match operation {
+        PageOperation::Reserve => format!("reserved {}", counted(count, "page")),
+        PageOperation::Commit => format!("committed {}", counted(count, "page")),
+        PageOperation::Release => format!("released {}", counted(count, "page")),
+        PageOperation::Truncate => format!("truncated {}", counted(count, "token")),
+        PageOperation::Suspend => "suspended".to_owned(),
+    };
+    Entry::of(instance, text).about(context).toned(Tone::Background)
+}
+
+fn pass_input(
+    context: Option<ContextId>,
+    tokens: &Tokens,
+    positions: Option<&Tokens>,
+    vocabulary: &Vocabulary,
+) -> String {
+    let over = context.map(|context| format!(" over {context}")).unwrap_or_default();
+    let at = positions.map(|positions| format!(" at {}", id_list(positions))).unwrap_or_default();
+    format!("pass{over}: {}{at}", token_list(tokens, vocabulary))
+}
+
+fn pass_conditions(reused: u32, masked: bool, allowed: Option<u32>) -> String {
+    let reused = if reused > 0 { format!(", {reused} reused") } else { String::new() };
+    let masked = if masked { ", masked" } else { "" };
+    let allowed = allowed.map(|count| format!(", {} allowed", counted(count, "token"))).unwrap_or_default();
+    format!("{reused}{masked}{allowed}")
+}
+
+/// One sampler stands behind its pass, several below it.
+fn questions(samplers: &[SamplerCall]) -> (String, Vec<String>) {
+    match samplers {
+        [one] => (format!("; {}", sampler_call(one)), Vec::new()),
+        several => (String::new(), several.iter().map(sampler_call).collect()),
+    }
+}
+
+fn sampler_call(SamplerCall { indices, sampler }: &SamplerCall) -> String {
+    let shown: Vec<String> = indices.iter().take(SHOWN_TOKENS).map(u32::to_string).collect();
+    let more = if indices.len() > SHOWN_TOKENS { " …" } else { "" };
+    format!("{} of row {}{more}", visible::on_one_line(sampler), shown.join(" "))
+}
+
+fn stepped(step: u64, passes: &[(InstanceId, PassId)], rows: u32) -> Entry {
+    let shown: Vec<String> =
+        passes.iter().take(SHOWN_TOKENS).map(|(instance, pass)| format!("{instance}:{pass}")).collect();
+    let more = passes.len().saturating_sub(SHOWN_TOKENS);
+    let more = if more > 0 { format!(" and {more} more") } else { String::new() };
+    Entry {
+        instance: None,
+        subject: format!("s{step}"),
+        text: format!("step of {}: {}{more}", counted(rows, "row"), shown.join(" ")),
+        tone: Tone::Background,
+        details: Vec::new(),
+    }
+}
+
+fn pass_done(
+    instance: InstanceId,
+    pass: PassId,
+    slots: &[Slot],
+    margin: Option<f32>,
+    vocabulary: &Vocabulary,
+) -> Entry {
+    let mut text = if slots.is_empty() {
+        "done".to_owned()
+    } else {
+        let answers: Vec<String> = slots.iter().map(|answer| slot(answer, vocabulary)).collect();
+        format!("gave {}", answers.join(", "))
+    };
+    if let Some(margin) = margin {
+        text += &format!(" (margin {margin:.3})");
+    }
+    Entry::of(instance, text).about(pass)
+}
+
+fn slot(slot: &Slot, vocabulary: &Vocabulary) -> String {
+    match slot {
+        Slot::Token(token) => format!("token {}", token_name(*token, vocabulary)),
+        Slot::Distribution { count, ids, probabilities } => {
+            distribution(*count, ids, probabilities, vocabulary)
+        }
+        Slot::Logits(data) => format!("logits of {}", blob(data)),
+        Slot::Logprobs(values) => format!("log-probabilities {}", numbers(values)),
+        Slot::Entropy(nats) => format!("entropy {nats:.3}"),
+        Slot::Embedding(data) => format!("embedding of {}", blob(data)),
+    }
+}
+
+fn distribution(count: u32, ids: &[u32], probabilities: &[f32], vocabulary: &Vocabulary) -> String {
+    let entries = ids.iter().zip(probabilities).take(SHOWN_NUMBERS);
+    let entry =
+        |(id, probability): (&u32, &f32)| format!("{}: {probability:.3}", token_name(*id, vocabulary));
+    let shown: Vec<String> = entries.map(entry).collect();
+    format!("distribution of {count} [{}{}]", shown.join(", "), ellipsis(count as usize, shown.len()))
+}
+
+fn numbers(values: &[f32]) -> String {
+    let shown: Vec<String> = values.iter().take(SHOWN_NUMBERS).map(|value| format!("{value:.3}")).collect();
+    format!("[{}{}]", shown.join(" "), ellipsis(values.len(), shown.len()))
+}
+
+fn finished(instance: InstanceId, outcome: &Outcome, usage: &Usage) -> Entry {
+    let (text, tone, backtrace) = match outcome {
+        Outcome::Ok(answer) => (format!("answered {}", json(answer)), Tone::Good, &[][..]),
+        Outcome::Error(error) => (format!("returned the error {}", quoted(error)), Tone::Bad, &[][..]),
+        Outcome::Trap { message, backtrace } => {
+            (format!("trapped: {}", visible::on_one_line(message)), Tone::Bad, &backtrace[..])
+        }
+        Outcome::Limit { limit, message } => {
+            let message = visible::on_one_line(message);
+            (format!("went over the {} limit: {message}", limit_name(*limit)), Tone::Bad, &[][..])
+        }
+        Outcome::Stuck(why) => (format!("got stuck: {}", visible::on_one_line(why)), Tone::Bad, &[][..]),
+        Outcome::Cancelled(why) => {
+            (format!("was cancelled: {}", visible::on_one_line(why)), Tone::Bad, &[][..])
+        }
+    };
+    let frames = backtrace.iter().map(|frame| format!("in {}", visible::on_one_line(frame)));
+    let details = frames.chain([usage_line(usage)]).collect();
+    Entry::of(instance, text).toned(tone).with(details)
+}
+
+/// The limit's name as in the trace and on the command line.
+pub fn limit_name(limit: Limit) -> &'static str {
+    match limit {
+        Limit::Memory => "memory",
+        Limit::Fuel => "fuel",
+        Limit::Output => "output",
+        Limit::Handles => "handles",
+        Limit::Stack => "stack",
+        Limit::Tables => "tables",
+        Limit::Time => "time",
+    }
+}
+
+fn usage_line(usage: &Usage) -> String {
+    let Usage { passes, input_tokens, reused_tokens, sampled_tokens, peak_pages, least_margin } = *usage;
+    let reused = if reused_tokens > 0 { format!(" ({reused_tokens} reused)") } else { String::new() };
+    let margin = least_margin.map(|margin| format!(", least margin {margin:.3}")).unwrap_or_default();
+    format!(
+        "{}, {}{reused}, {sampled_tokens} sampled, at most {}{margin}",
+        counted(passes, "pass"),
+        counted(input_tokens, "input token"),
+        counted(peak_pages, "page"),
+    )
+}
+
+fn finding(message: &str) -> Entry {
+    Entry {
+        instance: None,
+        subject: String::new(),
+        text: format!("finding: {}", visible::on_one_line(message)),
+        tone: Tone::Bad,
+        details: Vec::new(),
+    }
+}
+
+fn counted(count: impl Into<u64>, thing: &str) -> String {
+    match count.into() {
+        1 => format!("1 {thing}"),
+        count if thing.ends_with('s') => format!("{count} {thing}es"),
+        count => format!("{count} {thing}s"),
+    }
+}
+
+fn ellipsis(all: usize, shown: usize) -> &'static str {
+    if all > shown { " …" } else { "" }
+}
+
+/// Text in quotes, with escapes.
+fn quoted(text: &Text) -> String {
+    match text {
+        Text::Full(text) => format!("{text:?}"),
+        Text::Elided(Elided { len, head, .. }) => format!("{head:?}… ({len} bytes)"),
+    }
+}
+
+/// JSON text, which carries its own quotes.
+fn json(text: &Text) -> String {
+    match text {
+        Text::Full(text) => visible::on_one_line(text),
+        Text::Elided(Elided { len, head, .. }) => format!("{}… ({len} bytes)", visible::on_one_line(head)),
+    }
+}
+
+fn blob(data: &Bytes) -> String {
+    let (len, sha256) = match data {
+        Bytes::Full(bytes) => (bytes.len() as u64, Bytes::elide(bytes).sha256),
+        Bytes::Elided(Elided { len, sha256, .. }) => (*len, sha256.clone()),
+    };
+    let digest: String = sha256.chars().take(12).collect();
+    format!("{} ({digest})", counted(len, "byte"))
+}
+
+fn token_name(token: u32, vocabulary: &Vocabulary) -> String {
+    vocabulary.text(&[token]).map_or_else(|| token.to_string(), |text| format!("{token} {text:?}"))
+}
+
+/// Tokens as text where it is known, as ids elsewhere.
+fn token_list(tokens: &Tokens, vocabulary: &Vocabulary) -> String {
+    let count = counted(tokens.count(), "token");
+    let head = head(tokens);
+    let Some(text) = vocabulary.text(head) else { return format!("{count} {}", id_list(tokens)) };
+    let quoted = format!("{text:?}");
+    let shown = visible::cut(&quoted, SHOWN_TEXT);
+    let more = if tokens.count() > head.len() as u64 && shown == quoted { "…" } else { "" };
+    format!("{count} {shown}{more}")
+}
+
+fn id_list(tokens: &Tokens) -> String {
+    let shown: Vec<String> = head(tokens).iter().take(SHOWN_TOKENS).map(u32::to_string).collect();
+    format!("[{}{}]", shown.join(" "), if tokens.count() > shown.len() as u64 { " …" } else { "" })
+}
+
+/// All tokens, or those that a trace file keeps.
+fn head(tokens: &Tokens) -> &[u32] {
+    match tokens {
+        Tokens::Full(ids) => ids,
+        Tokens::Elided(elided) => &elided.head,
+    }
+}
