@@ -1,7 +1,7 @@
 //! A model with what belongs to it: its tokenizer and its chat format.
 
 use crate::chat::{ChatDecoder, ChatFormat, ReasoningDecoder, ToolDecoder};
-use crate::model::dummy::{Dummy, DummyConfig};
+use crate::model::dummy::{Dummy, DummyConfig, Script};
 use crate::model::{Model, ModelInfo};
 use crate::tokenizer::Tokenizer;
 use std::sync::Arc;
@@ -21,12 +21,24 @@ pub struct LoadedModel {
 }
 
 impl LoadedModel {
-    /// The dummy model, perhaps with a script of replies.
+    /// The dummy model.
     pub fn dummy() -> Self {
-        let tokenizer = Arc::new(Tokenizer::dummy());
-        let chat = Arc::new(ChatFormat::dummy());
-        let model = Arc::new(Dummy::new(DummyConfig { name: "dummy".into(), script: None }));
-        LoadedModel { model, tokenizer, chat }
+        Self::from_dummy(None)
+    }
+
+    /// The dummy model with replies of its own to some prompts.
+    pub fn scripted(script: &Script) -> Self {
+        Self::from_dummy(Some(script))
+    }
+
+    fn from_dummy(script: Option<&Script>) -> Self {
+        let tokenizer = Tokenizer::dummy();
+        let script = script.map(|script| script.encode(&tokenizer));
+        LoadedModel {
+            model: Arc::new(Dummy::new(DummyConfig { name: "dummy".to_owned(), script })),
+            tokenizer: Arc::new(tokenizer),
+            chat: Arc::new(ChatFormat::dummy()),
+        }
     }
 
     /// What is known about the model.

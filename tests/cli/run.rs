@@ -348,6 +348,15 @@ error: there is no model `gpt`; there is `dummy`
 }
 
 #[test]
+fn a_script_has_to_be_one() {
+    run(&guest::echoing(), &["--script", "none.toml"]).code(2).stdout_eq("").stderr_eq(str![]);
+    let world = World::new();
+    world.write("guest.wasm", guest::echoing());
+    world.write("replies.toml", "[[reply]]\n  txet = \"Hello\"\n");
+    world.bakery(["run", "guest.wasm", "--script", "replies.toml"]).assert().code(2).stderr_eq(str![]);
+}
+
+#[test]
 fn files_that_are_no_inferlets_are_refused() {
     run(b"garbage", &[]).code(2).stdout_eq("").stderr_eq(
         str![[r#"

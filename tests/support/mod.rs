@@ -1,7 +1,7 @@
 //! A world of its own for each test: an empty home, an empty current folder, no terminal, and only the variables that are named.
 
-pub mod rust;
 pub mod guest;
+pub mod rust;
 
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};

@@ -183,7 +183,8 @@ fn questions(samplers: &[SamplerCall]) -> (String, Vec<String>) {
 fn sampler_call(SamplerCall { indices, sampler }: &SamplerCall) -> String {
     let shown: Vec<String> = indices.iter().take(SHOWN_TOKENS).map(u32::to_string).collect();
     let more = if indices.len() > SHOWN_TOKENS { " …" } else { "" };
-    format!("{} of row {}{more}", visible::on_one_line(sampler), shown.join(" "))
+    let rows = if indices.len() == 1 { "row" } else { "rows" };
+    format!("{} of {rows} {}{more}", visible::on_one_line(sampler), shown.join(" "))
 }
 
 fn stepped(step: u64, passes: &[(InstanceId, PassId)], rows: u32) -> Entry {

@@ -1,11 +1,13 @@
 //! `--model`: from a name to a model.
 
+use std::ops::Range;
 use std::path::Path;
 
 use pie_engine::loaded::LoadedModel;
+use pie_engine::model::dummy::Script;
 
 use crate::environment::Environment;
-use crate::error::{Error, Result};
+use crate::error::{Error, Place, Result};
 
 /// The model without weights.
 pub(super) const DUMMY: &str = "dummy";
@@ -14,14 +16,29 @@ pub(super) const DUMMY: &str = "dummy";
 const MODELS: [&str; 1] = [DUMMY];
 
 /// Loads the model that `spec` names, with a script of replies if one is given.
-pub(super) fn load(spec: &str, script: Option<&Path>, _env: &Environment) -> Result<LoadedModel> {
+pub(super) fn load(spec: &str, script: Option<&Path>, env: &Environment) -> Result<LoadedModel> {
     if !MODELS.contains(&spec) {
         let known = MODELS.map(|name| format!("`{name}`")).join(", ");
         return Err(Error::usage(format!("there is no model `{spec}`; there is {known}"))
             .hint(format!("--model {DUMMY}")));
     }
-    match script {
-        None => Ok(LoadedModel::dummy()),
-        Some(script) => Err(Error::bug(format!("`{}`: scripts cannot be read yet", script.display()))),
-    }
+    let Some(path) = script else { return Ok(LoadedModel::dummy()) };
+    let shown = path.display().to_string();
+    let text = std::fs::read_to_string(env.current_dir.join(path))
+        .map_err(|error| Error::usage(format!("cannot read `{shown}`")).caused_by(error))?;
+    let script = Script::parse(&text).map_err(|mistake| {
+        let span = line(&text, mistake.line);
+        let place = Place { file: shown.clone(), text: text.clone(), span, label: mistake.message };
+        Error::usage(format!("`{shown}` is not a script of replies")).at(place)
+    })?;
+    Ok(LoadedModel::scripted(&script))
+}
+
+/// The bytes of a line, which counts from 1, without the white space around it.
+fn line(text: &str, number: usize) -> Range<usize> {
+    let mut lines = text.split_inclusive('\n');
+    let start: usize = lines.by_ref().take(number.saturating_sub(1)).map(str::len).sum();
+    let line = lines.next().unwrap_or_default();
+    let indent = line.len() - line.trim_start().len();
+    start + indent..start + line.trim_end().len().max(indent)
 }
