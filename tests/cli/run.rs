@@ -205,7 +205,7 @@ error: the inferlet returned an error: \u{1b}[2Jgone
 #[test]
 fn a_trap_is_shown_with_the_functions_it_happened_in() {
     run(&guest::doing("unreachable"), &[]).code(1).stdout_eq("").stderr_eq(str![[r#"
-error: the inferlet trapped: wasm trap: wasm `unreachable` instruction executed
+error: the inferlet trapped: wasm `unreachable` instruction executed
   cause: in run
 
 "#]]);
@@ -349,11 +349,22 @@ error: there is no model `gpt`; there is `dummy`
 
 #[test]
 fn a_script_has_to_be_one() {
-    run(&guest::echoing(), &["--script", "none.toml"]).code(2).stdout_eq("").stderr_eq(str![]);
+    run(&guest::echoing(), &["--script", "none.toml"]).code(2).stdout_eq("").stderr_eq(str![[r#"
+error: cannot read `none.toml`
+  cause: No such file or directory (os error 2)
+
+"#]]);
     let world = World::new();
     world.write("guest.wasm", guest::echoing());
     world.write("replies.toml", "[[reply]]\n  txet = \"Hello\"\n");
-    world.bakery(["run", "guest.wasm", "--script", "replies.toml"]).assert().code(2).stderr_eq(str![]);
+    world.bakery(["run", "guest.wasm", "--script", "replies.toml"]).assert().code(2).stderr_eq(str![[r#"
+error: `replies.toml` is not a script of replies
+ --> replies.toml:2:3
+  |
+2 |   txet = "Hello"
+  |   ^^^^^^^^^^^^^^ unknown field `txet`, expected one of `when`, `reasoning`, `text`, `tool-calls`
+
+"#]]);
 }
 
 #[test]

@@ -24,8 +24,7 @@ model dummy (scalar), seed 7, engine 0.1.0
    0.000 ms i1        loaded model "default"
    0.000 ms i1   c1   created
    0.000 ms i1   c1   reserved 1 page
-   0.000 ms i1   p1   pass over c1: 3 tokens [11 12 13]
-                        multinomial 0 0 of row 2
+   0.000 ms i1   p1   pass over c1: 3 tokens [11 12 13]; multinomial 0 0 of row 2
    0.000 ms      s1   step of 3 rows: i1:p1
    1.000 ms i1   p1   gave token 17 (margin 0.500)
    1.000 ms i1        stdout "Hello, Ada!\n"
@@ -51,7 +50,6 @@ model dummy (scalar), seed 7, engine 0.1.0
    0.000 ms i1   c1   created
    0.000 ms i1   c1   reserved 1 page
    0.000 ms i1   p1   pass over c1: 3 tokens [11 …
-                        multinomial 0 0 of row 2
    0.000 ms      s1   step of 3 rows: i1:p1
    1.000 ms i1   p1   gave token 17 (margin 0.500)
    1.000 ms i1        stdout "Hello, Ada!\n"
@@ -86,8 +84,7 @@ model dummy (scalar), seed 7, engine 0.1.0
    0.000 ms i1        loaded model "default"
    0.000 ms i1   c1   created
    0.000 ms i1   c1   reserved 1 page
-   0.000 ms i1   p1   pass over c1: 3 tokens [11 12 13]
-                        multinomial 0 0 of row 2
+   0.000 ms i1   p1   pass over c1: 3 tokens [11 12 13]; multinomial 0 0 of row 2
    0.000 ms      s1   step of 3 rows: i1:p1
    1.000 ms i1   p1   gave token 17 (margin 0.500)
 

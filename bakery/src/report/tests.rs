@@ -190,7 +190,7 @@ model dummy (scalar), seed 7, engine 0.1.0
    0.000 ms i1   p1   pass over c1: 3 tokens [11 12 13]; top-p 0.6 0.95 of row 2
    0.000 ms i1   p2   pass: 20 tokens [0 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 …] at [100 101 102 103 104 105 106 107 108 109 110 111 112 113 114 115 …], 16 reused, masked, 1 token allowed
                         top-p 0.6 0.95 of row 2
-                        entropy of row 0 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 …
+                        entropy of rows 0 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 …
    1.026 ms      s1   step of 7 rows: i1:p1 i1:p2
    1.027 ms i1   p1   gave token 17 (margin 0.500)
    1.029 ms i1   p2   gave distribution of 100 [5: 0.750, 6: 0.125 …], logits of 8 bytes (af5570f5a181), log-probabilities [-0.500 -1.000 -1.500 -2.000 …], entropy 1.250, embedding of 2 bytes (a12871fee210)
