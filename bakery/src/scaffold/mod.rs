@@ -1,7 +1,7 @@
 //! Templates -> the files of a new project.
 //!
 //! A template is a folder of `templates/`, embedded in the executable. [`catalog`] lists them, [`plan`] turns one into files in memory, and
-//! [`write`] puts these into a new folder, all of them or none. The three know nothing of each other's business: planning touches no
+//! [`write`](mod@write) puts these into a new folder, all of them or none. The three know nothing of each other's business: planning touches no
 //! disk, writing knows no template.
 //!
 //! How a template is written is described in `template.rs`.
