@@ -207,6 +207,15 @@ fn a_trap_is_shown_with_the_functions_it_happened_in() {
     run(&guest::doing("unreachable"), &[]).code(1).stdout_eq("").stderr_eq(str![[r#"
 error: the inferlet trapped: wasm `unreachable` instruction executed
   cause: in run
+   hint: run the project with `--debug` to see the lines of its source
+
+"#]]);
+}
+
+#[test]
+fn a_component_cannot_be_built_again() {
+    run(&guest::echoing(), &["--debug"]).code(2).stdout_eq("").stderr_eq(str![[r#"
+error: `--debug` is for building, and `guest.wasm` is built already
 
 "#]]);
 }
@@ -463,8 +472,10 @@ fn ctrl_c_ends_a_run_and_leaves_a_whole_trace() {
     BufReader::new(child.stdout.as_mut().unwrap()).read_line(&mut line).unwrap();
     assert_eq!(line, "ready\n");
     assert!(Command::new("kill").args(["-INT", &child.id().to_string()]).status().unwrap().success());
-    // Its standard input stays open all the while.
+    // Waiting would close its standard input, which ends the session.
+    let stdin = child.stdin.take();
     let status = child.wait().unwrap();
+    drop(stdin);
     assert_eq!(status.code(), Some(130));
     world.bakery(["trace", "show", "t.jsonl"]).assert().success().stdout_eq(str![[r#"
 model dummy (scalar), seed 0, engine 0.1.0

@@ -50,8 +50,17 @@ fn print(answer: &str, ui: &Ui) -> Result<()> {
     if person { ui.line(visible::on_terminal(&text)) } else { ui.line(text) }
 }
 
+/// Which frames of a backtrace are shown.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Frames {
+    /// Those of the inferlet and the SDK.
+    Own,
+    /// Also those of the standard library.
+    All,
+}
+
 /// The error that a run amounts to, if it does.
-pub(super) fn verdict(finished: &Finished) -> Result<()> {
+pub(super) fn verdict(finished: &Finished, frames: Frames) -> Result<()> {
     if let Some(first) = finished.findings.first() {
         let more = finished.findings.len() - 1;
         let more = if more > 0 { format!(" (and {more} more)") } else { String::new() };
@@ -62,23 +71,47 @@ pub(super) fn verdict(finished: &Finished) -> Result<()> {
         Outcome::Error(text) => {
             Err(Error::failed(format!("the inferlet returned an error: {}", shown(text.as_str()))))
         }
-        Outcome::Trap { message, backtrace } => Err(trap(message, backtrace)),
+        Outcome::Trap { message, backtrace } => Err(trap(message, backtrace, frames)),
         Outcome::Limit { limit, message } => Err(over_limit(*limit, message)),
-        Outcome::Stuck(why) => Err(Error::failed(format!("the run got stuck: {}", shown(why)))
-            .hint("`--send TEXT`, or lines on standard input, are messages to it")),
+        Outcome::Stuck(why) => Err(stuck(why)),
         Outcome::Cancelled(why) if why == INTERRUPTED => Err(Error::new(Kind::Interrupted, INTERRUPTED)),
         Outcome::Cancelled(why) => Err(Error::failed(format!("the run was cancelled: {}", shown(why)))),
     }
 }
 
-fn trap(message: &str, backtrace: &[String]) -> Error {
+fn trap(message: &str, backtrace: &[String], frames: Frames) -> Error {
     let error = Error::failed(format!("the inferlet trapped: {}", shown(message)));
+    let has_lines = backtrace.iter().any(|frame| frame.contains(" at "));
     if backtrace.is_empty() {
         return error;
     }
-    let frames: Vec<String> =
-        backtrace.iter().map(|frame| format!("in {}", visible::on_one_line(frame))).collect();
-    error.caused_by(frames.join("\n"))
+    let kept: Vec<&String> =
+        backtrace.iter().filter(|frame| frames == Frames::All || is_own(frame)).collect();
+    let mut lines: Vec<String> =
+        kept.iter().map(|frame| format!("in {}", visible::on_one_line(frame))).collect();
+    let hidden = backtrace.len() - kept.len();
+    if hidden > 0 {
+        lines.push(format!("and {hidden} functions of the standard library, which `--verbose` shows"));
+    }
+    let error = error.caused_by(lines.join("\n"));
+    if has_lines {
+        error
+    } else {
+        error.hint("run the project with `--debug` to see the lines of its source")
+    }
+}
+
+/// Whether a frame is the inferlet's own and not of Rust's or C's library, whose paths are those of their makers' machines.
+fn is_own(frame: &str) -> bool {
+    !frame.contains(" at /rustc/") && !frame.contains(" at ./libc-")
+}
+
+fn stuck(why: &str) -> Error {
+    let error = Error::failed(format!("the run got stuck: {}", shown(why)));
+    if !why.contains("message") {
+        return error;
+    }
+    error.hint("`--send TEXT`, or lines on standard input, are messages to it")
 }
 
 fn over_limit(limit: Limit, message: &str) -> Error {
@@ -90,4 +123,36 @@ fn over_limit(limit: Limit, message: &str) -> Error {
 /// What an inferlet says, without what a terminal would obey.
 fn shown(text: &str) -> String {
     text.lines().map(visible::on_one_line).collect::<Vec<_>>().join("\n")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn causes(frames: Frames, backtrace: &[&str]) -> (Vec<String>, Vec<String>) {
+        let backtrace: Vec<String> = backtrace.iter().map(ToString::to_string).collect();
+        let error = trap("unreachable", &backtrace, frames);
+        (error.causes(), error.hints)
+    }
+
+    #[test]
+    fn frames_of_the_standard_library_are_left_out_unless_asked_for() {
+        let backtrace = [
+            "abort at ./libc-bottom-half/sources/abort.c:5",
+            "core::panicking::panic_fmt at /rustc/ac68/library/core/src/panicking.rs:80",
+            "hello::main at ./src/lib.rs:15",
+        ];
+        let hidden = "and 2 functions of the standard library, which `--verbose` shows";
+        let (own, hints) = causes(Frames::Own, &backtrace);
+        assert_eq!(own, [format!("in hello::main at ./src/lib.rs:15\n{hidden}")]);
+        assert!(hints.is_empty());
+        assert_eq!(causes(Frames::All, &backtrace).0[0].lines().count(), 3);
+    }
+
+    #[test]
+    fn a_backtrace_without_lines_says_how_to_get_them() {
+        let (causes, hints) = causes(Frames::Own, &["run", "function 7"]);
+        assert_eq!(causes, ["in run\nin function 7"]);
+        assert!(hints[0].contains("--debug"), "{hints:?}");
+    }
 }

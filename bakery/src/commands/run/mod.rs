@@ -82,6 +82,9 @@ pub struct Args {
     /// Threads to compile and compute with; all processors if not given. The run is the same with any number
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
     pub threads: Option<u16>,
+    /// Build with the profile `dev`, so that traps show lines of the source
+    #[arg(long)]
+    pub debug: bool,
     /// Fetch nothing: what the build needs must be here
     #[arg(long)]
     pub offline: bool,
@@ -106,6 +109,7 @@ impl Args {
             trace: None,
             timeout: None,
             threads: None,
+            debug: false,
             offline: false,
             parameters: Vec::new(),
         }
@@ -130,7 +134,7 @@ pub fn run(args: &Args, env: &Environment, ui: &Ui) -> Result<()> {
     let (audience, received) = audience(args, &control, env, ui)?;
     send(args, &control, env)?;
 
-    let component = target.component(args.offline, env, ui)?;
+    let component = target.component(args, env, ui)?;
     env.interrupt.check()?;
     let engine = Engine::new(config)
         .map_err(|error| Error::environment("the engine cannot start").caused_by(error))?;
@@ -140,10 +144,11 @@ pub fn run(args: &Args, env: &Environment, ui: &Ui) -> Result<()> {
     let _deadline = console::cancel_after(args.timeout, &control);
     console::listen(&control, ui);
     let finished = engine.run(&inferlet, launch, Box::new(audience.clone()));
+    let frames = if ui.verbose() { answer::Frames::All } else { answer::Frames::Own };
     let watched = audience.finish();
     let shown = answer::show(&finished, &received, ui);
     watched.and(shown)?;
-    answer::verdict(&finished)
+    answer::verdict(&finished, frames)
 }
 
 /// The start of the instance, but for its messages.

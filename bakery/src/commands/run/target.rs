@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use pie_engine::EngineError;
 
+use super::Args;
 use crate::build;
 use crate::environment::Environment;
 use crate::error::{Error, Result};
@@ -62,10 +63,14 @@ impl Target {
     }
 
     /// The component, built if needed.
-    pub fn component(self, offline: bool, env: &Environment, ui: &Ui) -> Result<Component> {
+    pub fn component(self, args: &Args, env: &Environment, ui: &Ui) -> Result<Component> {
         match self.source {
+            Source::Component(component) if args.debug => {
+                let shown = component.shown.display();
+                Err(Error::usage(format!("`--debug` is for building, and `{shown}` is built already")))
+            }
             Source::Component(component) => Ok(component),
-            Source::Project(project) => built(&project, offline, env, ui),
+            Source::Project(project) => built(&project, args, env, ui),
         }
     }
 }
@@ -90,9 +95,10 @@ fn embedded(bytes: &[u8], path: &Path) -> Result<Option<Manifest>> {
     text.map(|text| Manifest::parse(&text, &name)).transpose()
 }
 
-fn built(project: &Project, offline: bool, env: &Environment, ui: &Ui) -> Result<Component> {
-    let network = if offline { Network::Forbidden } else { Network::Allowed };
-    let options = build::Options { network, quiet: ui.quiet(), ..build::Options::default() };
+fn built(project: &Project, args: &Args, env: &Environment, ui: &Ui) -> Result<Component> {
+    let network = if args.offline { Network::Forbidden } else { Network::Allowed };
+    let profile = args.debug.then(|| "dev".to_owned());
+    let options = build::Options { network, profile, quiet: ui.quiet(), ..build::Options::default() };
     let artifact = build::build(project, &options, env, &*ui.progress())?;
     let bytes = std::fs::read(&artifact.path).map_err(|error| {
         Error::environment(format!("cannot read `{}`", artifact.path.display())).caused_by(error)
