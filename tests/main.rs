@@ -10,4 +10,5 @@ mod layering;
 #[cfg(unix)]
 mod listings;
 mod support;
+mod templates;
 mod wasi;

@@ -121,7 +121,7 @@ forward  rust        A sampling loop of its own: reads distributions, decides ea
 fn a_script_gets_documents() {
     let world = World::new();
     world.bakery(["new", "x", "--json"]).assert().success().stdout_eq(str![[r#"
-{"type":"created","name":"x","template":"rust-hello","path":"[..]/work/x","files":[".cargo/config.toml",".gitignore",".vscode/Pie.schema.json",".vscode/extensions.json",".vscode/settings.json","AGENTS.md","Cargo.toml","Pie.toml","README.md","src/lib.rs"],"next":["cd x","bakery run . -- --name Ada","cargo test"]}
+{"type":"created","name":"x","template":"rust-hello","path":"[..]/work/x","files":[".cargo/config.toml",[..],"src/lib.rs","tests/expected/greets-ada.txt","tests/expected/greets-the-world.txt"],"next":["cd x","bakery run . -- --name Ada","cargo test"]}
 
 "#]]).stderr_eq("");
     world.bakery(["new", "--list", "--json"]).assert().success().stdout_eq(str![[r#"

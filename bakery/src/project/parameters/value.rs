@@ -1,5 +1,6 @@
 //! What a parameter takes, and the one check of a value against it.
 
+use std::borrow::Cow;
 use std::fmt;
 
 use regex::Regex;
@@ -197,8 +198,10 @@ impl Type {
         let mismatch = match value.map(|value| item.accept(&value)) {
             Some(Ok(value)) => return Ok(value),
             Some(Err(mismatch)) => mismatch,
-            None => Mismatch::new(item, shown(&Value::from(text))),
+            None => Mismatch::new(item, ""),
         };
+        // As it was typed, without the quotes of JSON.
+        let mismatch = Mismatch { found: format!("`{}`", cut(text)), ..mismatch };
         let is_joined = matches!(self, Type::Array { .. }) && text.contains(',');
         Err(mismatch.or_hint(is_joined.then(|| "repeat the parameter for each item of the list".to_owned())))
     }
@@ -242,10 +245,13 @@ fn within<T: PartialOrd>(value: T, min: Option<T>, max: Option<T>) -> bool {
 
 /// A value in an error message: JSON between backticks, long ones cut.
 pub(super) fn shown(value: &Value) -> String {
-    let json = value.to_string();
-    match json.char_indices().nth(SHOWN_CHARS) {
-        Some((end, _)) => format!("`{}…`", &json[..end]),
-        None => format!("`{json}`"),
+    format!("`{}`", cut(&value.to_string()))
+}
+
+fn cut(text: &str) -> Cow<'_, str> {
+    match text.char_indices().nth(SHOWN_CHARS) {
+        Some((end, _)) => Cow::Owned(format!("{}…", &text[..end])),
+        None => Cow::Borrowed(text),
     }
 }
 

@@ -1,0 +1,110 @@
+//! Every template makes a project that builds, passes its own tests, and prints what it says it prints.
+//!
+//! The cases are those of the template's `Pie.toml`; `tests/expected/CASE.txt` in the template is what the case prints. With
+//! `UPDATE_EXPECT=1` these files are written anew; look at the change before you commit it.
+
+use std::ffi::OsStr;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+use bakery::project::{Project, Test};
+use bakery::scaffold::{self, Template};
+
+use crate::book::repository;
+
+#[test]
+fn every_template_makes_a_project_that_does_what_it_says() {
+    let world = tempfile::tempdir().expect("the machine has a folder for temporary files");
+    for template in scaffold::catalog().unwrap() {
+        let name = format!("my-{}", template.kind);
+        printed(bakery(world.path()).args([
+            "new",
+            &name,
+            "--lang",
+            template.language.name(),
+            "--template",
+            &template.kind,
+        ]));
+        let project = Project::discover(Path::new(&name), world.path()).unwrap();
+        let component = world.path().join(&name).with_extension("wasm");
+        printed(bakery(&project.root).args(["build", ".", "-o"]).arg(&component));
+        for case in &project.manifest.tests {
+            let found = run(&project, case, &component);
+            if std::env::var_os("UPDATE_EXPECT").is_some_and(|value| value == "1") {
+                write(&repository().join("templates").join(template.id()).join(expected_path(case)), &found);
+                continue;
+            }
+            // The file that a new project got, not the one in the repository: what users have is what is tested.
+            let shipped = fs::read_to_string(project.root.join(expected_path(case))).unwrap_or_default();
+            assert_eq!(found, shipped, "case `{}` of the template `{}`", case.name, template.id());
+        }
+        check_expected_files(&template, &project);
+        native_tests_pass(&project);
+    }
+}
+
+fn expected_path(case: &Test) -> PathBuf {
+    Path::new("tests/expected").join(&case.name).with_extension("txt")
+}
+
+fn write(path: &Path, text: &str) {
+    let folder = path.parent().expect("it is in a folder");
+    fs::create_dir_all(folder).and_then(|()| fs::write(path, text)).expect("the repository can be written");
+}
+
+/// What a case prints.
+fn run(project: &Project, case: &Test, component: &Path) -> String {
+    let mut command = bakery(&project.root);
+    command.arg("run").arg(component).args(["--quiet", "--seed", &case.seed.to_string()]);
+    command.args(["--input", &serde_json::Value::from(case.parameters.clone()).to_string()]);
+    for message in &case.send {
+        command.args(["--send", message]);
+    }
+    if let Some(script) = &case.script {
+        command.arg("--script").arg(project.root.join(script));
+    }
+    printed(&mut command)
+}
+
+/// No file is left over from a case that is gone.
+fn check_expected_files(template: &Template, project: &Project) {
+    let cases: Vec<_> = project.manifest.tests.iter().map(expected_path).collect();
+    for (path, _) in template.files.iter().filter(|(path, _)| path.starts_with("tests/expected/")) {
+        assert!(
+            cases.iter().any(|case| case == Path::new(path)),
+            "`{path}` belongs to no case of `{}`",
+            template.id()
+        );
+    }
+}
+
+/// The project's own `cargo test`, which finds the SDK by the settings that `bakery new` wrote.
+fn native_tests_pass(project: &Project) {
+    let output = printed(in_folder("cargo", &project.root).arg("test").env("RUSTFLAGS", "-Dwarnings"));
+    assert!(output.contains("test result: ok. ") && !output.contains(" 0 passed"), "{output}");
+}
+
+/// `bakery` with the tools of whoever runs the tests.
+fn bakery(folder: &Path) -> Command {
+    in_folder(env!("CARGO_BIN_EXE_bakery"), folder)
+}
+
+/// A program that shares one target folder with all of its kind, so that what templates have in common is compiled once.
+fn in_folder(program: impl AsRef<OsStr>, folder: &Path) -> Command {
+    let mut command = Command::new(program);
+    command
+        .current_dir(folder)
+        .env("CARGO_TARGET_DIR", Path::new(env!("CARGO_TARGET_TMPDIR")).join("templates"));
+    command
+}
+
+/// Runs a command whose standard input is empty. Returns its standard output, or fails with all it printed.
+#[track_caller]
+fn printed(command: &mut Command) -> String {
+    let output = command.stdin(Stdio::null()).output().expect("the program is there");
+    let stdout = String::from_utf8_lossy(&output.stdout).into_owned();
+    let stderr = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{command:?}: {}\n{stdout}{stderr}", output.status);
+    stdout
+}
