@@ -9,6 +9,7 @@ mod examples;
 mod layering;
 #[cfg(unix)]
 mod listings;
+mod sdk;
 mod support;
 mod templates;
 mod wasi;

@@ -10,6 +10,21 @@ use inferlet::{
 };
 use serde::Deserialize;
 
+/// Every name that the prelude is said to bring.
+mod brought {
+    mod by_the_prelude {
+        pub use inferlet::prelude::*;
+    }
+    use by_the_prelude::{
+        Adapter, Context, Forward, ForwardPassExt, FutureStringExt, GenStep, Generator, Model, Output, Probe,
+        ProbeHandle, Result, SampleHandle, Sampler, Schema, Speculator, SubscriptionExt, chat, main,
+        messaging, reasoning, runtime, tools,
+    };
+}
+
+/// The error of an inferlet is a string, and nothing but that.
+const ALIAS: fn(String) -> std::result::Result<(), String> = inferlet::Result::<()>::Err;
+
 /// Calls what only reads.
 pub fn inspect() -> Result<()> {
     let _: Vec<String> = runtime::models();
@@ -193,6 +208,15 @@ impl Speculator for Guess {
     fn accept(&mut self, accepted: &[u32]) {}
 }
 
+/// What can be plugged into a generator can be sent to another thread.
+fn plugs_are_send<C: Constrain, S: Speculator>(constrain: C, speculator: S) -> [Box<dyn Send>; 2]
+where
+    C: 'static,
+    S: 'static,
+{
+    [Box::new(constrain), Box::new(speculator)]
+}
+
 fn defaults_of_the_speculator(mut guess: Guess) {
     guess.rollback(1);
     guess.reset();
@@ -243,6 +267,21 @@ fn market(ctx: &Context, model: &Model) -> [f64; 5] {
         scheduling::latency(&ctx),
         scheduling::balance(&model),
     ]
+}
+
+/// Current weather in a city.
+#[inferlet::tool]
+async fn weather(
+    /// Name of the city.
+    city: String,
+) -> Result<String> {
+    Ok(format!("sunny in {city}"))
+}
+
+/// A tool is described to the model as the helpers take it.
+fn tool(model: &Model) -> Result<Vec<u32>> {
+    use inferlet::tools::Tool;
+    tools::equip_prefix(model, &[weather.schema()])
 }
 
 async fn session() {

@@ -8,9 +8,11 @@ pub async fn run(prompt: &str) -> Result<String> {
     let mut ctx = new(&model)?;
     ctx.user(prompt).cue();
     step_by_step(&mut ctx).await?;
+    arguments(vec!["--n".to_owned(), "8".to_owned()]);
     let token_ids = model.tokenizer().encode(prompt);
     let mut plain = new(&model)?;
-    forward(&mut plain, token_ids).await?;
+    forward(&mut plain, token_ids.clone()).await?;
+    decoder(model.clone(), token_ids)?;
     let mut chat = new(&model)?;
     chat.user(prompt).cue();
     generate(&mut chat).await
@@ -21,6 +23,10 @@ use inferlet::{parse_args, Arguments};
 
 let mut args: Arguments = parse_args(raw_argv);
 let n: usize = args.value_from_str("--n").unwrap_or(4);
+}
+
+fn runtime() {
+use inferlet::runtime;
 }
 
 fn load() -> Result<Model> {
@@ -142,10 +148,14 @@ use inferlet::scheduling;
 
 async fn session() {
 use inferlet::pie::core::session;
+use inferlet::FutureStringExt; // for `.wait_async()` on FutureString
+    {
+use inferlet::pie::core::session;
 use inferlet::FutureStringExt;
 
 let next = session::receive();
 let msg: Option<String> = next.wait_async().await;
+    }
 }
 
 fn messaging() {

@@ -1,0 +1,50 @@
+//! The Rust SDK on the real engine: `tests/guests/reference-page` is the code of the API reference and compiles if and only if the SDK offers it;
+//! `tests/guests/sdk-invariants` checks from inside what must hold for any prompt.
+
+use pie_engine::trace::{Collected, Outcome};
+use pie_engine::{Engine, EngineConfig, Launch};
+use serde_json::json;
+
+use crate::support::rust::guest;
+
+/// Each group of invariants, and the checks that it reports.
+const GROUPS: [(&str, &[&str]); 3] = [
+    ("generation", &["flushed", "continued", "forked", "joined", "own choice", "text"]),
+    ("passes", &["own loop", "rolled back", "masked", "probed", "paged", "bad passes"]),
+    ("snapshots", &["saved", "taken", "snapshot"]),
+];
+
+/// Prompts that end at different places in a page, with characters of one to four bytes.
+const PROMPTS: [&str; 4] = [
+    "Tell me about the sea.",
+    "?",
+    "Übersetze: «ein Brot 🍞, zwei Brötchen». Then say in one sentence what a baker does before sunrise.",
+    "one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen seventeen",
+];
+
+#[test]
+fn the_code_of_the_reference_compiles_unchanged_and_runs() {
+    let engine = Engine::new(EngineConfig::dummy()).unwrap();
+    let inferlet = engine.compile(&guest("reference-page")).unwrap();
+    let launch = Launch::new(json!({ "prompt": "Say hello." }).to_string());
+    let finished = engine.run(&inferlet, launch, Box::new(Collected::default()));
+    assert_eq!(finished.findings, [""; 0]);
+    let Outcome::Ok(answer) = finished.outcome else { panic!("{:?}", finished.outcome) };
+    let answer: serde_json::Value = serde_json::from_str(answer.as_str()).unwrap();
+    assert!(answer["text"].as_str().is_some_and(|text| !text.trim().is_empty()), "{answer}");
+}
+
+#[test]
+fn the_invariants_hold_for_every_prompt() {
+    let engine = Engine::new(EngineConfig::dummy()).unwrap();
+    let inferlet = engine.compile(&guest("sdk-invariants")).unwrap();
+    for prompt in PROMPTS {
+        for (group, checks) in GROUPS {
+            let launch = Launch::new(json!({ "prompt": prompt, "group": group }).to_string());
+            let finished = engine.run(&inferlet, launch, Box::new(Collected::default()));
+            assert_eq!(finished.findings, [""; 0], "{group} of {prompt:?}");
+            let expected = Outcome::Ok(json!(checks).to_string().into());
+            assert_eq!(finished.outcome, expected, "{group} of {prompt:?}");
+        }
+    }
+}
