@@ -4,6 +4,7 @@
 //! uses. `rows` holds the rows of its tables, as values of the types that the rows give. Running it calls what needs no
 //! model feature.
 #![allow(unused, reason = "the code blocks show calls, not uses of their results")]
+#![allow(clippy::needless_borrow, reason = "the reference borrows what may be borrowed already")]
 
 mod rows;
 #[rustfmt::skip]

@@ -209,12 +209,8 @@ impl Speculator for Guess {
 }
 
 /// What can be plugged into a generator can be sent to another thread.
-fn plugs_are_send<C: Constrain, S: Speculator>(constrain: C, speculator: S) -> [Box<dyn Send>; 2]
-where
-    C: 'static,
-    S: 'static,
-{
-    [Box::new(constrain), Box::new(speculator)]
+fn plugs_are_send<C: Constrain, S: Speculator>(constrain: C, speculator: S) -> (impl Send, impl Send) {
+    (constrain, speculator)
 }
 
 fn defaults_of_the_speculator(mut guess: Guess) {
@@ -247,13 +243,13 @@ fn decoders(model: &Model, tokens: &[u32]) -> Result<()> {
     calls.reset();
     chat::Decoder::new(model).reset();
 
-    let schema = String::from("{}");
-    let _: Vec<u32> = tools::equip_prefix(model, &[schema.clone()])?;
+    let schemas = [String::from("{}")];
+    let _: Vec<u32> = tools::equip_prefix(model, &schemas)?;
     let _: Vec<u32> = tools::equip_prefix(model, &["{}", "{}"])?;
     let _: Vec<u32> = tools::answer_prefix(model, "name", "{}");
     let _: Option<(String, String)> = tools::parse_call(model, "text");
-    let _: Option<Grammar> = tools::native_grammar(model, &[schema.clone()]);
-    let matcher: Option<Matcher> = tools::native_matcher(model, &[schema]);
+    let _: Option<Grammar> = tools::native_grammar(model, &schemas);
+    let matcher: Option<Matcher> = tools::native_matcher(model, &schemas);
     let _: Option<GrammarConstraint> = matcher.map(GrammarConstraint::new);
     Ok(())
 }
