@@ -2,13 +2,14 @@
 
 use crate::clock::VirtualClock;
 use crate::engine::{Core, CoreConfig};
-use crate::host::budget::{HeldBudget, OutputBudget};
+use crate::host::budget::HeldBudget;
 use crate::host::component::{ComponentError, Runtime};
 use crate::host::inference::Abandoned;
 use crate::host::instance;
+use crate::host::journal::Journal;
 use crate::host::limits::Limiter;
 use crate::host::runtime_config::Pools;
-use crate::host::state::{Outlet, Session, State, Tail};
+use crate::host::state::{Session, State};
 use crate::host::wasi::{Scratch, ScratchLimits, Wasi, WasiConfig, instance_seed};
 use crate::loaded::LoadedModel;
 use crate::rounds::Rounds;
@@ -252,13 +253,12 @@ impl Engine {
         let instance = rounds.next_instance();
         let Launch { input, name, limits, environment, user, control, .. } = launch;
         let program = name.unwrap_or_else(|| inferlet.name().to_owned());
+        let recorder = recorder.counting_apart();
         recorder.record(Event::Launched { instance, program, input: input.as_str().into(), parent: None });
         let user: Arc<str> = user.into();
         let draws = crate::sample::draw_seed(seed, instance.0, 0, 0);
         rounds.core().admit(instance, Arc::clone(&user), draws, recorder.clone());
-        let output = OutputBudget::new(limits.output_bytes);
-        let tail = Tail::default();
-        let outlet = Outlet::new(instance, recorder.clone(), output.clone(), tail.clone());
+        let journal = Journal::new(instance, recorder, limits.trace_bytes, limits.output_bytes);
         let session: Session = control.session();
         let state = State {
             table: State::handles(&limits),
@@ -267,20 +267,19 @@ impl Engine {
                 clock: Arc::clone(clock) as _,
                 seed: instance_seed(seed, instance),
                 environment,
-                output: Box::new(outlet),
+                output: Box::new(journal.clone()),
             }),
             limiter: Limiter::new(limits.instance()),
             port: crate::engine::operation::Port::new(instance, rounds.sender()),
             model: Arc::clone(&self.model),
-            recorder: recorder.clone(),
-            output,
+            journal,
             held: HeldBudget::new(limits.memory_bytes),
             abandoned: Abandoned::default(),
             session: session.clone(),
             user,
             page_size: self.page_size,
         };
-        let future = instance::run(inferlet, state, input, limits, tail);
+        let future = instance::run(inferlet, state, input, limits);
         rounds.add(instance, Box::pin(future), session);
         instance
     }

@@ -2,7 +2,7 @@
 
 mod guests;
 
-use guests::{compile, engine, generate, instance, ok, plain, run};
+use guests::{compile, engine, generate, instance, ok, plain, run, speak};
 use pie_engine::trace::{Collected, Event, Outcome};
 use pie_engine::{Control, Engine, EngineConfig, EngineError, Inferlet, Launch};
 use std::thread;
@@ -91,6 +91,48 @@ fn what_an_instance_gets_does_not_depend_on_who_else_runs() {
         })
         .collect();
     assert_eq!(steps, [5; 12]);
+}
+
+/// What a guest prints and sends, in order: `out:`, `err:` or `message:` and the text.
+fn spoken(text: &str, body: &str) -> Vec<String> {
+    let engine = engine();
+    let (_, events) = run(&engine, &compile(&engine, &speak(text, body)), Launch::new("null"));
+    let spoken = events.iter().filter_map(|event| match event {
+        Event::Stdout { text, .. } => Some(format!("out:{}", text.as_str())),
+        Event::Stderr { text, .. } => Some(format!("err:{}", text.as_str())),
+        Event::Message { text, .. } => Some(format!("message:{}", text.as_str())),
+        _ => None,
+    });
+    spoken.collect()
+}
+
+#[test]
+fn a_line_that_is_printed_in_pieces_is_one_event() {
+    let body = "(call $complain (i32.const 0) (i32.const 2))
+      (call $complain (i32.const 2) (i32.const 3))
+      (call $complain (i32.const 5) (i32.const 4)) i32.const 8";
+    assert_eq!(spoken("abcd\\nefg\\n", body), ["err:abcd\n", "err:efg\n"]);
+}
+
+#[test]
+fn the_beginning_of_a_line_comes_before_what_the_instance_does_next() {
+    let body = "(call $print (i32.const 0) (i32.const 1))
+      (call $print (i32.const 1) (i32.const 1))
+      (call $send (i32.const 6) (i32.const 2))
+      (call $print (i32.const 2) (i32.const 1))
+      (call $complain (i32.const 6) (i32.const 1))
+      (call $print (i32.const 3) (i32.const 2))
+      (call $complain (i32.const 7) (i32.const 1)) i32.const 8";
+    let expected = ["out:ab", "message:xy", "err:x", "out:cd\n", "err:y"];
+    assert_eq!(spoken("abcd\\n!xy", body), expected);
+}
+
+#[test]
+fn what_was_printed_before_a_trap_comes_out() {
+    let body =
+        "(call $print (i32.const 0) (i32.const 3)) (call $complain (i32.const 2) (i32.const 1)) unreachable";
+    // An `é` of which half is missing.
+    assert_eq!(spoken("a\\c3\\a9", body), ["out:aé", "err:\u{fffd}"]);
 }
 
 #[test]

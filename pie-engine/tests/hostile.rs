@@ -3,7 +3,7 @@
 
 mod guests;
 
-use guests::{binary, compile, engine, generate, instance, ok, plain, run};
+use guests::{binary, compile, engine, generate, instance, ok, plain, run, speak};
 use pie_engine::host::component::ComponentError;
 use pie_engine::trace::{Collected, Event, Limit, Outcome};
 use pie_engine::{Engine, EngineConfig, EngineError, Finished, Launch, Limits};
@@ -51,6 +51,7 @@ fn small() -> Launch {
         table_elements: 100,
         fuel: 30_000_000,
         output_bytes: 10_500,
+        trace_bytes: 1 << 20,
         handles: 1000,
         scratch_bytes: 0,
     })
@@ -342,7 +343,48 @@ fn a_flood_of_output_ends_at_its_limit() {
     assert_eq!(ends(include_str!("guests/flood.wat")), limit);
     let engine = engine();
     let (_, events) = run(&engine, &compile(&engine, include_str!("guests/flood.wat")), small());
-    assert_eq!(events.iter().filter(|event| matches!(event, Event::Stdout { .. })).count(), 10);
+    let printed = events.iter().map(|event| match event {
+        Event::Stdout { text, .. } => text.as_str().len(),
+        _ => 0,
+    });
+    assert_eq!(printed.sum::<usize>(), 10_000);
+}
+
+#[test]
+fn a_flood_of_events_ends_at_its_limit() {
+    let limit = Outcome::Limit {
+        limit: Limit::Trace,
+        message: "over the `trace` limit: 1048585 bytes wanted, 1048576 allowed".to_owned(),
+    };
+    // An empty message is no output, and an event all the same.
+    let send = "(loop $again (call $send (i32.const 0) (i32.const 0)) (br $again)) unreachable";
+    assert_eq!(ends(&speak("", send)), limit);
+}
+
+#[test]
+fn a_flood_of_lines_ends_at_the_limit_of_events_where_output_is_allowed() {
+    let engine = engine();
+    let print = "(loop $again (call $print (i32.const 0) (i32.const 2)) (br $again)) unreachable";
+    let limits = Limits { trace_bytes: 10_000, ..Limits::default() };
+    let guest = compile(&engine, &speak("a\\n", print));
+    let (finished, events) = run(&engine, &guest, Launch::new("null").limits(limits));
+    // The launch takes 256 bytes and what is in it.
+    let message = "over the `trace` limit: 10069 bytes wanted, 10000 allowed".to_owned();
+    assert_eq!(finished.outcome, Outcome::Limit { limit: Limit::Trace, message });
+    assert_eq!(events.iter().filter(|event| matches!(event, Event::Stdout { .. })).count(), 37);
+}
+
+#[test]
+fn events_that_the_engine_records_count_too() {
+    let engine = engine();
+    let limits = Limits { trace_bytes: 5000, ..Limits::default() };
+    let (finished, events) =
+        run(&engine, &compile(&engine, &generate(400)), Launch::new("null").limits(limits));
+    assert!(matches!(finished.outcome, Outcome::Limit { limit: Limit::Trace, .. }), "{finished:?}");
+    assert_eq!(finished.findings, [""; 0]);
+    let recorded: u64 = events.iter().map(Event::bytes).sum();
+    // One pass with its answer may come after the limit has been reached, and the end.
+    assert!((5000..6000).contains(&recorded), "{recorded}");
 }
 
 #[test]

@@ -273,6 +273,7 @@ pub fn limit_name(limit: Limit) -> &'static str {
         Limit::Memory => "memory",
         Limit::Fuel => "fuel",
         Limit::Output => "output",
+        Limit::Trace => "trace",
         Limit::Handles => "handles",
         Limit::Stack => "stack",
         Limit::Tables => "tables",

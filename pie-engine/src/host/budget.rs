@@ -1,4 +1,4 @@
-//! What a launch allows its instance, and the count of what it puts out.
+//! What a launch allows its instance, and the count of what is kept for it.
 
 use super::limits::{InstanceLimits, LimitExceeded};
 use crate::trace::Limit;
@@ -17,6 +17,8 @@ pub struct Limits {
     pub fuel: u64,
     /// Bytes of standard output, standard error, messages and files together.
     pub output_bytes: u64,
+    /// Bytes of everything that is recorded of it, about as much as it takes in memory: [`Event::bytes`](crate::trace::Event::bytes).
+    pub trace_bytes: u64,
     /// Handles open at once.
     pub handles: u32,
     /// Bytes of files under `/scratch`.
@@ -24,13 +26,15 @@ pub struct Limits {
 }
 
 impl Default for Limits {
-    /// 256 MiB of memory, 100,000 table elements, 10 billion units of fuel, 16 MiB of output, 10,000 handles, 64 MiB of files.
+    /// 256 MiB of memory, 100,000 table elements, 10 billion units of fuel, 16 MiB of output, 256 MiB of events, 10,000
+    /// handles, 64 MiB of files.
     fn default() -> Self {
         Limits {
             memory_bytes: 256 << 20,
             table_elements: 100_000,
             fuel: 10_000_000_000,
             output_bytes: 16 << 20,
+            trace_bytes: 256 << 20,
             handles: 10_000,
             scratch_bytes: 64 << 20,
         }
@@ -45,29 +49,6 @@ impl Limits {
             table_elements: self.table_elements,
             ..InstanceLimits::default()
         }
-    }
-}
-
-/// Counts bytes of output. Clones share the count.
-#[derive(Clone, Debug)]
-pub struct OutputBudget {
-    used: Arc<AtomicU64>,
-    allowed: u64,
-}
-
-impl OutputBudget {
-    /// A budget of so many bytes.
-    pub fn new(allowed: u64) -> Self {
-        OutputBudget { used: Arc::default(), allowed }
-    }
-
-    /// Counts bytes about to be put out.
-    pub fn spend(&self, bytes: usize) -> Result<(), LimitExceeded> {
-        let wanted = self.used.fetch_add(bytes as u64, Ordering::Relaxed).saturating_add(bytes as u64);
-        if wanted <= self.allowed {
-            return Ok(());
-        }
-        Err(LimitExceeded { limit: Limit::Output, wanted, allowed: self.allowed })
     }
 }
 
@@ -132,13 +113,5 @@ mod tests {
         assert_eq!(second.grow(3), Err(LimitExceeded { limit: Limit::Memory, wanted: 11, allowed: 10 }));
         drop(first);
         assert_eq!(second.grow(10), Ok(()));
-    }
-
-    #[test]
-    fn output_may_use_its_budget_to_the_last_byte() {
-        let budget = OutputBudget::new(10);
-        assert!(budget.spend(10).is_ok());
-        let over = budget.clone().spend(1);
-        assert_eq!(over, Err(LimitExceeded { limit: Limit::Output, wanted: 11, allowed: 10 }));
     }
 }

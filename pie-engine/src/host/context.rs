@@ -21,7 +21,7 @@ const DESTROYED: &str = "the context has been destroyed";
 
 impl State {
     async fn create_context(&mut self, source: Source) -> Result<Result<Resource<ContextHandle>, String>> {
-        match self.port.call(|reply| Operation::Create { source, reply }).await {
+        match self.ask(|reply| Operation::Create { source, reply }).await? {
             Ok((id, counts)) => Ok(Ok(self.table.push(ContextHandle { id, counts, alive: true })?)),
             Err(error) => Ok(Err(error)),
         }
@@ -50,7 +50,7 @@ impl State {
             Ok(id) => id,
             Err(error) => return Ok(Err(error)),
         };
-        let answer = self.port.call(|reply| Operation::Pages { context: id, operation, count, reply }).await;
+        let answer = self.ask(|reply| Operation::Pages { context: id, operation, count, reply }).await?;
         Ok(answer.map(|counts| self.set_counts(context.rep(), counts)))
     }
 
@@ -60,7 +60,7 @@ impl State {
         name: Option<String>,
     ) -> Result<Result<String, String>> {
         match self.context_id(&context)? {
-            Ok(context) => Ok(self.port.call(|reply| Operation::Save { context, name, reply }).await),
+            Ok(context) => self.ask(|reply| Operation::Save { context, name, reply }).await,
             Err(error) => Ok(Err(error)),
         }
     }
@@ -70,7 +70,7 @@ impl State {
         if std::mem::replace(&mut handle.alive, false) {
             handle.counts = Counts::default();
             let context = handle.id;
-            let ended = self.port.call(|reply| Operation::Destroy { context, reply }).await;
+            let ended = self.ask(|reply| Operation::Destroy { context, reply }).await?;
             ended.map_err(wasmtime::Error::msg)?;
         }
         Ok(())
@@ -104,7 +104,7 @@ impl HostContext for State {
     }
 
     async fn delete(&mut self, _model: Resource<ModelHandle>, name: String) -> Result<Result<(), String>> {
-        Ok(self.port.call(|reply| Operation::Delete { name, reply }).await)
+        self.ask(|reply| Operation::Delete { name, reply }).await
     }
 
     async fn fork(

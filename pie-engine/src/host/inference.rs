@@ -82,7 +82,7 @@ impl State {
         };
         held.grow(request.answer_bytes(vocabulary))?;
         let cell = request.cell.clone();
-        match self.port.call(|reply| Operation::Execute { request, reply }).await {
+        match self.ask(|reply| Operation::Execute { request, reply }).await? {
             Err(error) => Ok(Err(error)),
             Ok((_pass, counts)) => {
                 if let Some(rep) = handle {

@@ -2,10 +2,13 @@
 
 use super::budget::Limits;
 use super::component::Inferlet;
+use super::journal::Journal;
 use super::limits::LimitExceeded;
-use super::state::{State, Tail};
+use super::state::State;
 use super::wasi::Exit;
 use crate::trace::{Limit, Outcome};
+use std::future::poll_fn;
+use std::pin::pin;
 use wasmtime::component::ResourceTableError;
 use wasmtime::{PoolConcurrencyLimitError, Store, Trap, WasmBacktrace};
 
@@ -13,15 +16,30 @@ use wasmtime::{PoolConcurrencyLimitError, Store, Trap, WasmBacktrace};
 const SLICE: u64 = 10_000_000;
 
 /// Runs an instance to its end. Host calls suspend the returned future; nothing in it blocks.
-pub async fn run(inferlet: Inferlet, state: State, input: String, limits: Limits, tail: Tail) -> Outcome {
+pub async fn run(inferlet: Inferlet, state: State, input: String, limits: Limits) -> Outcome {
+    let journal = state.journal.clone();
     let mut store = Store::new(inferlet.pre.engine(), state);
-    let result = call(&inferlet, &mut store, &limits, input).await;
+    let result = flushing(&journal, call(&inferlet, &mut store, &limits, input)).await;
+    let stderr = journal.finish();
     let state = store.into_data();
     match result {
         Ok(Ok(output)) => check_output(output),
         Ok(Err(error)) => Outcome::Error(error.into()),
-        Err(error) => classify(&error, &state, &limits, &tail),
+        Err(error) => classify(&error, &state, &limits, &stderr),
     }
+}
+
+/// Lets what was printed out whenever the instance waits or gives way.
+async fn flushing<T>(journal: &Journal, call: impl Future<Output = T>) -> T {
+    let mut call = pin!(call);
+    poll_fn(|context| {
+        let poll = call.as_mut().poll(context);
+        if poll.is_pending() {
+            journal.flush();
+        }
+        poll
+    })
+    .await
 }
 
 async fn call(
@@ -54,7 +72,7 @@ fn check_output(output: String) -> Outcome {
     }
 }
 
-fn classify(error: &wasmtime::Error, state: &State, limits: &Limits, tail: &Tail) -> Outcome {
+fn classify(error: &wasmtime::Error, state: &State, limits: &Limits, stderr: &str) -> Outcome {
     if let Some(exceeded) = exceeded(error, state, limits) {
         return Outcome::Limit { limit: exceeded.limit, message: exceeded.to_string() };
     }
@@ -67,7 +85,7 @@ fn classify(error: &wasmtime::Error, state: &State, limits: &Limits, tail: &Tail
         );
     }
     let backtrace = error.downcast_ref::<WasmBacktrace>().map(frames).unwrap_or_default();
-    let message = panic_message(&tail.text()).unwrap_or_else(|| trap_message(error));
+    let message = panic_message(stderr).unwrap_or_else(|| trap_message(error));
     Outcome::Trap { message, backtrace }
 }
 

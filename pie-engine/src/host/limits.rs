@@ -29,6 +29,7 @@ fn words(limit: Limit) -> (&'static str, &'static str) {
         Limit::Memory => ("memory", "bytes"),
         Limit::Fuel => ("fuel", "units"),
         Limit::Output => ("output", "bytes"),
+        Limit::Trace => ("trace", "bytes"),
         Limit::Handles => ("handles", "handles"),
         Limit::Stack => ("stack", "bytes"),
         Limit::Tables => ("tables", "elements"),

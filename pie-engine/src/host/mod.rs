@@ -5,6 +5,7 @@ pub mod bindings;
 pub mod budget;
 pub mod component;
 pub mod instance;
+pub mod journal;
 pub mod limits;
 pub mod runtime_config;
 pub mod state;

@@ -20,7 +20,7 @@ impl HostModel for State {
             let known = &self.model.info().name;
             return Ok(Err(format!("no model `{name}` is loaded; there are `default` and `{known}`")));
         }
-        self.record(|instance| Event::ModelLoaded { instance, name });
+        self.record(|instance| Event::ModelLoaded { instance, name })?;
         Ok(Ok(self.table.push(ModelHandle)?))
     }
 

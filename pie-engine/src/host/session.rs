@@ -9,8 +9,8 @@ use wasmtime::component::Resource;
 
 impl Host for State {
     fn send(&mut self, message: String) -> Result<()> {
-        self.output.spend(message.len())?;
-        self.record(|instance| Event::Message { instance, text: message.into() });
+        self.journal.put_out(message.len())?;
+        self.record(|instance| Event::Message { instance, text: message.into() })?;
         Ok(())
     }
 
@@ -20,8 +20,8 @@ impl Host for State {
     }
 
     fn send_file(&mut self, data: Vec<u8>) -> Result<()> {
-        self.output.spend(data.len())?;
-        self.record(|instance| Event::File { instance, data: data.into() });
+        self.journal.put_out(data.len())?;
+        self.record(|instance| Event::File { instance, data: data.into() })?;
         Ok(())
     }
 

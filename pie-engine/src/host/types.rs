@@ -48,7 +48,7 @@ impl HostFutureString for State {
 
     fn get(&mut self, future: Resource<FutureString>) -> Result<Option<String>> {
         let Some(message) = self.table.get_mut(&future)?.0.take() else { return Ok(None) };
-        self.record(|instance| Event::Received { instance, text: message.clone().map(Text::from) });
+        self.record(|instance| Event::Received { instance, text: message.clone().map(Text::from) })?;
         Ok(message)
     }
 
@@ -66,7 +66,7 @@ impl HostFutureBlob for State {
 
     fn get(&mut self, future: Resource<FutureBlob>) -> Result<Option<Vec<u8>>> {
         let Some(data) = self.table.get_mut(&future)?.0.take() else { return Ok(None) };
-        self.record(|instance| Event::ReceivedFile { instance, data: data.clone().map(Bytes::from) });
+        self.record(|instance| Event::ReceivedFile { instance, data: data.clone().map(Bytes::from) })?;
         Ok(data)
     }
 

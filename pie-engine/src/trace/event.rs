@@ -27,14 +27,14 @@ pub enum Event {
     Stdout {
         /// The writer.
         instance: InstanceId,
-        /// What was written in one call; need not be a whole line.
+        /// One line or several, or a piece of one where the writer did something else before its end.
         text: Text,
     },
     /// Text on the standard error output.
     Stderr {
         /// The writer.
         instance: InstanceId,
-        /// What was written in one call.
+        /// As with standard output.
         text: Text,
     },
     /// `session.send`.
@@ -303,6 +303,8 @@ pub enum Limit {
     Fuel,
     /// Bytes of standard output, standard error, messages and files together.
     Output,
+    /// Bytes of recorded events.
+    Trace,
     /// Handles open at once.
     Handles,
     /// Bytes of the WebAssembly stack.

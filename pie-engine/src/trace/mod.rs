@@ -4,6 +4,7 @@ mod event;
 pub mod jsonl;
 mod payload;
 mod recorder;
+mod size;
 
 pub use event::{Event, Limit, Origin, Outcome, PageOperation, SamplerCall, Slot, Usage};
 pub use payload::{Bytes, Elided, Text, Tokens, sha256_hex};

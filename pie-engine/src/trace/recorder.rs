@@ -1,4 +1,5 @@
 use super::{Event, Header, Record};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// Takes records as they happen. Implemented by reporters, files and tests.
@@ -80,10 +81,11 @@ impl Sink for Vec<Box<dyn Sink>> {
     }
 }
 
-/// Numbers events and hands them to the sink of a run. Clones share one sink.
+/// Numbers events and hands them to the sink of a run. Clones share one sink and one count.
 #[derive(Clone)]
 pub struct Recorder {
     shared: Arc<Mutex<Shared>>,
+    recorded_bytes: Arc<AtomicU64>,
 }
 
 struct Shared {
@@ -96,11 +98,24 @@ impl Recorder {
     /// Starts a trace.
     pub fn new(mut sink: Box<dyn Sink>, header: &Header) -> Self {
         sink.begin(header);
-        Recorder { shared: Arc::new(Mutex::new(Shared { sink, next: 0, now: 0 })) }
+        let shared = Arc::new(Mutex::new(Shared { sink, next: 0, now: 0 }));
+        Recorder { shared, recorded_bytes: Arc::default() }
+    }
+
+    /// A recorder for the same trace that counts its own events.
+    #[must_use]
+    pub fn counting_apart(&self) -> Self {
+        Recorder { shared: Arc::clone(&self.shared), recorded_bytes: Arc::default() }
+    }
+
+    /// [`Event::bytes`] of everything that was recorded through it.
+    pub fn recorded_bytes(&self) -> u64 {
+        self.recorded_bytes.load(Ordering::Relaxed)
     }
 
     /// Records an event at the current virtual time.
     pub fn record(&self, event: Event) {
+        self.recorded_bytes.fetch_add(event.bytes(), Ordering::Relaxed);
         // A sink that panicked has lost its own records only; the run goes on.
         let mut shared = self.shared.lock().unwrap_or_else(PoisonError::into_inner);
         let record = Record { seq: shared.next, at: shared.now, event };

@@ -13,6 +13,12 @@ pub fn plain(name: &str, body: &str) -> String {
     include_str!("plain.wat").replace("NAME", name).replace("BODY", body)
 }
 
+/// A guest that prints and sends pieces of a text, as its body says: `(call $print (i32.const FROM) (i32.const LENGTH))`, and so on.
+#[allow(dead_code, reason = "not every file of tests has use for it")]
+pub fn speak(text: &str, body: &str) -> String {
+    include_str!("speak.wat").replace("TEXT", text).replace("BODY", body)
+}
+
 /// The bytes of a component.
 pub fn binary(text: &str) -> Vec<u8> {
     wat::parse_str(text).expect("guests of tests are valid text")

@@ -20,58 +20,42 @@ pub trait Output: Send {
     fn write(&mut self, stream: Stream, bytes: &[u8]) -> Result<(), LimitExceeded>;
 }
 
-/// Makes text of bytes that come in pieces. No character is ever cut, and what is not UTF-8 becomes U+FFFD, as in
+/// Makes lines of bytes that come in pieces. No character is ever cut, and what is not UTF-8 becomes U+FFFD, as in
 /// [`String::from_utf8_lossy`]: the text of all chunks does not depend on how the bytes were cut into pieces.
 ///
 /// One of these belongs to one stream: a character does not continue from standard output on standard error.
 #[derive(Clone, Debug)]
 pub struct Utf8Chunks {
     pending: Vec<u8>,
-    cut: Cut,
-}
-
-#[derive(Clone, Copy, Debug)]
-enum Cut {
-    /// Everything goes out up to the last whole character.
-    Characters,
-    /// Everything goes out up to the last whole line, and longer lines when they reach this many bytes.
-    Lines { max_bytes: usize },
+    max_bytes: usize,
 }
 
 impl Utf8Chunks {
-    /// Chunks that end with whole characters; at most three bytes are kept back.
-    pub fn by_character() -> Self {
-        Utf8Chunks { pending: Vec::new(), cut: Cut::Characters }
-    }
-
     /// Chunks that end with whole lines, so that text which is written word by word comes as lines. A line that reaches `max_bytes` without
     /// an end goes out as it is.
     pub fn by_line(max_bytes: usize) -> Self {
-        Utf8Chunks { pending: Vec::new(), cut: Cut::Lines { max_bytes } }
+        Utf8Chunks { pending: Vec::new(), max_bytes }
     }
 
     /// Takes the bytes of one write and gives the text that is complete now, if there is any.
     pub fn push(&mut self, bytes: &[u8]) -> Option<String> {
+        let searched = self.pending.len();
         self.pending.extend_from_slice(bytes);
-        let whole = self.whole();
-        self.take(whole)
+        if self.pending.len() >= self.max_bytes {
+            return self.flush();
+        }
+        let last = self.pending[searched..].iter().rposition(|byte| *byte == b'\n')?;
+        self.take(searched + last + 1)
+    }
+
+    /// Gives the beginning of a line, up to the last whole character; at most three bytes are kept back.
+    pub fn flush(&mut self) -> Option<String> {
+        self.take(self.pending.len() - unfinished(&self.pending))
     }
 
     /// Gives what is left at the end; a character that never became whole is one U+FFFD.
-    pub fn flush(&mut self) -> Option<String> {
+    pub fn finish(&mut self) -> Option<String> {
         self.take(self.pending.len())
-    }
-
-    /// How many of the pending bytes may go out.
-    fn whole(&self) -> usize {
-        let characters = self.pending.len() - unfinished(&self.pending);
-        match self.cut {
-            Cut::Characters => characters,
-            Cut::Lines { max_bytes } if self.pending.len() >= max_bytes => characters,
-            Cut::Lines { .. } => {
-                self.pending.iter().rposition(|byte| *byte == b'\n').map_or(0, |last| last + 1)
-            }
-        }
     }
 
     fn take(&mut self, length: usize) -> Option<String> {
@@ -104,37 +88,50 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    fn all(mut chunks: Utf8Chunks, pieces: &[&[u8]]) -> Vec<String> {
-        let mut texts: Vec<String> = pieces.iter().filter_map(|piece| chunks.push(piece)).collect();
-        texts.extend(chunks.flush());
-        assert_eq!(chunks.flush(), None);
+    /// The texts of some pieces, each flushed or not.
+    fn all(mut chunks: Utf8Chunks, pieces: &[(&[u8], bool)]) -> Vec<String> {
+        let mut texts = Vec::new();
+        for (piece, flushed) in pieces {
+            texts.extend(chunks.push(piece));
+            if *flushed {
+                texts.extend(chunks.flush());
+            }
+        }
+        texts.extend(chunks.finish());
+        assert_eq!(chunks.finish(), None);
         texts
+    }
+
+    fn flushed(pieces: &[&[u8]]) -> Vec<String> {
+        let pieces: Vec<_> = pieces.iter().map(|piece| (*piece, true)).collect();
+        all(Utf8Chunks::by_line(100), &pieces)
+    }
+
+    fn by_line(max_bytes: usize, pieces: &[&[u8]]) -> Vec<String> {
+        let pieces: Vec<_> = pieces.iter().map(|piece| (*piece, false)).collect();
+        all(Utf8Chunks::by_line(max_bytes), &pieces)
     }
 
     #[test]
     fn a_character_cut_in_two_comes_whole() {
-        let pieces: [&[u8]; 4] = [b"na\xc3", b"\xafve \xf0\x9f", b"\xa6", b"\x80!"];
-        assert_eq!(all(Utf8Chunks::by_character(), &pieces), ["na", "ïve ", "🦀!"]);
+        assert_eq!(flushed(&[b"na\xc3", b"\xafve \xf0\x9f", b"\xa6", b"\x80!"]), ["na", "ïve ", "🦀!"]);
     }
 
     #[test]
     fn what_never_becomes_a_character_is_replaced() {
-        assert_eq!(
-            all(Utf8Chunks::by_character(), &[b"a\xff", b"b\xe2\x82", b"c"]),
-            ["a\u{fffd}", "b", "\u{fffd}c"]
-        );
-        assert_eq!(all(Utf8Chunks::by_character(), &[b"\xe2\x82"]), ["\u{fffd}"]);
+        assert_eq!(flushed(&[b"a\xff", b"b\xe2\x82", b"c"]), ["a\u{fffd}", "b", "\u{fffd}c"]);
+        assert_eq!(flushed(&[b"\xe2\x82"]), ["\u{fffd}"]);
     }
 
     #[test]
     fn lines_come_whole_and_the_rest_at_the_end() {
         let pieces: [&[u8]; 4] = [b"one", b" line\ntwo", b"", b"\nthr\xc3\xa9"];
-        assert_eq!(all(Utf8Chunks::by_line(100), &pieces), ["one line\n", "two\n", "thr\u{e9}"]);
+        assert_eq!(by_line(100, &pieces), ["one line\n", "two\n", "thr\u{e9}"]);
     }
 
     #[test]
     fn a_line_without_an_end_does_not_stay_forever() {
-        assert_eq!(all(Utf8Chunks::by_line(4), &[b"abc", b"d", b"ef\xc3", b"\xa9"]), ["abcd", "ef\u{e9}"]);
+        assert_eq!(by_line(4, &[b"abc", b"d", b"ef\xc3", b"\xa9"]), ["abcd", "ef\u{e9}"]);
     }
 
     proptest! {
@@ -142,16 +139,15 @@ mod tests {
         fn the_text_does_not_depend_on_how_the_bytes_were_cut(
             text in "[aé🦀\\n]{0,12}",
             noise in prop::collection::vec(prop_oneof![Just(0xc3u8), Just(0xf0), Just(0x80), Just(0xe2), Just(b'x'), any::<u8>()], 0..6),
-            cuts in prop::collection::vec(0..40usize, 0..6),
-            by_line in any::<bool>(),
+            cuts in prop::collection::vec((0..40usize, any::<bool>()), 0..6),
         ) {
             let bytes = [text.as_bytes(), &noise, text.as_bytes()].concat();
-            let mut cuts: Vec<usize> = cuts.into_iter().map(|cut| cut.min(bytes.len())).collect();
-            cuts.extend([0, bytes.len()]);
+            let mut cuts: Vec<_> = cuts.into_iter().map(|(cut, flushed)| (cut.min(bytes.len()), flushed)).collect();
+            cuts.extend([(0, false), (bytes.len(), false)]);
             cuts.sort_unstable();
-            let pieces: Vec<&[u8]> = cuts.windows(2).map(|cut| &bytes[cut[0]..cut[1]]).collect();
-            let chunks = if by_line { Utf8Chunks::by_line(7) } else { Utf8Chunks::by_character() };
-            prop_assert_eq!(all(chunks, &pieces).concat(), String::from_utf8_lossy(&bytes));
+            let pieces: Vec<(&[u8], bool)> =
+                cuts.windows(2).map(|cut| (&bytes[cut[0].0..cut[1].0], cut[1].1)).collect();
+            prop_assert_eq!(all(Utf8Chunks::by_line(7), &pieces).concat(), String::from_utf8_lossy(&bytes));
         }
     }
 }

@@ -1,0 +1,105 @@
+//! How much room events take.
+
+use super::{Bytes, Event, Origin, SamplerCall, Slot, Text, Tokens};
+
+/// What every event takes, whatever is in it; for a pass, its share of a step is included.
+const EVENT: u64 = 256;
+/// What every answer and every sampler call takes, whatever is in it.
+const ENTRY: u64 = 64;
+
+impl Event {
+    /// About how many bytes it takes in memory. The same on every machine, so limits can be in it; and never larger because of what other
+    /// instances do, so a step, which several share, counts as nothing: it is paid for by its passes.
+    pub fn bytes(&self) -> u64 {
+        EVENT
+            + match self {
+                Event::Launched { program, input, .. } => length(program) + text(input),
+                Event::Stdout { text: it, .. }
+                | Event::Stderr { text: it, .. }
+                | Event::Message { text: it, .. } => text(it),
+                Event::File { data, .. } => blob(data),
+                Event::Received { text: it, .. } => it.as_ref().map_or(0, text),
+                Event::ReceivedFile { data, .. } => data.as_ref().map_or(0, blob),
+                Event::ModelLoaded { name, .. }
+                | Event::ContextSaved { name, .. }
+                | Event::SnapshotDeleted { name, .. }
+                | Event::ContextCreated { origin: Origin::Open { name } | Origin::Take { name }, .. } => {
+                    length(name)
+                }
+                Event::Pass { tokens: input, positions, samplers, .. } => {
+                    tokens(input)
+                        + positions.as_ref().map_or(0, tokens)
+                        + samplers.iter().map(call).sum::<u64>()
+                }
+                Event::PassDone { slots, .. } => slots.iter().map(slot).sum(),
+                Event::PassFailed { error, .. } => length(error),
+                Event::Finding { message } => length(message),
+                Event::Step { .. } => return 0,
+                Event::ContextCreated { .. }
+                | Event::ContextDestroyed { .. }
+                | Event::Pages { .. }
+                | Event::Finished { .. } => 0,
+            }
+    }
+}
+
+fn length(text: &str) -> u64 {
+    text.len() as u64
+}
+
+fn text(text: &Text) -> u64 {
+    length(text.as_str())
+}
+
+fn blob(bytes: &Bytes) -> u64 {
+    match bytes {
+        Bytes::Full(bytes) => bytes.len() as u64,
+        Bytes::Elided(elided) => length(&elided.sha256) + length(&elided.head),
+    }
+}
+
+fn numbers(numbers: &[u32]) -> u64 {
+    size_of_val(numbers) as u64
+}
+
+fn tokens(tokens: &Tokens) -> u64 {
+    match tokens {
+        Tokens::Full(tokens) => numbers(tokens),
+        Tokens::Elided(elided) => length(&elided.sha256) + numbers(&elided.head),
+    }
+}
+
+fn call(call: &SamplerCall) -> u64 {
+    ENTRY + numbers(&call.indices) + length(&call.sampler)
+}
+
+fn slot(slot: &Slot) -> u64 {
+    ENTRY
+        + match slot {
+            Slot::Token(_) | Slot::Entropy(_) => 0,
+            Slot::Distribution { ids, probabilities, .. } => {
+                numbers(ids) + size_of_val(&probabilities[..]) as u64
+            }
+            Slot::Logprobs(logprobs) => size_of_val(&logprobs[..]) as u64,
+            Slot::Logits(bytes) | Slot::Embedding(bytes) => blob(bytes),
+        }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ids::{ContextId, InstanceId, PassId};
+
+    #[test]
+    fn an_event_takes_what_is_in_it_and_something_for_itself() {
+        let (instance, pass) = (InstanceId(1), PassId(1));
+        let message = |text: &str| Event::Message { instance, text: text.into() };
+        assert_eq!(message("").bytes(), EVENT);
+        assert_eq!(message(&"é".repeat(500)).bytes(), EVENT + 1000);
+        let slots = vec![Slot::Token(3), Slot::Logprobs(vec![0.5; 100])];
+        assert_eq!(Event::PassDone { instance, pass, slots, margin: None }.bytes(), EVENT + 2 * ENTRY + 400);
+        let origin = Origin::Open { name: "n".repeat(10) };
+        assert_eq!(Event::ContextCreated { instance, context: ContextId(1), origin }.bytes(), EVENT + 10);
+        assert_eq!(Event::Step { step: 1, passes: vec![(instance, pass)], rows: 1 }.bytes(), 0);
+    }
+}

@@ -1,0 +1,66 @@
+(; A guest that prints and sends. Tests put the body of its `run` for BODY and text, which begins at 1024, for TEXT; the body returns the address of a
+   `result<string, string>`. At 8 there is one that says `ok` with the text "true". ;)
+(component
+  (import "wasi:io/error@0.2.0" (instance $error
+    (export "error" (type (sub resource)))))
+  (alias export $error "error" (type $error))
+  (import "wasi:io/streams@0.2.0" (instance $streams
+    (export "output-stream" (type $stream (sub resource)))
+    (alias outer 1 $error (type $outer))
+    (export "error" (type $error (eq $outer)))
+    (type $failure (variant (case "last-operation-failed" (own $error)) (case "closed")))
+    (export "stream-error" (type $stream-error (eq $failure)))
+    (export "[method]output-stream.blocking-write-and-flush"
+      (func (param "self" (borrow $stream)) (param "contents" (list u8)) (result (result (error $stream-error)))))))
+  (alias export $streams "output-stream" (type $stream))
+  (import "wasi:cli/stdout@0.2.0" (instance $stdout
+    (alias outer 1 $stream (type $outer))
+    (export "output-stream" (type $stream (eq $outer)))
+    (export "get-stdout" (func (result (own $stream))))))
+  (import "wasi:cli/stderr@0.2.0" (instance $stderr
+    (alias outer 1 $stream (type $outer))
+    (export "output-stream" (type $stream (eq $outer)))
+    (export "get-stderr" (func (result (own $stream))))))
+  (import "pie:core/session" (instance $session
+    (export "send" (func (param "message" string)))))
+  (core module $libc
+    (memory (export "memory") 1)
+    (data (i32.const 8) "\00\00\00\00\20\00\00\00\04\00\00\00")
+    (data (i32.const 32) "true")
+    (data (i32.const 1024) "TEXT")
+    (func (export "realloc") (param i32 i32 i32 i32) (result i32) (i32.const 8192)))
+  (core instance $libc (instantiate $libc))
+  (core func $get-stdout (canon lower (func $stdout "get-stdout")))
+  (core func $get-stderr (canon lower (func $stderr "get-stderr")))
+  (core func $write (canon lower (func $streams "[method]output-stream.blocking-write-and-flush")
+    (memory (core memory $libc "memory"))))
+  (core func $send (canon lower (func $session "send") (memory (core memory $libc "memory"))))
+  (core module $m
+    (import "" "memory" (memory 1))
+    (import "" "get-stdout" (func $get-stdout (result i32)))
+    (import "" "get-stderr" (func $get-stderr (result i32)))
+    (import "" "write" (func $write (param i32 i32 i32 i32)))
+    (import "" "send-text" (func $send-text (param i32 i32)))
+    (global $stdout (mut i32) (i32.const 0))
+    (global $stderr (mut i32) (i32.const 0))
+    ;; Each takes bytes of the text: from where, and how many.
+    (func $print (param $from i32) (param $length i32)
+      (call $write (global.get $stdout) (i32.add (i32.const 1024) (local.get $from)) (local.get $length) (i32.const 0)))
+    (func $complain (param $from i32) (param $length i32)
+      (call $write (global.get $stderr) (i32.add (i32.const 1024) (local.get $from)) (local.get $length) (i32.const 0)))
+    (func $send (param $from i32) (param $length i32)
+      (call $send-text (i32.add (i32.const 1024) (local.get $from)) (local.get $length)))
+    (func (export "run") (param i32 i32) (result i32)
+      (global.set $stdout (call $get-stdout))
+      (global.set $stderr (call $get-stderr))
+      BODY))
+  (core instance $i (instantiate $m (with "" (instance
+    (export "memory" (memory $libc "memory"))
+    (export "get-stdout" (func $get-stdout))
+    (export "get-stderr" (func $get-stderr))
+    (export "write" (func $write))
+    (export "send-text" (func $send))))))
+  (func $run (param "input" string) (result (result string (error string)))
+    (canon lift (core func $i "run") (memory (core memory $libc "memory")) (realloc (core func $libc "realloc"))))
+  (instance $face (export "run" (func $run)))
+  (export "pie:speak/run" (instance $face)))
