@@ -305,6 +305,32 @@ fn passes_that_nobody_waits_for_keep_their_room_until_they_are_done() {
 }
 
 #[test]
+fn a_trap_after_memory_was_refused_is_told_as_it_is_with_a_hint() {
+    let hint = "; before that, it was refused to grow: over the `memory` limit: 65601536 bytes wanted, 1048576 allowed";
+    let told = |outcome: Outcome| match outcome {
+        Outcome::Trap { message, .. } => message,
+        other => panic!("{other:?}"),
+    };
+    let outside = "(drop (memory.grow (i32.const 1000))) (i32.load (i32.const 0x7fffffff))";
+    let outcome = ends(&plain("pie:outside/run", outside));
+    assert_eq!(told(outcome), format!("out of bounds memory access{hint}"));
+    let panics =
+        "(drop (memory.grow (i32.const 1000))) (call $complain (i32.const 0) (i32.const 36)) unreachable";
+    let outcome = ends(&speak("panicked at src/lib.rs:7:5: no bread", panics));
+    assert_eq!(told(outcome), format!("panicked at src/lib.rs:7:5: no bread{hint}"));
+}
+
+#[test]
+fn a_trap_after_memory_was_refused_and_then_less_was_given_has_no_hint() {
+    let less = "(drop (memory.grow (i32.const 1000))) (drop (memory.grow (i32.const 1))) unreachable";
+    let outcome = ends(&plain("pie:less/run", less));
+    assert!(
+        matches!(&outcome, Outcome::Trap { message, .. } if message == "wasm `unreachable` instruction executed"),
+        "{outcome:?}"
+    );
+}
+
+#[test]
 fn a_guest_that_lives_with_less_memory_may_answer() {
     let modest = "(drop (memory.grow (i32.const 1000))) i32.const 8";
     assert_eq!(ends(&plain("pie:modest/run", modest)), ok("true"));

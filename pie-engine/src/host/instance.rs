@@ -53,10 +53,19 @@ async fn call(
     store.fuel_async_yield_interval(Some(SLICE))?;
     // The table of host resources has this limit too; this one also counts resources that the guest makes for itself.
     store.set_max_component_handles(limits.handles as usize);
-    let instance = inferlet.pre.instantiate_async(&mut *store).await?;
+    let instance = inferlet.pre.instantiate_async(&mut *store).await;
+    let instance = instance.map_err(|error| refused_at_the_start(error, store.data()))?;
     let run = instance.get_typed_func::<(String,), (Result<String, String>,)>(&mut *store, inferlet.run)?;
     let (answer,) = run.call_async(&mut *store, (input,)).await?;
     Ok(answer)
+}
+
+/// A component whose memories or tables are too large to begin with gets an error that wasmtime has no type for.
+fn refused_at_the_start(error: wasmtime::Error, state: &State) -> wasmtime::Error {
+    match state.limiter.refused() {
+        Some(refused) if !error.is::<Trap>() && !error.is::<LimitExceeded>() => refused.into(),
+        _ => error,
+    }
 }
 
 /// Output is JSON text by contract; anything else is the inferlet's mistake, not a success.
@@ -73,7 +82,10 @@ fn check_output(output: String) -> Outcome {
 }
 
 fn classify(error: &wasmtime::Error, state: &State, limits: &Limits, stderr: &str) -> Outcome {
-    if let Some(exceeded) = exceeded(error, state, limits) {
+    let panic = panic_message(stderr);
+    let refused = state.limiter.refused();
+    let exceeded = exceeded(error, limits).or(refused.filter(|_| panic.is_none() && is_abort(error)));
+    if let Some(exceeded) = exceeded {
         return Outcome::Limit { limit: exceeded.limit, message: exceeded.to_string() };
     }
     if let Some(exit) = error.downcast_ref::<Exit>() {
@@ -85,8 +97,16 @@ fn classify(error: &wasmtime::Error, state: &State, limits: &Limits, stderr: &st
         );
     }
     let backtrace = error.downcast_ref::<WasmBacktrace>().map(frames).unwrap_or_default();
-    let message = panic_message(stderr).unwrap_or_else(|| trap_message(error));
+    let mut message = panic.unwrap_or_else(|| trap_message(error));
+    if let Some(refused) = refused {
+        message += &format!("; before that, it was refused to grow: {refused}");
+    }
     Outcome::Trap { message, backtrace }
+}
+
+/// Whether the guest gave up by itself, which is all that a program without memory can do: allocators abort. A panic does so too, but has said why.
+fn is_abort(error: &wasmtime::Error) -> bool {
+    matches!(error.downcast_ref(), Some(Trap::UnreachableCodeReached))
 }
 
 /// What wasmtime says when [`Store::set_max_component_handles`] was reached; the error has no type of its own.
@@ -97,7 +117,7 @@ fn out_of_handles(error: &wasmtime::Error) -> bool {
         || error.root_cause().to_string().ends_with(HANDLES_EXCEEDED)
 }
 
-fn exceeded(error: &wasmtime::Error, state: &State, limits: &Limits) -> Option<LimitExceeded> {
+fn exceeded(error: &wasmtime::Error, limits: &Limits) -> Option<LimitExceeded> {
     if let Some(exceeded) = error.downcast_ref::<LimitExceeded>() {
         return Some(*exceeded);
     }
@@ -115,7 +135,7 @@ fn exceeded(error: &wasmtime::Error, state: &State, limits: &Limits) -> Option<L
             let allowed = super::runtime_config::WASM_STACK as u64;
             Some(LimitExceeded { limit: Limit::Stack, wanted: allowed + 1, allowed })
         }
-        _ => state.limiter.refused(),
+        _ => None,
     }
 }
 

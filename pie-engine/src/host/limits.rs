@@ -67,7 +67,7 @@ impl Default for InstanceLimits {
 
 /// Answers wasmtime whether memories and tables may grow, and remembers the last time they might not.
 ///
-/// A refusal is not a trap: `memory.grow` says -1, and a program that can live with that goes on. Most cannot and trap; then
+/// A refusal is not a trap: `memory.grow` says -1, and a program that can live with that goes on. Most cannot and abort; then
 /// [`refused`](Limiter::refused) is the reason.
 ///
 /// Memory that was granted stays counted, also when wasmtime could not provide it, which happens only when a slot of its pool is smaller than
@@ -87,7 +87,7 @@ impl Limiter {
         Limiter { limits, memory_bytes: 0, table_elements: 0, refused: None }
     }
 
-    /// The last growth that was refused.
+    /// The last growth, if it was refused.
     pub fn refused(&self) -> Option<LimitExceeded> {
         self.refused
     }
@@ -152,6 +152,7 @@ impl Growth {
             return false;
         }
         *used = wanted;
+        *refused = None;
         true
     }
 }
@@ -177,6 +178,7 @@ mod tests {
         assert_eq!(refused.to_string(), "over the `memory` limit: 101 bytes wanted, 100 allowed");
         assert!(limiter.memory_growing(60, 70, None).unwrap());
         assert_eq!(limiter.memory_bytes(), 100);
+        assert_eq!(limiter.refused(), None, "it went on with less");
     }
 
     #[test]
