@@ -18,6 +18,7 @@ pub mod bitset;
 pub mod brle;
 pub mod chat;
 pub mod clock;
+pub mod control;
 pub mod engine;
 pub mod host;
 pub mod ids;

@@ -3,16 +3,16 @@
 //! limits and the model.
 
 use crate::clock::{Clock, VirtualClock};
+use crate::control::{Bell, Control, Session};
 use crate::engine::Core;
 use crate::engine::operation::{Envelope, QUEUE};
-use crate::host::state::Session;
 use crate::ids::InstanceId;
 use crate::trace::{Event, Outcome, Recorder, Usage};
 use std::collections::{BTreeMap, BTreeSet};
 use std::future::Future;
 use std::mem;
 use std::pin::Pin;
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Wake, Waker};
 use tokio::sync::mpsc;
 
@@ -21,112 +21,6 @@ pub const STEP_NANOSECONDS: u64 = 1_000_000;
 
 /// An instance as a future of the way it ends.
 pub type Instance = Pin<Box<dyn Future<Output = Outcome> + Send>>;
-
-/// What can happen outside of a run: messages come, or it is to end. Clones share it.
-#[derive(Clone, Default)]
-pub struct Control {
-    shared: Arc<ControlState>,
-}
-
-#[derive(Default)]
-struct ControlState {
-    inner: Mutex<ControlInner>,
-    changed: Condvar,
-}
-
-#[derive(Default)]
-struct ControlInner {
-    session: Session,
-    open: bool,
-    cancelled: Option<Outcome>,
-    /// Something came since the run last looked.
-    woken: bool,
-    /// The run can go on only when something comes.
-    waiting: bool,
-    over: bool,
-}
-
-impl Control {
-    fn lock(&self) -> MutexGuard<'_, ControlInner> {
-        self.shared.inner.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn change(&self, change: impl FnOnce(&mut ControlInner)) {
-        let mut inner = self.lock();
-        change(&mut inner);
-        inner.woken = true;
-        inner.waiting = false;
-        self.shared.changed.notify_all();
-    }
-
-    /// Says that messages may come later, so that an instance that waits for one is not stuck.
-    pub fn open(&self) {
-        self.change(|inner| inner.open = true);
-    }
-
-    /// Sends a message to the inferlet.
-    pub fn send(&self, message: String) {
-        self.change(|inner| {
-            inner.session.messages.push(message);
-        });
-    }
-
-    /// Sends a file to the inferlet.
-    pub fn send_file(&self, data: Vec<u8>) {
-        self.change(|inner| {
-            inner.session.files.push(data);
-        });
-    }
-
-    /// Says that nothing more will be sent.
-    pub fn close(&self) {
-        self.change(|inner| {
-            inner.open = false;
-            inner.session.close();
-        });
-    }
-
-    /// Ends the run with this outcome, at the next moment at which no guest code runs.
-    pub fn cancel(&self, outcome: Outcome) {
-        self.change(|inner| {
-            inner.cancelled.get_or_insert(outcome);
-        });
-    }
-
-    /// Blocks until an instance waits for a message or a file and nothing else can happen; false once the run is over. A client that
-    /// sends only then makes a trace that does not depend on when its messages were ready.
-    pub fn awaited(&self) -> bool {
-        let mut inner = self.lock();
-        while !inner.waiting && !inner.over {
-            inner = self.shared.changed.wait(inner).unwrap_or_else(PoisonError::into_inner);
-        }
-        !inner.over
-    }
-
-    /// The run is over: nobody will wait for anything any more.
-    fn end(&self) {
-        self.change(|inner| inner.over = true);
-    }
-
-    pub(crate) fn session(&self) -> Session {
-        self.lock().session.clone()
-    }
-
-    fn cancelled(&self) -> Option<Outcome> {
-        self.lock().cancelled.clone()
-    }
-
-    /// Waits until something was sent or the run is to end; false when nothing can be sent any more.
-    fn wait(&self) -> bool {
-        let mut inner = self.lock();
-        while !inner.woken && inner.open {
-            inner.waiting = true;
-            self.shared.changed.notify_all();
-            inner = self.shared.changed.wait(inner).unwrap_or_else(PoisonError::into_inner);
-        }
-        mem::replace(&mut inner.woken, false) || inner.open
-    }
-}
 
 /// The instances that can go on.
 #[derive(Default)]
@@ -157,6 +51,7 @@ struct Running {
     future: Instance,
     waker: Waker,
     session: Session,
+    control: Control,
 }
 
 /// Instances that run together under one trace.
@@ -172,6 +67,8 @@ pub struct Rounds<'a> {
     yielded: BTreeSet<InstanceId>,
     ended: BTreeMap<InstanceId, (Outcome, Usage)>,
     launched: u64,
+    /// Rings when a control of one of the instances was used.
+    bell: Bell,
 }
 
 impl<'a> Rounds<'a> {
@@ -190,6 +87,7 @@ impl<'a> Rounds<'a> {
             yielded: BTreeSet::new(),
             ended: BTreeMap::new(),
             launched: 0,
+            bell: Bell::default(),
         }
     }
 
@@ -210,9 +108,10 @@ impl<'a> Rounds<'a> {
     }
 
     /// Adds an instance; it first runs when the rounds are driven.
-    pub fn add(&mut self, instance: InstanceId, future: Instance, session: Session) {
+    pub fn add(&mut self, instance: InstanceId, future: Instance, control: Control) {
+        control.begin(self.bell.clone());
         let waker = Waker::from(Arc::new(InstanceWaker { instance, ready: Arc::clone(&self.ready) }));
-        self.running.insert(instance, Running { future, waker, session });
+        self.running.insert(instance, Running { future, waker, session: control.session(), control });
         self.ready.lock().insert(instance);
     }
 
@@ -227,15 +126,14 @@ impl<'a> Rounds<'a> {
     }
 
     /// Drives everything until all instances have ended.
-    pub fn drive(&mut self, control: &Control) {
+    pub fn drive(&mut self) {
         while !self.running.is_empty() {
-            if let Some(outcome) = control.cancelled() {
-                self.end_all(|_| outcome.clone());
-            } else if !self.turn() && !self.wait_for_client(control) {
-                self.end_all(|running| Outcome::Stuck(stuck(running)));
+            if self.bell.heard() {
+                self.end_cancelled();
+            } else if !self.turn() && !self.wait_for_clients() {
+                self.end_all(|running| Some(Outcome::Stuck(stuck(running))));
             }
         }
-        control.end();
     }
 
     /// One round, one step, or one move of virtual time; false when nothing can happen without a message from outside.
@@ -284,7 +182,9 @@ impl<'a> Rounds<'a> {
 
     fn end(&mut self, instance: InstanceId, outcome: Outcome) {
         // The future may hold operations in the channel; they come before its end.
-        self.running.remove(&instance);
+        if let Some(running) = self.running.remove(&instance) {
+            running.control.end();
+        }
         while let Ok(envelope) = self.receiver.try_recv() {
             self.core.handle(envelope);
         }
@@ -292,17 +192,35 @@ impl<'a> Rounds<'a> {
         self.ended.insert(instance, (outcome, usage));
     }
 
-    fn end_all(&mut self, outcome: impl Fn(&Running) -> Outcome) {
-        let ends: Vec<(InstanceId, Outcome)> =
-            self.running.iter().map(|(&instance, running)| (instance, outcome(running))).collect();
+    /// Ends those for which there is an outcome.
+    fn end_all(&mut self, outcome: impl Fn(&Running) -> Option<Outcome>) {
+        let ends: Vec<(InstanceId, Outcome)> = self
+            .running
+            .iter()
+            .filter_map(|(&instance, running)| Some((instance, outcome(running)?)))
+            .collect();
         for (instance, outcome) in ends {
             self.end(instance, outcome);
         }
     }
 
-    fn wait_for_client(&self, control: &Control) -> bool {
-        let awaited = self.running.values().any(|running| running.session.is_awaited());
-        awaited && control.wait()
+    fn end_cancelled(&mut self) {
+        self.end_all(|running| running.control.cancellation().get().cloned());
+    }
+
+    /// Waits until something comes from outside; false when no instance waits for a client that may still send.
+    fn wait_for_clients(&self) -> bool {
+        let awaited = self.running.values().filter(|running| running.session.is_awaited());
+        let awaited: Vec<&Control> =
+            awaited.map(|running| &running.control).filter(|control| control.set_waiting(true)).collect();
+        if awaited.is_empty() {
+            return self.bell.has_rung();
+        }
+        self.bell.wait();
+        for control in awaited {
+            control.set_waiting(false);
+        }
+        true
     }
 
     /// Records an event of the engine itself.

@@ -9,7 +9,7 @@ use crate::host::instance;
 use crate::host::journal::Journal;
 use crate::host::limits::Limiter;
 use crate::host::runtime_config::Pools;
-use crate::host::state::{Session, State};
+use crate::host::state::State;
 use crate::host::wasi::{Scratch, ScratchLimits, Wasi, WasiConfig, instance_seed};
 use crate::loaded::LoadedModel;
 use crate::rounds::Rounds;
@@ -18,9 +18,9 @@ use crate::{VERSION, sched};
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 
+pub use crate::control::Control;
 pub use crate::host::budget::Limits;
 pub use crate::host::component::Inferlet;
-pub use crate::rounds::Control;
 
 /// Why an engine could not be made or a component not be loaded.
 #[derive(Debug, thiserror::Error)]
@@ -141,8 +141,7 @@ impl Launch {
         self
     }
 
-    /// Sends messages and files and ends the run, from any thread. In [`Engine::run_all`] each launch has its own messages, and the first
-    /// one's control ends the run.
+    /// Sends messages and files to the instance and ends it, from any thread.
     pub fn control(&self) -> Control {
         self.control.clone()
     }
@@ -206,7 +205,6 @@ impl Engine {
     /// Runs inferlets side by side under one trace, until all have ended. The answers are in the order of the launches.
     pub fn run_all(&self, launches: Vec<(Inferlet, Launch)>, sink: Box<dyn Sink>) -> Vec<Finished> {
         let seed = launches.first().map_or(0, |(_, launch)| launch.seed);
-        let control = launches.first().map(|(_, launch)| launch.control()).unwrap_or_default();
         let mut core = self.core.lock().unwrap_or_else(PoisonError::into_inner);
         let recorder = Recorder::new(sink, &self.header(seed));
         let clock = Arc::new(VirtualClock::new());
@@ -215,7 +213,7 @@ impl Engine {
         for (inferlet, launch) in launches {
             instances.push(self.launch(&mut rounds, &clock, &recorder, seed, inferlet, launch));
         }
-        rounds.drive(&control);
+        rounds.drive();
         let findings = rounds.core().findings();
         for message in &findings {
             recorder.record(Event::Finding { message: message.clone() });
@@ -259,7 +257,6 @@ impl Engine {
         let draws = crate::sample::draw_seed(seed, instance.0, 0, 0);
         rounds.core().admit(instance, Arc::clone(&user), draws, recorder.clone());
         let journal = Journal::new(instance, recorder, limits.trace_bytes, limits.output_bytes);
-        let session: Session = control.session();
         let state = State {
             table: State::handles(&limits),
             wasi: Wasi::new(WasiConfig {
@@ -275,12 +272,13 @@ impl Engine {
             journal,
             held: HeldBudget::new(limits.memory_bytes),
             abandoned: Abandoned::default(),
-            session: session.clone(),
+            session: control.session(),
+            cancellation: control.cancellation(),
             user,
             page_size: self.page_size,
         };
         let future = instance::run(inferlet, state, input, limits);
-        rounds.add(instance, Box::pin(future), session);
+        rounds.add(instance, Box::pin(future), control);
         instance
     }
 }

@@ -210,6 +210,64 @@ fn a_run_is_cancelled_while_it_computes() {
 }
 
 #[test]
+fn a_launch_is_cancelled_while_the_others_go_on() {
+    let engine = engine();
+    let inferlet = echo(&engine);
+    let launches = [(); 3].map(|()| Launch::new("null"));
+    let controls = launches.each_ref().map(Launch::control);
+    controls.iter().for_each(Control::open);
+    let [first, second, third] = controls;
+    let client = thread::spawn(move || {
+        assert!(second.awaited(), "all three wait");
+        second.cancel(Outcome::Cancelled("enough".to_owned()));
+        while second.awaited() {}
+        // The second has ended, and the others still wait.
+        for (control, message) in [(third, "three"), (first, "one")] {
+            assert!(control.awaited());
+            control.send(message.to_owned());
+            control.close();
+        }
+    });
+    let trace = Collected::default();
+    let launches = launches.map(|launch| (inferlet.clone(), launch));
+    let finished = engine.run_all(launches.into(), Box::new(trace.clone()));
+    client.join().unwrap();
+    let outcomes: Vec<_> = finished.iter().map(|finished| finished.outcome.clone()).collect();
+    assert_eq!(outcomes, [ok("true"), Outcome::Cancelled("enough".to_owned()), ok("true")]);
+    assert_eq!(messages(&trace.events()), ["three", "one"]);
+    assert_eq!(finished[1].findings, [""; 0]);
+}
+
+#[test]
+fn a_launch_that_computes_is_cancelled_while_the_others_finish() {
+    let engine = engine();
+    let good = compile(&engine, &generate(4));
+    let spin = compile(&engine, &plain("pie:spin/run", "(loop $again (br $again)) unreachable"));
+    let endless =
+        Launch::new("null").limits(pie_engine::Limits { fuel: u64::MAX, ..pie_engine::Limits::default() });
+    let cancelled = Outcome::Cancelled("enough".to_owned());
+    let outcome = cancelled.clone();
+    let canceller = later(endless.control(), |control| control.cancel(outcome));
+    let launches = vec![(good.clone(), Launch::new("null")), (spin, endless), (good, Launch::new("null"))];
+    let finished = engine.run_all(launches, Box::new(Collected::default()));
+    canceller.join().unwrap();
+    assert_eq!(finished[1].outcome, cancelled);
+    for finished in [&finished[0], &finished[2]] {
+        assert!(matches!(finished.outcome, Outcome::Ok(_)), "{finished:?}");
+    }
+}
+
+#[test]
+fn a_launch_that_was_cancelled_before_it_began_does_not_begin() {
+    let engine = engine();
+    let launch = Launch::new("null");
+    launch.control().cancel(Outcome::Cancelled("never mind".to_owned()));
+    let (finished, events) = run(&engine, &echo(&engine), launch);
+    assert_eq!(finished.outcome, Outcome::Cancelled("never mind".to_owned()));
+    assert_eq!(events.len(), 2, "{events:?}");
+}
+
+#[test]
 fn each_launch_has_its_own_messages() {
     let engine = engine();
     let inferlet = echo(&engine);

@@ -10,10 +10,15 @@ use crate::trace::{Limit, Outcome};
 use std::future::poll_fn;
 use std::pin::pin;
 use wasmtime::component::ResourceTableError;
-use wasmtime::{PoolConcurrencyLimitError, Store, Trap, WasmBacktrace};
+use wasmtime::{CallHook, PoolConcurrencyLimitError, Store, Trap, WasmBacktrace};
 
 /// After so much fuel an instance gives way to the others.
 const SLICE: u64 = 10_000_000;
+
+/// Ends a guest that is not wanted any more.
+#[derive(Debug, thiserror::Error)]
+#[error("cancelled")]
+struct Cancelled;
 
 /// Runs an instance to its end. Host calls suspend the returned future; nothing in it blocks.
 pub async fn run(inferlet: Inferlet, state: State, input: String, limits: Limits) -> Outcome {
@@ -53,6 +58,11 @@ async fn call(
     store.fuel_async_yield_interval(Some(SLICE))?;
     // The table of host resources has this limit too; this one also counts resources that the guest makes for itself.
     store.set_max_component_handles(limits.handles as usize);
+    // Between two calls nothing else looks: a guest that has the host do long work gives way seldom.
+    store.call_hook(|store, hook| match hook {
+        CallHook::CallingHost if store.data().cancellation.get().is_some() => Err(Cancelled.into()),
+        _ => Ok(()),
+    });
     let instance = inferlet.pre.instantiate_async(&mut *store).await;
     let instance = instance.map_err(|error| refused_at_the_start(error, store.data()))?;
     let run = instance.get_typed_func::<(String,), (Result<String, String>,)>(&mut *store, inferlet.run)?;
@@ -82,6 +92,9 @@ fn check_output(output: String) -> Outcome {
 }
 
 fn classify(error: &wasmtime::Error, state: &State, limits: &Limits, stderr: &str) -> Outcome {
+    if let (true, Some(outcome)) = (error.is::<Cancelled>(), state.cancellation.get()) {
+        return outcome.clone();
+    }
     let panic = panic_message(stderr);
     let refused = state.limiter.refused();
     let exceeded = exceeded(error, limits).or(refused.filter(|_| panic.is_none() && is_abort(error)));

@@ -5,35 +5,13 @@ use super::inference::Abandoned;
 use super::journal::Journal;
 use super::limits::{LimitExceeded, Limiter};
 use super::wasi::{Wasi, WasiRef, WasiView};
-use crate::engine::inbox::Inbox;
+use crate::control::{Cancellation, Session};
 use crate::engine::operation::{Operation, Port, Reply};
 use crate::ids::InstanceId;
 use crate::loaded::LoadedModel;
 use crate::trace::Event;
 use std::sync::Arc;
 use wasmtime::component::ResourceTable;
-
-/// What a client sends to an instance.
-#[derive(Clone, Default)]
-pub struct Session {
-    /// Text messages.
-    pub messages: Inbox<String>,
-    /// Files.
-    pub files: Inbox<Vec<u8>>,
-}
-
-impl Session {
-    /// Nothing more will come.
-    pub fn close(&self) {
-        self.messages.close();
-        self.files.close();
-    }
-
-    /// Whether the instance waits for the client.
-    pub fn is_awaited(&self) -> bool {
-        self.messages.is_awaited() || self.files.is_awaited()
-    }
-}
 
 /// The state of one instance on the host's side.
 pub struct State {
@@ -46,6 +24,7 @@ pub struct State {
     pub(crate) held: HeldBudget,
     pub(crate) abandoned: Abandoned,
     pub(crate) session: Session,
+    pub(crate) cancellation: Cancellation,
     pub(crate) user: Arc<str>,
     pub(crate) page_size: u32,
 }

@@ -1,0 +1,192 @@
+//! What reaches a run from outside: messages and files for an instance, and the wish that it end.
+
+use crate::engine::inbox::Inbox;
+use crate::trace::Outcome;
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError};
+
+/// How an instance is to end because somebody outside wants it to; set once.
+pub type Cancellation = Arc<OnceLock<Outcome>>;
+
+/// What a client sends to an instance.
+#[derive(Clone, Default)]
+pub struct Session {
+    /// Text messages.
+    pub messages: Inbox<String>,
+    /// Files.
+    pub files: Inbox<Vec<u8>>,
+}
+
+impl Session {
+    /// Nothing more will come.
+    pub fn close(&self) {
+        self.messages.close();
+        self.files.close();
+    }
+
+    /// Whether the instance waits for the client.
+    pub fn is_awaited(&self) -> bool {
+        self.messages.is_awaited() || self.files.is_awaited()
+    }
+}
+
+/// What can happen to one launch from outside of a run: messages come, or it is to end. Clones share it.
+#[derive(Clone, Default)]
+pub struct Control {
+    shared: Arc<Shared>,
+}
+
+#[derive(Default)]
+struct Shared {
+    state: Mutex<State>,
+    changed: Condvar,
+    cancellation: Cancellation,
+}
+
+#[derive(Default)]
+struct State {
+    session: Session,
+    open: bool,
+    /// The instance can go on only when something comes.
+    waiting: bool,
+    over: bool,
+    /// Instances that it controls now: several where one launch was started several times.
+    instances: usize,
+    /// Tells the run that something came.
+    bell: Option<Bell>,
+}
+
+impl State {
+    /// Once somebody has used the control of another instance of the run, something else can happen.
+    fn waits(&self) -> bool {
+        self.waiting && self.bell.as_ref().is_some_and(|bell| !bell.has_rung())
+    }
+}
+
+impl Control {
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.shared.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn change(&self, change: impl FnOnce(&mut State)) {
+        let mut state = self.lock();
+        change(&mut state);
+        state.waiting = false;
+        self.shared.changed.notify_all();
+        // Under the lock, so that whoever sees the change has heard the bell.
+        if let Some(bell) = &state.bell {
+            bell.ring();
+        }
+    }
+
+    /// Says that messages may come later, so that an instance that waits for one is not stuck.
+    pub fn open(&self) {
+        self.change(|state| state.open = true);
+    }
+
+    /// Sends a message to the inferlet.
+    pub fn send(&self, message: String) {
+        self.change(|state| {
+            state.session.messages.push(message);
+        });
+    }
+
+    /// Sends a file to the inferlet.
+    pub fn send_file(&self, data: Vec<u8>) {
+        self.change(|state| {
+            state.session.files.push(data);
+        });
+    }
+
+    /// Says that nothing more will be sent.
+    pub fn close(&self) {
+        self.change(|state| {
+            state.open = false;
+            state.session.close();
+        });
+    }
+
+    /// Ends the instance with this outcome, the next time that it calls the engine or gives way. The first call counts.
+    pub fn cancel(&self, outcome: Outcome) {
+        self.change(|_| {
+            let _ = self.shared.cancellation.set(outcome);
+        });
+    }
+
+    /// Blocks until the instance waits for a message or a file and nothing else can happen; false once the instance has ended. A client that
+    /// sends only then makes a trace that does not depend on when its messages were ready.
+    pub fn awaited(&self) -> bool {
+        let mut state = self.lock();
+        while !state.waits() && !state.over {
+            state = self.shared.changed.wait(state).unwrap_or_else(PoisonError::into_inner);
+        }
+        !state.over
+    }
+
+    pub(crate) fn session(&self) -> Session {
+        self.lock().session.clone()
+    }
+
+    pub(crate) fn cancellation(&self) -> Cancellation {
+        Arc::clone(&self.shared.cancellation)
+    }
+
+    /// An instance that it controls takes part in a run. What came before is news to the run.
+    pub(crate) fn begin(&self, bell: Bell) {
+        self.change(|state| {
+            state.instances += 1;
+            state.over = false;
+            state.bell = Some(bell);
+        });
+    }
+
+    /// The instance has ended: nobody will wait for it any more.
+    pub(crate) fn end(&self) {
+        self.change(|state| {
+            state.instances = state.instances.saturating_sub(1);
+            state.over = state.instances == 0;
+        });
+    }
+
+    /// Says to the client whether the instance waits for it and nothing else can happen. Gives whether something may come.
+    pub(crate) fn set_waiting(&self, waiting: bool) -> bool {
+        let mut state = self.lock();
+        state.waiting = waiting && state.open;
+        self.shared.changed.notify_all();
+        state.open
+    }
+}
+
+/// Tells the driver of a run that something came from outside. Clones share it.
+#[derive(Clone, Default)]
+pub struct Bell {
+    shared: Arc<(Mutex<bool>, Condvar)>,
+}
+
+impl Bell {
+    fn lock(&self) -> MutexGuard<'_, bool> {
+        self.shared.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn ring(&self) {
+        *self.lock() = true;
+        self.shared.1.notify_all();
+    }
+
+    /// Whether it has rung since it was last asked.
+    pub fn heard(&self) -> bool {
+        std::mem::take(&mut *self.lock())
+    }
+
+    /// Whether it has rung, to be heard later.
+    pub fn has_rung(&self) -> bool {
+        *self.lock()
+    }
+
+    /// Blocks until it has rung.
+    pub fn wait(&self) {
+        let mut rung = self.lock();
+        while !*rung {
+            rung = self.shared.1.wait(rung).unwrap_or_else(PoisonError::into_inner);
+        }
+    }
+}
