@@ -11,6 +11,7 @@ use crate::host::limits::Limiter;
 use crate::host::runtime_config::Pools;
 use crate::host::state::State;
 use crate::host::wasi::{Scratch, ScratchLimits, Wasi, WasiConfig, instance_seed};
+use crate::host::work::WorkBudget;
 use crate::loaded::LoadedModel;
 use crate::rounds::Rounds;
 use crate::trace::{Event, FORMAT, Header, Outcome, Recorder, Sink, Usage};
@@ -271,6 +272,7 @@ impl Engine {
             model: Arc::clone(&self.model),
             journal,
             held: HeldBudget::new(limits.memory_bytes),
+            work: WorkBudget::new(limits.fuel),
             abandoned: Abandoned::default(),
             session: control.session(),
             cancellation: control.cancellation(),

@@ -52,6 +52,7 @@ fn small() -> Launch {
         fuel: 30_000_000,
         output_bytes: 10_500,
         trace_bytes: 1 << 20,
+        call_bytes: 1 << 20,
         handles: 1000,
         scratch_bytes: 0,
     })
@@ -411,6 +412,49 @@ fn events_that_the_engine_records_count_too() {
     let recorded: u64 = events.iter().map(Event::bytes).sum();
     // One pass with its answer may come after the limit has been reached, and the end.
     assert!((5000..6000).contains(&recorded), "{recorded}");
+}
+
+fn listen(body: &str) -> String {
+    include_str!("guests/listen.wat").replace("BODY", body)
+}
+
+#[test]
+fn a_guest_that_has_the_engine_work_for_it_runs_out_of_fuel() {
+    // 60,000 bytes take 256 units each; two calls are more than 30 million.
+    let encode = listen("(loop $again (call $encode (i32.const 60000)) (br $again))");
+    let limit = Outcome::Limit {
+        limit: Limit::Fuel,
+        message: "over the `fuel` limit: 30720000 units wanted, 30000000 allowed".to_owned(),
+    };
+    assert_eq!(ends(&encode), limit);
+    // A decoder takes 512 units for a token, and keeps nothing once it has been reset.
+    let feed = listen("(loop $again (call $feed (i32.const 1000)) (call $reset) (br $again))");
+    let limit = Outcome::Limit {
+        limit: Limit::Fuel,
+        message: "over the `fuel` limit: 30208000 units wanted, 30000000 allowed".to_owned(),
+    };
+    assert_eq!(ends(&feed), limit);
+}
+
+#[test]
+fn a_guest_whose_decoder_keeps_ever_more_text_is_over_its_limit() {
+    let outcome = ends(&listen("(loop $again (call $feed (i32.const 1000)) (br $again))"));
+    let Outcome::Limit { limit: Limit::Memory, message } = &outcome else { panic!("{outcome:?}") };
+    assert!(message.ends_with("bytes wanted, 1048576 allowed"), "{message}");
+}
+
+#[test]
+fn a_call_that_hands_over_too_much_is_over_its_limit() {
+    let engine = engine();
+    let guest = compile(&engine, &listen("(call $encode (i32.const 5001))"));
+    let limits = Limits { call_bytes: 5000, ..Limits::default() };
+    let (finished, _) = run(&engine, &guest, Launch::new("null").limits(limits));
+    let message = "over the `call` limit: 5001 bytes wanted, 5000 allowed".to_owned();
+    assert_eq!(finished.outcome, Outcome::Limit { limit: Limit::Call, message });
+    let guest = compile(&engine, &listen("(call $encode (i32.const 5000))"));
+    let limits = Limits { call_bytes: 5000, ..Limits::default() };
+    let (finished, _) = run(&engine, &guest, Launch::new("null").limits(limits));
+    assert!(matches!(finished.outcome, Outcome::Trap { .. }), "{finished:?}");
 }
 
 #[test]

@@ -274,6 +274,7 @@ pub fn limit_name(limit: Limit) -> &'static str {
         Limit::Fuel => "fuel",
         Limit::Output => "output",
         Limit::Trace => "trace",
+        Limit::Call => "call",
         Limit::Handles => "handles",
         Limit::Stack => "stack",
         Limit::Tables => "tables",

@@ -104,6 +104,10 @@ fn partial(text: &str, mark: &str) -> usize {
     lengths.into_iter().find(|len| text.ends_with(&mark[..*len])).unwrap_or(0)
 }
 
+/// White space that is kept back because it may belong to a mark, in bytes. More of it is text, so that taking a token takes no longer the
+/// more has come before.
+const MAX_SPACE: usize = 4096;
+
 /// Cuts one turn into pieces.
 #[derive(Clone, Debug)]
 pub(super) struct Scanner {
@@ -247,7 +251,8 @@ impl Scanner {
         }
         let mut keep_from = self.held.len() - self.marks.partial(&self.held, self.span);
         if self.span == Span::Reasoning && self.marks.trims_reasoning {
-            keep_from = self.held[..keep_from].trim_end().len();
+            let text = self.held[..keep_from].trim_end().len();
+            keep_from = if keep_from - text > MAX_SPACE { keep_from } else { text };
         }
         self.emit(keep_from);
     }
@@ -259,7 +264,7 @@ impl Scanner {
         if text.starts_with(bare) {
             self.held = text.to_owned();
             Some(true)
-        } else if bare.starts_with(text) {
+        } else if bare.starts_with(text) && self.held.len() - text.len() <= MAX_SPACE {
             None
         } else {
             Some(false)
@@ -356,6 +361,29 @@ mod tests {
         for (text, expected) in [("a <", 1), ("a <think", 6), ("a <think>", 0), ("<<th", 3), ("é", 0)] {
             assert_eq!(partial(text, "<think>"), expected, "{text}");
         }
+    }
+
+    #[test]
+    fn white_space_before_a_mark_is_kept_back_up_to_a_limit() {
+        let tokenizer = Arc::new(Tokenizer::dummy());
+        let mut marks = Marks::new(Vec::new());
+        (marks.begins_in_reasoning, marks.trims_reasoning) = (true, true);
+        let mut scanner = Scanner::new(Arc::clone(&tokenizer), marks);
+        let text = |pieces: Vec<Piece>| -> usize {
+            let lengths = pieces.iter().map(|piece| match piece {
+                Piece::Text(_, text) => text.len(),
+                _ => 0,
+            });
+            lengths.sum()
+        };
+        let mut given = text(scanner.feed(&tokenizer.encode("a")).unwrap());
+        assert_eq!(given, 1);
+        for fed in 1..10_000 {
+            given += text(scanner.feed(&tokenizer.encode("\n")).unwrap());
+            assert!(scanner.held.len() <= MAX_SPACE);
+            assert_eq!(given + scanner.held.len(), 1 + fed);
+        }
+        assert!(given > 1);
     }
 
     #[test]

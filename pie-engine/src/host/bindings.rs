@@ -38,9 +38,9 @@ wasmtime::component::bindgen!({
         "pie:core/adapter.adapter": crate::host::adapter::AdapterHandle,
         "pie:core/messaging.subscription": crate::host::messaging::SubscriptionHandle,
         "pie:core/runtime.child": crate::host::runtime::ChildHandle,
-        "pie:instruct/chat.decoder": crate::chat::ChatDecoder,
-        "pie:instruct/reasoning.decoder": crate::chat::ReasoningDecoder,
-        "pie:instruct/tool-use.decoder": crate::chat::ToolDecoder,
+        "pie:instruct/chat.decoder": crate::host::chat::ChatDecoding,
+        "pie:instruct/reasoning.decoder": crate::host::reasoning::ReasoningDecoding,
+        "pie:instruct/tool-use.decoder": crate::host::tool_use::ToolDecoding,
         "pie:mcp/client.session": crate::host::client::SessionHandle,
     },
 });

@@ -9,16 +9,19 @@ use std::sync::atomic::{AtomicU64, Ordering};
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Limits {
     /// Bytes of linear memory, over all memories of the instance; and, counted apart, bytes that the engine holds for its unfinished forward
-    /// passes.
+    /// passes and for the text in its decoders.
     pub memory_bytes: u64,
     /// Elements of all tables.
     pub table_elements: u64,
-    /// Units of fuel, about one per instruction of WebAssembly.
+    /// Units of fuel, about one per instruction of WebAssembly; and, counted apart, the work of the engine in its calls, at the rates of
+    /// [`work`](super::work).
     pub fuel: u64,
     /// Bytes of standard output, standard error, messages and files together.
     pub output_bytes: u64,
     /// Bytes of everything that is recorded of it, about as much as it takes in memory: [`Event::bytes`](crate::trace::Event::bytes).
     pub trace_bytes: u64,
+    /// Bytes that one call hands over to the engine, and those of the answer.
+    pub call_bytes: u64,
     /// Handles open at once.
     pub handles: u32,
     /// Bytes of files under `/scratch`.
@@ -26,8 +29,8 @@ pub struct Limits {
 }
 
 impl Default for Limits {
-    /// 256 MiB of memory, 100,000 table elements, 10 billion units of fuel, 16 MiB of output, 256 MiB of events, 10,000
-    /// handles, 64 MiB of files.
+    /// 256 MiB of memory, 100,000 table elements, 10 billion units of fuel, 16 MiB of output, 256 MiB of events, 16 MiB in
+    /// one call, 10,000 handles, 64 MiB of files.
     fn default() -> Self {
         Limits {
             memory_bytes: 256 << 20,
@@ -35,6 +38,7 @@ impl Default for Limits {
             fuel: 10_000_000_000,
             output_bytes: 16 << 20,
             trace_bytes: 256 << 20,
+            call_bytes: 16 << 20,
             handles: 10_000,
             scratch_bytes: 64 << 20,
         }

@@ -3,28 +3,37 @@
 use super::bindings::pie::instruct::chat::{Event, Host, HostDecoder};
 use super::model::ModelHandle;
 use super::state::State;
+use super::work::Decoding;
 use crate::chat::{ChatDecoder, ChatEvent};
 use wasmtime::Result;
 use wasmtime::component::Resource;
 
+/// A decoder that a guest has.
+pub type ChatDecoding = Decoding<ChatDecoder>;
+
 impl Host for State {
     fn system(&mut self, _model: Resource<ModelHandle>, message: String) -> Result<Vec<u32>> {
+        self.pay_for_template(message.len())?;
         Ok(self.model.chat.system(&self.model.tokenizer, &message))
     }
 
     fn user(&mut self, _model: Resource<ModelHandle>, message: String) -> Result<Vec<u32>> {
+        self.pay_for_template(message.len())?;
         Ok(self.model.chat.user(&self.model.tokenizer, &message))
     }
 
     fn assistant(&mut self, _model: Resource<ModelHandle>, message: String) -> Result<Vec<u32>> {
+        self.pay_for_template(message.len())?;
         Ok(self.model.chat.assistant(&self.model.tokenizer, &message))
     }
 
     fn cue(&mut self, _model: Resource<ModelHandle>) -> Result<Vec<u32>> {
+        self.pay_for_template(0)?;
         Ok(self.model.chat.cue(&self.model.tokenizer))
     }
 
     fn seal(&mut self, _model: Resource<ModelHandle>) -> Result<Vec<u32>> {
+        self.pay_for_template(0)?;
         Ok(self.model.chat.seal(&self.model.tokenizer))
     }
 
@@ -32,15 +41,15 @@ impl Host for State {
         Ok(self.model.chat.stop_tokens(&self.model.tokenizer))
     }
 
-    fn create_decoder(&mut self, _model: Resource<ModelHandle>) -> Result<Resource<ChatDecoder>> {
+    fn create_decoder(&mut self, _model: Resource<ModelHandle>) -> Result<Resource<ChatDecoding>> {
         let decoder = self.model.chat_decoder();
-        Ok(self.table.push(decoder)?)
+        self.decoding(decoder)
     }
 }
 
 impl HostDecoder for State {
-    fn feed(&mut self, decoder: Resource<ChatDecoder>, tokens: Vec<u32>) -> Result<Result<Event, String>> {
-        let event = self.table.get_mut(&decoder)?.feed(&tokens);
+    fn feed(&mut self, decoder: Resource<ChatDecoding>, tokens: Vec<u32>) -> Result<Result<Event, String>> {
+        let event = self.feeding(&decoder, &tokens)?.feed(&tokens);
         Ok(event.map(|event| match event {
             ChatEvent::Delta(text) => Event::Delta(text),
             ChatEvent::Interrupt(token) => Event::Interrupt(token),
@@ -48,12 +57,12 @@ impl HostDecoder for State {
         }))
     }
 
-    fn reset(&mut self, decoder: Resource<ChatDecoder>) -> Result<()> {
-        self.table.get_mut(&decoder)?.reset();
+    fn reset(&mut self, decoder: Resource<ChatDecoding>) -> Result<()> {
+        self.resetting(&decoder)?.reset();
         Ok(())
     }
 
-    fn drop(&mut self, decoder: Resource<ChatDecoder>) -> Result<()> {
+    fn drop(&mut self, decoder: Resource<ChatDecoding>) -> Result<()> {
         self.table.delete(decoder)?;
         Ok(())
     }

@@ -8,6 +8,7 @@ use super::budget::Held;
 use super::context::ContextHandle;
 use super::model::{ModelHandle, TokenizerHandle};
 use super::state::State;
+use super::work::DESCRIBED_BYTE;
 use super::{not_available, not_available_trap};
 use crate::brle::Brle;
 use crate::engine::operation::{Answer, Ask, Operation, PassCell};
@@ -60,6 +61,7 @@ const GRAMMAR: &str = "pie:core/inference.grammar";
 impl State {
     /// The description of a pass, which is about to grow by so many bytes.
     fn draft(&mut self, pass: &Resource<ForwardPass>, bytes: usize) -> Result<&mut Draft> {
+        self.pay(bytes, DESCRIBED_BYTE)?;
         let pass = self.table.get_mut(pass)?;
         pass.held.grow(bytes as u64)?;
         Ok(&mut pass.draft)

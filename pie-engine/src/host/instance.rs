@@ -58,6 +58,7 @@ async fn call(
     store.fuel_async_yield_interval(Some(SLICE))?;
     // The table of host resources has this limit too; this one also counts resources that the guest makes for itself.
     store.set_max_component_handles(limits.handles as usize);
+    store.set_hostcall_fuel(usize::try_from(limits.call_bytes).unwrap_or(usize::MAX));
     // Between two calls nothing else looks: a guest that has the host do long work gives way seldom.
     store.call_hook(|store, hook| match hook {
         CallHook::CallingHost if store.data().cancellation.get().is_some() => Err(Cancelled.into()),
@@ -130,6 +131,9 @@ fn out_of_handles(error: &wasmtime::Error) -> bool {
         || error.root_cause().to_string().ends_with(HANDLES_EXCEEDED)
 }
 
+/// What wasmtime says when a call hands over more than [`Store::set_hostcall_fuel`] allows; the error has no public type.
+const CALL_EXCEEDED: &str = "fuel allocated for hostcalls has been exhausted";
+
 fn exceeded(error: &wasmtime::Error, limits: &Limits) -> Option<LimitExceeded> {
     if let Some(exceeded) = error.downcast_ref::<LimitExceeded>() {
         return Some(*exceeded);
@@ -137,6 +141,10 @@ fn exceeded(error: &wasmtime::Error, limits: &Limits) -> Option<LimitExceeded> {
     if out_of_handles(error) {
         let allowed = u64::from(limits.handles);
         return Some(LimitExceeded { limit: Limit::Handles, wanted: allowed + 1, allowed });
+    }
+    if error.root_cause().to_string().ends_with(CALL_EXCEEDED) {
+        let allowed = limits.call_bytes;
+        return Some(LimitExceeded { limit: Limit::Call, wanted: allowed.saturating_add(1), allowed });
     }
     match error.downcast_ref::<Trap>() {
         Some(Trap::OutOfFuel) => Some(LimitExceeded {

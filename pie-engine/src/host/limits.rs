@@ -30,6 +30,7 @@ fn words(limit: Limit) -> (&'static str, &'static str) {
         Limit::Fuel => ("fuel", "units"),
         Limit::Output => ("output", "bytes"),
         Limit::Trace => ("trace", "bytes"),
+        Limit::Call => ("call", "bytes"),
         Limit::Handles => ("handles", "handles"),
         Limit::Stack => ("stack", "bytes"),
         Limit::Tables => ("tables", "elements"),

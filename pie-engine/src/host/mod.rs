@@ -10,6 +10,7 @@ pub mod limits;
 pub mod runtime_config;
 pub mod state;
 pub mod wasi;
+pub mod work;
 
 pub mod adapter;
 pub mod chat;

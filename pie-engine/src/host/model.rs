@@ -2,6 +2,7 @@
 
 use super::bindings::pie::core::model::{Host, HostModel, HostTokenizer};
 use super::state::State;
+use super::work::{DECODED_TOKEN, ENCODED_BYTE};
 use crate::trace::Event;
 use wasmtime::Result;
 use wasmtime::component::Resource;
@@ -36,6 +37,7 @@ impl HostModel for State {
 
 impl HostTokenizer for State {
     fn encode(&mut self, _tokenizer: Resource<TokenizerHandle>, text: String) -> Result<Vec<u32>> {
+        self.pay(text.len(), ENCODED_BYTE)?;
         Ok(self.model.tokenizer.encode(&text))
     }
 
@@ -44,10 +46,12 @@ impl HostTokenizer for State {
         _tokenizer: Resource<TokenizerHandle>,
         tokens: Vec<u32>,
     ) -> Result<Result<String, String>> {
+        self.pay(tokens.len(), DECODED_TOKEN)?;
         Ok(self.model.tokenizer.decode(&tokens).map_err(|error| error.to_string()))
     }
 
     fn vocabs(&mut self, _tokenizer: Resource<TokenizerHandle>) -> Result<(Vec<u32>, Vec<Vec<u8>>)> {
+        self.pay(self.model.tokenizer.vocabs().0.len(), DECODED_TOKEN)?;
         let (ids, bytes) = self.model.tokenizer.vocabs();
         Ok((ids.to_vec(), bytes.to_vec()))
     }
@@ -57,6 +61,7 @@ impl HostTokenizer for State {
     }
 
     fn special_tokens(&mut self, _tokenizer: Resource<TokenizerHandle>) -> Result<(Vec<u32>, Vec<Vec<u8>>)> {
+        self.pay(self.model.tokenizer.special_tokens().0.len(), DECODED_TOKEN)?;
         let (ids, bytes) = self.model.tokenizer.special_tokens();
         Ok((ids.to_vec(), bytes.to_vec()))
     }

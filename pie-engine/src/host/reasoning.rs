@@ -3,24 +3,28 @@
 use super::bindings::pie::instruct::reasoning::{Event, Host, HostDecoder};
 use super::model::ModelHandle;
 use super::state::State;
+use super::work::Decoding;
 use crate::chat::{ReasoningDecoder, ReasoningEvent};
 use wasmtime::Result;
 use wasmtime::component::Resource;
 
+/// A decoder that a guest has.
+pub type ReasoningDecoding = Decoding<ReasoningDecoder>;
+
 impl Host for State {
-    fn create_decoder(&mut self, _model: Resource<ModelHandle>) -> Result<Resource<ReasoningDecoder>> {
+    fn create_decoder(&mut self, _model: Resource<ModelHandle>) -> Result<Resource<ReasoningDecoding>> {
         let decoder = self.model.reasoning_decoder();
-        Ok(self.table.push(decoder)?)
+        self.decoding(decoder)
     }
 }
 
 impl HostDecoder for State {
     fn feed(
         &mut self,
-        decoder: Resource<ReasoningDecoder>,
+        decoder: Resource<ReasoningDecoding>,
         tokens: Vec<u32>,
     ) -> Result<Result<Event, String>> {
-        let event = self.table.get_mut(&decoder)?.feed(&tokens);
+        let event = self.feeding(&decoder, &tokens)?.feed(&tokens);
         Ok(event.map(|event| match event {
             ReasoningEvent::Start => Event::Start,
             ReasoningEvent::Delta(text) => Event::Delta(text),
@@ -28,12 +32,12 @@ impl HostDecoder for State {
         }))
     }
 
-    fn reset(&mut self, decoder: Resource<ReasoningDecoder>) -> Result<()> {
-        self.table.get_mut(&decoder)?.reset();
+    fn reset(&mut self, decoder: Resource<ReasoningDecoding>) -> Result<()> {
+        self.resetting(&decoder)?.reset();
         Ok(())
     }
 
-    fn drop(&mut self, decoder: Resource<ReasoningDecoder>) -> Result<()> {
+    fn drop(&mut self, decoder: Resource<ReasoningDecoding>) -> Result<()> {
         self.table.delete(decoder)?;
         Ok(())
     }

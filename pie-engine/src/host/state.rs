@@ -5,6 +5,7 @@ use super::inference::Abandoned;
 use super::journal::Journal;
 use super::limits::{LimitExceeded, Limiter};
 use super::wasi::{Wasi, WasiRef, WasiView};
+use super::work::WorkBudget;
 use crate::control::{Cancellation, Session};
 use crate::engine::operation::{Operation, Port, Reply};
 use crate::ids::InstanceId;
@@ -22,6 +23,7 @@ pub struct State {
     pub(crate) model: Arc<LoadedModel>,
     pub(crate) journal: Journal,
     pub(crate) held: HeldBudget,
+    pub(crate) work: WorkBudget,
     pub(crate) abandoned: Abandoned,
     pub(crate) session: Session,
     pub(crate) cancellation: Cancellation,

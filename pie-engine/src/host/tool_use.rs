@@ -4,9 +4,13 @@ use super::bindings::pie::instruct::tool_use::{Event, Host, HostDecoder};
 use super::inference::{GrammarHandle, MatcherHandle};
 use super::model::ModelHandle;
 use super::state::State;
+use super::work::Decoding;
 use crate::chat::{ToolDecoder, ToolEvent};
 use wasmtime::Result;
 use wasmtime::component::Resource;
+
+/// A decoder that a guest has.
+pub type ToolDecoding = Decoding<ToolDecoder>;
 
 impl Host for State {
     fn equip(
@@ -14,17 +18,20 @@ impl Host for State {
         _model: Resource<ModelHandle>,
         tools: Vec<String>,
     ) -> Result<Result<Vec<u32>, String>> {
+        // Each is read, written into the template, and encoded with it.
+        self.pay_for_template(tools.iter().map(|tool| 2 * tool.len()).sum())?;
         let equipped = self.model.chat.equip(&self.model.tokenizer, &tools);
         Ok(equipped.map_err(|error| error.to_string()))
     }
 
     fn answer(&mut self, _model: Resource<ModelHandle>, name: String, value: String) -> Result<Vec<u32>> {
+        self.pay_for_template(name.len() + value.len())?;
         Ok(self.model.chat.answer(&self.model.tokenizer, &name, &value))
     }
 
-    fn create_decoder(&mut self, _model: Resource<ModelHandle>) -> Result<Resource<ToolDecoder>> {
+    fn create_decoder(&mut self, _model: Resource<ModelHandle>) -> Result<Resource<ToolDecoding>> {
         let decoder = self.model.tool_decoder();
-        Ok(self.table.push(decoder)?)
+        self.decoding(decoder)
     }
 
     fn format(
@@ -45,20 +52,20 @@ impl Host for State {
 }
 
 impl HostDecoder for State {
-    fn feed(&mut self, decoder: Resource<ToolDecoder>, tokens: Vec<u32>) -> Result<Result<Event, String>> {
-        let event = self.table.get_mut(&decoder)?.feed(&tokens);
+    fn feed(&mut self, decoder: Resource<ToolDecoding>, tokens: Vec<u32>) -> Result<Result<Event, String>> {
+        let event = self.feeding(&decoder, &tokens)?.feed(&tokens);
         Ok(event.map(|event| match event {
             ToolEvent::Start => Event::Start,
             ToolEvent::Call { name, arguments } => Event::Call((name, arguments)),
         }))
     }
 
-    fn reset(&mut self, decoder: Resource<ToolDecoder>) -> Result<()> {
-        self.table.get_mut(&decoder)?.reset();
+    fn reset(&mut self, decoder: Resource<ToolDecoding>) -> Result<()> {
+        self.resetting(&decoder)?.reset();
         Ok(())
     }
 
-    fn drop(&mut self, decoder: Resource<ToolDecoder>) -> Result<()> {
+    fn drop(&mut self, decoder: Resource<ToolDecoding>) -> Result<()> {
         self.table.delete(decoder)?;
         Ok(())
     }

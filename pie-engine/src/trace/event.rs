@@ -299,12 +299,14 @@ pub enum Outcome {
 pub enum Limit {
     /// Bytes of linear memory.
     Memory,
-    /// Units of fuel: instructions of WebAssembly, roughly.
+    /// Units of fuel: instructions of WebAssembly, roughly, or as much work of the engine in calls.
     Fuel,
     /// Bytes of standard output, standard error, messages and files together.
     Output,
     /// Bytes of recorded events.
     Trace,
+    /// Bytes that one call hands over.
+    Call,
     /// Handles open at once.
     Handles,
     /// Bytes of the WebAssembly stack.
