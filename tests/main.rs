@@ -12,4 +12,5 @@ mod listings;
 mod sdk;
 mod support;
 mod templates;
+mod waits;
 mod wasi;

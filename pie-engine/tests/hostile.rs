@@ -2,6 +2,7 @@
 //! itself.
 
 mod guests;
+mod waits;
 
 use guests::{binary, compile, engine, generate, instance, ok, plain, run, speak};
 use pie_engine::host::component::ComponentError;

@@ -44,3 +44,27 @@ wasmtime::component::bindgen!({
         "pie:mcp/client.session": crate::host::client::SessionHandle,
     },
 });
+
+/// The async face, apart from the others because only components that use it can be linked with it.
+pub mod waits {
+    wasmtime::component::bindgen!({
+        path: "../wit",
+        inline: "
+            package pie:engine;
+            world waits {
+                import pie:core/wait;
+            }
+        ",
+        imports: { default: trappable },
+        with: {
+            "wasi:io": wasmtime_wasi_io::bindings::wasi::io,
+            "pie:core/types": super::pie::core::types,
+            "pie:core/model": super::pie::core::model,
+            "pie:core/context": super::pie::core::context,
+            "pie:core/inference": super::pie::core::inference,
+            "pie:core/adapter": super::pie::core::adapter,
+            "pie:core/messaging": super::pie::core::messaging,
+            "pie:core/runtime": super::pie::core::runtime,
+        },
+    });
+}

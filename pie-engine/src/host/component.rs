@@ -1,7 +1,7 @@
 //! From the bytes of a component to something that can be launched in microseconds.
 
-use super::bindings::pie;
-use super::runtime_config::{Pools, config};
+use super::bindings::{pie, waits};
+use super::runtime_config::{Concurrency, Pools, config};
 use super::state::State;
 use super::wasi;
 use crate::trace::sha256_hex;
@@ -9,6 +9,7 @@ use sha2::{Digest, Sha256};
 use std::hash::{Hash, Hasher};
 use std::io::Write;
 use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
 use wasmtime::component::types::ComponentItem;
 use wasmtime::component::{Component, ComponentExportIndex, HasSelf, InstancePre, Linker};
 
@@ -58,10 +59,21 @@ fn list(names: &[String]) -> String {
 }
 
 /// The WebAssembly runtime, with everything a component may import.
+///
+/// It is two. A component that has to do with async functions runs in one that keeps account of tasks, which makes every call to the host
+/// dearer, and which is therefore not the one of all the others. It is made when the first such component comes.
 pub struct Runtime {
+    plain: Linked,
+    concurrent: OnceLock<Linked>,
+    pools: Pools,
+    cache: Option<PathBuf>,
+}
+
+/// An engine of the runtime, with what its components may import.
+struct Linked {
+    concurrency: Concurrency,
     engine: wasmtime::Engine,
     linker: Linker<State>,
-    cache: Option<PathBuf>,
 }
 
 /// A compiled component whose imports are resolved.
@@ -69,6 +81,7 @@ pub struct Runtime {
 pub struct Inferlet {
     pub(crate) pre: InstancePre<State>,
     pub(crate) run: ComponentExportIndex,
+    pub(crate) concurrency: Concurrency,
     export: String,
     digest: String,
 }
@@ -95,27 +108,56 @@ impl Inferlet {
 impl Runtime {
     /// A runtime with its pools. Compiled code is kept under `cache`, a folder that only its owner may write to.
     pub fn new(pools: &Pools, cache: Option<PathBuf>) -> wasmtime::Result<Self> {
-        let engine = wasmtime::Engine::new(&config(pools))?;
-        let mut linker = Linker::new(&engine);
-        wasi::add_to_linker(&mut linker)?;
-        add_interfaces(&mut linker)?;
-        Ok(Runtime { engine, linker, cache })
+        let plain = Linked::new(pools, Concurrency::Absent)?;
+        Ok(Runtime { plain, concurrent: OnceLock::new(), pools: pools.clone(), cache })
     }
 
     /// Compiles a component, or finds its compiled code in the cache, and resolves its imports.
     pub fn compile(&self, wasm: &[u8]) -> Result<Inferlet, ComponentError> {
         check_preamble(wasm)?;
         let digest = sha256_hex(wasm);
-        let component = self.component(wasm, &digest).map_err(ComponentError::Invalid)?;
-        let export = self.find_run(&component)?;
-        let pre = self.linker.instantiate_pre(&component).map_err(ComponentError::UnknownImport)?;
+        let (linked, component) = self.component(wasm, &digest).map_err(ComponentError::Invalid)?;
+        let export = linked.find_run(&component)?;
+        let pre = linked.linker.instantiate_pre(&component).map_err(ComponentError::UnknownImport)?;
         let run = find_function(&pre, &export)
             .map_err(|source| ComponentError::WrongRun { export: export.clone(), source })?;
-        Ok(Inferlet { pre, run, export, digest })
+        Ok(Inferlet { pre, run, concurrency: linked.concurrency, export, digest })
     }
 
-    fn component(&self, wasm: &[u8], digest: &str) -> wasmtime::Result<Component> {
-        let Some(cache) = &self.cache else { return Component::from_binary(&self.engine, wasm) };
+    /// The compiled component, and where it runs. What the plain runtime refuses may be what it has no features for, and validation, which
+    /// comes before any work, is what knows.
+    fn component(&self, wasm: &[u8], digest: &str) -> wasmtime::Result<(&Linked, Component)> {
+        let cache = self.cache.as_deref();
+        if let Ok(component) = self.plain.component(wasm, digest, cache) {
+            return Ok((&self.plain, component));
+        }
+        let concurrent = self.concurrent()?;
+        Ok((concurrent, concurrent.component(wasm, digest, cache)?))
+    }
+
+    fn concurrent(&self) -> wasmtime::Result<&Linked> {
+        if let Some(concurrent) = self.concurrent.get() {
+            return Ok(concurrent);
+        }
+        let concurrent = Linked::new(&self.pools, Concurrency::Present)?;
+        Ok(self.concurrent.get_or_init(|| concurrent))
+    }
+}
+
+impl Linked {
+    fn new(pools: &Pools, concurrency: Concurrency) -> wasmtime::Result<Self> {
+        let engine = wasmtime::Engine::new(&config(pools, concurrency))?;
+        let mut linker = Linker::new(&engine);
+        wasi::add_to_linker(&mut linker)?;
+        add_interfaces(&mut linker)?;
+        if concurrency == Concurrency::Present {
+            waits::pie::core::wait::add_to_linker::<State, HasSelf<State>>(&mut linker, |state| state)?;
+        }
+        Ok(Linked { concurrency, engine, linker })
+    }
+
+    fn component(&self, wasm: &[u8], digest: &str, cache: Option<&Path>) -> wasmtime::Result<Component> {
+        let Some(cache) = cache else { return Component::from_binary(&self.engine, wasm) };
         let path = cache.join(format!("{digest}-{}.cwasm", self.compatibility()));
         if let Some(component) = self.load(&path) {
             return Ok(component);
@@ -159,7 +201,7 @@ impl Runtime {
     }
 }
 
-/// Finds `run` in the exported interface and checks its type.
+/// Finds `run` in the exported interface and checks its type, which may be that of an async function too.
 fn find_function(pre: &InstancePre<State>, export: &str) -> Result<ComponentExportIndex, wasmtime::Error> {
     let component = pre.component();
     let interface = component
@@ -167,9 +209,6 @@ fn find_function(pre: &InstancePre<State>, export: &str) -> Result<ComponentExpo
         .ok_or_else(|| wasmtime::Error::msg("the export cannot be found"))?;
     match component.get_export(Some(&interface), "run") {
         None => Err(wasmtime::Error::msg("the interface has no function `run`")),
-        Some((ComponentItem::ComponentFunc(function), _)) if function.async_() => {
-            Err(wasmtime::Error::msg("an `async` form of `run` is not available yet"))
-        }
         Some((ComponentItem::ComponentFunc(function), run)) => {
             function.typecheck::<(String,), (Result<String, String>,)>(&pre.instance_type())?;
             Ok(run)

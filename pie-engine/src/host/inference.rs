@@ -67,6 +67,11 @@ impl State {
         Ok(&mut pass.draft)
     }
 
+    /// The signal that a pass has been answered.
+    pub(super) fn output_ready(&self, future: &Resource<FutureOutput>) -> Result<PassCell> {
+        Ok(self.table.get(future)?.cell.clone())
+    }
+
     async fn execute_pass(
         &mut self,
         pass: Resource<ForwardPass>,
@@ -180,8 +185,8 @@ impl HostForwardPass for State {
 
 impl HostFutureOutput for State {
     fn pollable(&mut self, future: Resource<FutureOutput>) -> Result<Resource<DynPollable>> {
-        let cell = self.table.get(&future)?.cell.clone();
-        self.pollable(cell)
+        let ready = self.output_ready(&future)?;
+        self.pollable(ready)
     }
 
     fn get(&mut self, future: Resource<FutureOutput>) -> Result<Option<Output>> {

@@ -4,6 +4,7 @@ use super::budget::Limits;
 use super::component::Inferlet;
 use super::journal::Journal;
 use super::limits::LimitExceeded;
+use super::runtime_config::Concurrency;
 use super::state::State;
 use super::wasi::Exit;
 use crate::trace::{Limit, Outcome};
@@ -67,7 +68,13 @@ async fn call(
     let instance = inferlet.pre.instantiate_async(&mut *store).await;
     let instance = instance.map_err(|error| refused_at_the_start(error, store.data()))?;
     let run = instance.get_typed_func::<(String,), (Result<String, String>,)>(&mut *store, inferlet.run)?;
-    let (answer,) = run.call_async(&mut *store, (input,)).await?;
+    let (answer,) = match inferlet.concurrency {
+        Concurrency::Absent => run.call_async(&mut *store, (input,)).await?,
+        // It has answered once it says so; what it has not waited for then goes with the store.
+        Concurrency::Present => {
+            store.run_concurrent(async |store| run.call_concurrent(store, (input,)).await).await??
+        }
+    };
     Ok(answer)
 }
 

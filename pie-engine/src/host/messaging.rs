@@ -11,7 +11,7 @@ use wasmtime_wasi_io::poll::DynPollable;
 /// A subscription to a topic.
 pub struct SubscriptionHandle;
 
-const MESSAGING: &str = "pie:core/messaging";
+pub(super) const MESSAGING: &str = "pie:core/messaging";
 
 impl Host for State {
     fn push(&mut self, _topic: String, _message: String) -> Result<()> {

@@ -25,6 +25,7 @@ pub mod scheduling;
 pub mod session;
 pub mod tool_use;
 pub mod types;
+pub mod wait;
 pub mod zo;
 
 /// The answer of an interface whose implementation comes later. It is a trap where the function has no error to return.

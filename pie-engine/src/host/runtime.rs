@@ -10,7 +10,7 @@ use wasmtime_wasi_io::poll::DynPollable;
 /// An inferlet launched by this one.
 pub struct ChildHandle;
 
-const LAUNCH: &str = "pie:core/runtime.launch";
+pub(super) const LAUNCH: &str = "pie:core/runtime.launch";
 
 impl Host for State {
     fn version(&mut self) -> Result<String> {

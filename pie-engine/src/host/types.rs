@@ -36,13 +36,23 @@ impl State {
         let signal = self.table.push(Signal(signal))?;
         subscribe(&mut self.table, signal)
     }
+
+    /// The signal that a message or the end of the session has come.
+    pub(super) fn string_ready(&self, future: &Resource<FutureString>) -> Result<Arc<SetOnce<()>>> {
+        Ok(self.table.get(future)?.0.ready())
+    }
+
+    /// The signal that a file or the end of the session has come.
+    pub(super) fn blob_ready(&self, future: &Resource<FutureBlob>) -> Result<Arc<SetOnce<()>>> {
+        Ok(self.table.get(future)?.0.ready())
+    }
 }
 
 impl Host for State {}
 
 impl HostFutureString for State {
     fn pollable(&mut self, future: Resource<FutureString>) -> Result<Resource<DynPollable>> {
-        let ready = self.table.get(&future)?.0.ready();
+        let ready = self.string_ready(&future)?;
         self.pollable(ready)
     }
 
@@ -60,7 +70,7 @@ impl HostFutureString for State {
 
 impl HostFutureBlob for State {
     fn pollable(&mut self, future: Resource<FutureBlob>) -> Result<Resource<DynPollable>> {
-        let ready = self.table.get(&future)?.0.ready();
+        let ready = self.blob_ready(&future)?;
         self.pollable(ready)
     }
 

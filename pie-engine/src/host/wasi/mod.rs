@@ -31,7 +31,7 @@ pub use output::{Output, Stream, Utf8Chunks};
 pub use random::instance_seed;
 pub use scratch::{Scratch, ScratchLimits};
 
-use crate::clock::Clock;
+use crate::clock::{Clock, Sleep};
 use cli::SharedOutput;
 use random::Generators;
 use std::sync::{Arc, Mutex};
@@ -76,6 +76,11 @@ impl Wasi {
     /// The files of the instance.
     pub fn scratch(&self) -> &Scratch {
         &self.scratch
+    }
+
+    /// Waits for so many nanoseconds from now, at least one: the others always have a turn.
+    pub(crate) fn sleep(&self, nanoseconds: u64) -> Sleep {
+        self.clock.sleep_until(self.clock.now().saturating_add(nanoseconds.max(1)))
     }
 }
 

@@ -1,0 +1,68 @@
+//! `pie:core/wait`: the waits of the other interfaces as component-model async functions.
+//!
+//! Each is what a guest does with a pollable, done for it: wait for the signal of the value, then `get` it. So one value can be waited
+//! for through both faces, and taking it records the same events. Only the last moment of a call takes anything: a call that is cancelled
+//! before it has returned leaves the value where it is.
+
+use super::bindings::pie::core::inference::{HostFutureOutput, Output};
+use super::bindings::pie::core::types::{HostFutureBlob, HostFutureString};
+use super::bindings::waits::pie::core::wait::{Host, HostWithStore};
+use super::inference::FutureOutput;
+use super::messaging::{MESSAGING, SubscriptionHandle};
+use super::not_available_trap;
+use super::runtime::{ChildHandle, LAUNCH};
+use super::state::State;
+use super::types::{FutureBlob, FutureString};
+use wasmtime::Result;
+use wasmtime::component::{Accessor, HasSelf, Resource};
+
+impl Host for State {}
+
+impl HostWithStore<State> for HasSelf<State> {
+    async fn for_output(
+        store: &Accessor<State, Self>,
+        pending: Resource<FutureOutput>,
+    ) -> Result<Option<Output>> {
+        let ready = store.with(|mut store| store.get().output_ready(&pending))?;
+        ready.wait().await;
+        store.with(|mut store| HostFutureOutput::get(store.get(), pending))
+    }
+
+    async fn for_string(
+        store: &Accessor<State, Self>,
+        pending: Resource<FutureString>,
+    ) -> Result<Option<String>> {
+        let ready = store.with(|mut store| store.get().string_ready(&pending))?;
+        ready.wait().await;
+        store.with(|mut store| HostFutureString::get(store.get(), pending))
+    }
+
+    async fn for_blob(
+        store: &Accessor<State, Self>,
+        pending: Resource<FutureBlob>,
+    ) -> Result<Option<Vec<u8>>> {
+        let ready = store.with(|mut store| store.get().blob_ready(&pending))?;
+        ready.wait().await;
+        store.with(|mut store| HostFutureBlob::get(store.get(), pending))
+    }
+
+    async fn for_child(
+        _store: &Accessor<State, Self>,
+        _child: Resource<ChildHandle>,
+    ) -> Result<Option<Result<String, String>>> {
+        not_available_trap(LAUNCH)
+    }
+
+    async fn for_message(
+        _store: &Accessor<State, Self>,
+        _subscription: Resource<SubscriptionHandle>,
+    ) -> Result<Option<String>> {
+        not_available_trap(MESSAGING)
+    }
+
+    async fn sleep(store: &Accessor<State, Self>, duration: u64) -> Result<()> {
+        let sleep = store.with(|mut store| store.get().wasi.sleep(duration));
+        sleep.await;
+        Ok(())
+    }
+}
