@@ -2,6 +2,7 @@
 //!
 //! The compiler is the one that bakery finds or provides for the person who runs the tests, in their own cache; everything else is the test's own.
 
+use std::ffi::OsString;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::LazyLock;
@@ -55,23 +56,20 @@ static COMPONENT_TYPE: LazyLock<Vec<u8>> = LazyLock::new(|| {
 });
 
 /// `bakery` with these arguments and a compiler at hand.
-fn bakery(world: &World, arguments: &[&str]) -> Command {
+pub fn bakery(world: &World, arguments: &[&str]) -> Command {
+    world.bakery(arguments).envs(variables())
+}
+
+/// The variables with which bakery finds or provides a compiler.
+pub fn variables() -> Vec<(&'static str, OsString)> {
     let home = |name: &str, folder: &str| {
-        let named = SURROUNDINGS.variable(name).map(PathBuf::from);
-        named.or_else(|| Some(SURROUNDINGS.home()?.join(folder)))
+        let named = SURROUNDINGS.variable(name).map(OsString::from);
+        named.or_else(|| Some(SURROUNDINGS.home()?.join(folder).into()))
     };
-    let mut command = world.bakery(arguments).env("BAKERY_CACHE_DIR", &*CACHE);
-    for name in KEPT {
-        if let Some(value) = SURROUNDINGS.variable(name) {
-            command = command.env(name, value);
-        }
-    }
-    for (name, folder) in [("CARGO_HOME", ".cargo"), ("RUSTUP_HOME", ".rustup")] {
-        if let Some(home) = home(name, folder) {
-            command = command.env(name, home);
-        }
-    }
-    command
+    let kept = KEPT.iter().filter_map(|name| Some((*name, SURROUNDINGS.variable(name)?.into())));
+    let homes = [("CARGO_HOME", ".cargo"), ("RUSTUP_HOME", ".rustup")];
+    let homes = homes.into_iter().filter_map(|(name, folder)| Some((name, home(name, folder)?)));
+    kept.chain(homes).chain([("BAKERY_CACHE_DIR", CACHE.as_os_str().to_owned())]).collect()
 }
 
 /// What a build that succeeds says of its component.
@@ -99,7 +97,7 @@ fn component(document: &Value) -> Vec<u8> {
 }
 
 /// An inferlet without the SDK and without a single dependency, so that it compiles in a moment.
-fn tiny(world: &World, folder: &str) {
+pub fn tiny(world: &World, folder: &str) {
     let manifest = "[package]\nname = \"tiny\"\nversion = \"0.1.0\"\nedition = \"2024\"\n\
                     [lib]\ncrate-type = [\"cdylib\"]\n[workspace]\n";
     world.write(&format!("{folder}/Cargo.toml"), manifest);

@@ -5,6 +5,7 @@
 mod book;
 mod build;
 mod cli;
+mod documents;
 mod examples;
 mod layering;
 #[cfg(unix)]
@@ -12,5 +13,7 @@ mod listings;
 mod sdk;
 mod support;
 mod templates;
+#[cfg(unix)]
+mod terminal;
 mod waits;
 mod wasi;

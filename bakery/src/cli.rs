@@ -69,9 +69,25 @@ pub type Parse = fn(arguments: &[OsString], width: Option<usize>) -> Result<Cli,
 /// # Errors
 /// What clap says, which includes help: [`main`] tells the two apart.
 pub fn parse(arguments: &[OsString], width: Option<usize>) -> Result<Cli, clap::Error> {
-    let mut command = Cli::command().term_width(width.unwrap_or(HELP_WIDTH).min(HELP_WIDTH));
+    let width = width.unwrap_or(HELP_WIDTH).min(HELP_WIDTH);
+    let mut command = examples_within(width, Cli::command().term_width(width));
     let matches = command.try_get_matches_from_mut(arguments)?;
     Cli::from_arg_matches(&matches).map_err(|error| error.format(&mut command))
+}
+
+/// Puts what an example does below it where there is no room beside it.
+fn examples_within(width: usize, command: clap::Command) -> clap::Command {
+    let command = command.mut_subcommands(|subcommand| examples_within(width, subcommand));
+    let text = command.get_after_help().map(ToString::to_string).unwrap_or_default();
+    let parts = |line| str::strip_prefix(line, "  ")?.split_once("  ");
+    if !text.lines().any(|line| parts(line).is_some() && line.chars().count() > width) {
+        return command;
+    }
+    let lines = text.lines().map(|line| match parts(line) {
+        Some((example, explanation)) => format!("  {example}\n      {}", explanation.trim_start()),
+        None => line.to_owned(),
+    });
+    command.after_help(lines.collect::<Vec<_>>().join("\n"))
 }
 
 /// The whole of a program that ends in one of bakery's commands.

@@ -1,4 +1,6 @@
 //! What `--json` prints: one type for each document, with its schema. `bakery schema NAME` prints the schemas.
+//!
+//! A document is an enum with a tag, also where there is one variant: the schema of a struct would not say its `type`.
 
 use schemars::{JsonSchema, Schema};
 use serde::Serialize;
@@ -7,22 +9,25 @@ use crate::error::{Error, Kind};
 
 /// The last document of any command that failed.
 #[derive(Debug, Serialize, JsonSchema)]
-#[serde(tag = "type", rename = "error")]
+#[serde(tag = "type", rename_all = "kebab-case")]
 #[schemars(title = "error")]
-pub struct ErrorDocument {
-    /// What went wrong in the broadest sense; it decides the exit code.
-    pub kind: Kind,
-    /// The exit code of the process.
-    pub exit_code: u8,
-    /// What went wrong.
-    pub message: String,
-    /// What caused it, outermost first.
-    pub causes: Vec<String>,
-    /// What to do next.
-    pub hints: Vec<String>,
-    /// Where in a file of the user's.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub place: Option<PlaceDocument>,
+pub enum ErrorDocument {
+    /// The command failed.
+    Error {
+        /// What went wrong in the broadest sense; it decides the exit code.
+        kind: Kind,
+        /// The exit code of the process.
+        exit_code: u8,
+        /// What went wrong.
+        message: String,
+        /// What caused it, outermost first.
+        causes: Vec<String>,
+        /// What to do next.
+        hints: Vec<String>,
+        /// Where in a file of the user's.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        place: Option<PlaceDocument>,
+    },
 }
 
 /// A place in a file of the user's.
@@ -44,7 +49,7 @@ impl From<&Error> for ErrorDocument {
             let (line, column) = place.line_and_column();
             PlaceDocument { file: place.file.clone(), line, column, label: place.label.clone() }
         });
-        ErrorDocument {
+        ErrorDocument::Error {
             kind: error.kind,
             exit_code: error.kind.exit_code(),
             message: error.message.clone(),
@@ -73,6 +78,11 @@ pub const PUBLISHED: &[Published] = &[
         schema: || schemars::schema_for!(crate::report::jsonl::RunDocument<'_>),
     },
     Published {
+        name: "trace",
+        about: "each line of the file that `bakery run --trace` writes",
+        schema: || schemars::schema_for!(crate::report::trace_file::TraceLine),
+    },
+    Published {
         name: "new",
         about: "`bakery new --json`",
         schema: || schemars::schema_for!(crate::commands::new::NewDocument),
@@ -96,6 +106,16 @@ pub const PUBLISHED: &[Published] = &[
         name: "version",
         about: "`bakery --version --json`",
         schema: || schemars::schema_for!(crate::commands::version::VersionDocument),
+    },
+    Published {
+        name: "completions",
+        about: "`bakery completions --json`",
+        schema: || schemars::schema_for!(crate::commands::completions::CompletionsDocument),
+    },
+    Published {
+        name: "schemas",
+        about: "`bakery schema --json`",
+        schema: || schemars::schema_for!(crate::commands::schema::SchemasDocument),
     },
     Published {
         name: "error",

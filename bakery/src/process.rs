@@ -7,7 +7,7 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use crate::error::{Error, Result};
+use crate::error::{Error, Kind, Result};
 use crate::interrupt::Interrupt;
 
 /// How often a waiting loop looks at what is not announced to it: a folder that grows, a limit that passes.
@@ -175,13 +175,34 @@ fn end(child: &mut Child) {
 fn failed(name: &str, status: ExitStatus) -> Error {
     match status.code() {
         Some(code) => Error::environment(format!("`{name}` failed with exit code {code}")),
-        None => Error::environment(format!("`{name}` was ended by a signal")),
+        None => ended_by_signal(status, format!("`{name}` was ended by a signal")),
     }
+}
+
+/// The error of a program that a signal ended. Ctrl-C on a terminal is sent to all that run on it, and a helper may end before bakery has noticed.
+pub fn ended_by_signal(status: ExitStatus, message: String) -> Error {
+    if is_interrupt(status) {
+        Error::new(Kind::Interrupted, "interrupted")
+    } else {
+        Error::environment(message)
+    }
+}
+
+#[cfg(unix)]
+fn is_interrupt(status: ExitStatus) -> bool {
+    const SIGINT: i32 = 2;
+    std::os::unix::process::ExitStatusExt::signal(&status) == Some(SIGINT)
+}
+
+#[cfg(not(unix))]
+fn is_interrupt(_status: ExitStatus) -> bool {
+    false
 }
 
 fn with_output(error: Error, lines: &[String]) -> Error {
     let text = lines[lines.len().saturating_sub(KEPT_LINES)..].join("\n");
-    if text.trim().is_empty() { error } else { error.caused_by(text) }
+    let is_telling = error.kind != Kind::Interrupted && !text.trim().is_empty();
+    if is_telling { error.caused_by(text) } else { error }
 }
 
 #[cfg(all(test, unix))]

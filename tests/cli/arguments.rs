@@ -173,13 +173,16 @@ For more information, try '--help'.
 fn schemas_are_listed_and_printed() {
     let world = World::new();
     world.bakery(["schema"]).assert().success().stdout_eq(str![[r#"
-run       each line of `bakery run --json` and `bakery trace show --json`
-new       `bakery new --json`
-build     `bakery build --json`
-manifest  `Pie.toml`, for editors
-inferlet  `bakery run PATH --json -- --help`
-version   `bakery --version --json`
-error     the last document of any command that failed
+run          each line of `bakery run --json` and `bakery trace show --json`
+trace        each line of the file that `bakery run --trace` writes
+new          `bakery new --json`
+build        `bakery build --json`
+manifest     `Pie.toml`, for editors
+inferlet     `bakery run PATH --json -- --help`
+version      `bakery --version --json`
+completions  `bakery completions --json`
+schemas      `bakery schema --json`
+error        the last document of any command that failed
 
 "#]]);
     world.bakery(["schema", "error"]).assert().success().stdout_eq(file!["error.schema.json"]);

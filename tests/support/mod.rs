@@ -2,6 +2,8 @@
 
 pub mod guest;
 pub mod rust;
+#[cfg(unix)]
+pub mod terminal;
 
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
@@ -45,11 +47,19 @@ impl World {
         self.command(Path::new(env!("CARGO_BIN_EXE_pie"))).args(arguments)
     }
 
+    /// `bakery` with these arguments on a terminal.
+    #[cfg(unix)]
+    pub fn terminal(&self, arguments: &[&str]) -> terminal::Start {
+        let start = terminal::Start::new(Path::new(env!("CARGO_BIN_EXE_bakery")), &self.work());
+        start.args(arguments).envs(self.variables())
+    }
+
     fn command(&self, program: &Path) -> Command {
-        Command::new(program)
-            .env_clear()
-            .env("HOME", self.root.path().join("home"))
-            .env("BAKERY_CACHE_DIR", self.root.path().join("cache"))
-            .current_dir(self.work())
+        Command::new(program).env_clear().envs(self.variables()).current_dir(self.work())
+    }
+
+    fn variables(&self) -> [(&'static str, PathBuf); 2] {
+        let root = self.root.path();
+        [("HOME", root.join("home")), ("BAKERY_CACHE_DIR", root.join("cache"))]
     }
 }

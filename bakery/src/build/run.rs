@@ -57,7 +57,7 @@ fn invoke(
     match status.code() {
         Some(0) => Ok(()),
         Some(_) => Err(Error::failed(format!("`{name}` does not build"))),
-        None => Err(Error::environment(format!("building `{name}` was ended by a signal"))),
+        None => Err(process::ended_by_signal(status, format!("building `{name}` was ended by a signal"))),
     }
 }
 
@@ -180,6 +180,12 @@ mod tests {
         assert_eq!((error.kind, error.message.as_str()), (Kind::Failed, "`x` does not build"));
         let error = invoke(&environment(), &shell("kill -9 $$"), "x", &mut |_| {}).unwrap_err();
         assert_eq!(error.kind, Kind::Environment);
+    }
+
+    #[test]
+    fn a_program_that_ctrl_c_ended_was_interrupted_even_if_bakery_has_not_noticed() {
+        let error = invoke(&environment(), &shell("kill -INT $$"), "x", &mut |_| {}).unwrap_err();
+        assert_eq!(error.kind, Kind::Interrupted);
     }
 
     #[test]

@@ -3,6 +3,8 @@
 use std::io::Write;
 
 use clap::CommandFactory;
+use schemars::JsonSchema;
+use serde::Serialize;
 
 use crate::error::Result;
 use crate::ui::{Ui, output_error};
@@ -19,6 +21,20 @@ pub struct Args {
     pub shell: clap_complete::Shell,
 }
 
+/// What `bakery completions --json` prints.
+#[derive(Debug, Serialize, JsonSchema)]
+#[serde(tag = "type", rename_all = "kebab-case")]
+#[schemars(title = "completions")]
+pub enum CompletionsDocument {
+    /// A script.
+    Completions {
+        /// The shell it is for.
+        shell: String,
+        /// What the shell has to read.
+        script: String,
+    },
+}
+
 /// Prints the script.
 ///
 /// # Errors
@@ -26,5 +42,9 @@ pub struct Args {
 pub fn run(args: &Args, ui: &Ui) -> Result<()> {
     let mut script = Vec::new();
     clap_complete::generate(args.shell, &mut crate::cli::Cli::command(), "bakery", &mut script);
+    if ui.json() {
+        let script = String::from_utf8_lossy(&script).into_owned();
+        return ui.document(&CompletionsDocument::Completions { shell: args.shell.to_string(), script });
+    }
     ui.stdout().write_all(&script).map_err(output_error)
 }

@@ -94,7 +94,9 @@ pub fn run(args: Args, env: &Environment, ui: &Ui) -> Result<()> {
         return list(&templates, args.lang, ui);
     }
     let name = name(&args, env, ui)?;
+    env.interrupt.check()?;
     let template = template(&args, &templates, ui)?;
+    env.interrupt.check()?;
     check_new_name(&name, &template.dependencies())?;
     let shown = args.path.unwrap_or_else(|| PathBuf::from(&name));
     let target = if is_here(&shown) { env.current_dir.clone() } else { env.current_dir.join(&shown) };

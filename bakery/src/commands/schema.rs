@@ -1,5 +1,8 @@
 //! `bakery schema`
 
+use schemars::JsonSchema;
+use serde::Serialize;
+
 use crate::documents::{PUBLISHED, Published};
 use crate::error::{Error, Result};
 use crate::ui::Ui;
@@ -14,6 +17,18 @@ Examples:
 pub struct Args {
     /// Which schema; all are listed without it
     pub name: Option<String>,
+}
+
+/// What `bakery schema --json` prints.
+#[derive(Debug, Serialize, JsonSchema)]
+#[serde(tag = "type", rename_all = "kebab-case")]
+#[schemars(title = "schemas")]
+pub enum SchemasDocument {
+    /// The schemas there are.
+    Schemas {
+        /// What to give to `bakery schema`.
+        names: Vec<&'static str>,
+    },
 }
 
 /// Prints one schema, or the list.
@@ -40,8 +55,8 @@ pub fn run(args: &Args, ui: &Ui) -> Result<()> {
 
 fn list(ui: &Ui) -> Result<()> {
     if ui.json() {
-        let names: Vec<_> = PUBLISHED.iter().map(|published| published.name).collect();
-        return ui.document(&serde_json::json!({ "type": "schemas", "names": names }));
+        let names = PUBLISHED.iter().map(|published| published.name).collect();
+        return ui.document(&SchemasDocument::Schemas { names });
     }
     let widest = PUBLISHED.iter().map(|published| published.name.len()).max().unwrap_or(0);
     let strong = ui.stdout().theme().strong;

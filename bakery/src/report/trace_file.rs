@@ -6,8 +6,19 @@ use std::path::Path;
 
 use pie_engine::trace::jsonl::Writer;
 use pie_engine::trace::{Header, Record, Sink};
+use schemars::JsonSchema;
 
 use super::Reporter;
+
+/// A line of the file: its published schema.
+#[derive(JsonSchema)]
+#[schemars(untagged, title = "trace")]
+pub enum TraceLine {
+    /// The first line.
+    Header(Header),
+    /// Each line after it.
+    Record(Record),
+}
 
 /// Writes the trace as it happens, so that a run that is killed leaves what it did until then.
 pub struct TraceFile {

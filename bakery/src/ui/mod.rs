@@ -63,6 +63,10 @@ pub struct Ui {
 /// The width that help and errors are wrapped to where no terminal tells.
 const DEFAULT_WIDTH: usize = 100;
 
+/// Takes what is to the right of the cursor off the screen, and goes to the next line: Ctrl-C leaves the cursor in the middle of an answer, a question
+/// or a compiler's progress bar.
+const AFTER_CTRL_C: &str = "\x1b[K\n";
+
 impl Ui {
     /// Writes to the process's own streams.
     pub fn new(manner: Manner, env: &Environment) -> Ui {
@@ -188,7 +192,10 @@ impl Ui {
         let printed = if self.manner.json {
             self.document(&crate::documents::ErrorDocument::from(error))
         } else {
-            let text = errors::render(error, self.stderr.theme(), self.width.unwrap_or(DEFAULT_WIDTH));
+            let mut text = errors::render(error, self.stderr.theme(), self.width.unwrap_or(DEFAULT_WIDTH));
+            if error.kind == Kind::Interrupted && self.stderr.is_terminal() {
+                text.insert_str(0, AFTER_CTRL_C);
+            }
             self.stderr.clone().write_all(text.as_bytes()).map_err(output_error)
         };
         // There is nowhere left to say that saying it failed; the exit code still tells.

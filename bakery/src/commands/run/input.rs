@@ -42,7 +42,7 @@ pub(super) fn help(args: &Args, manifest: Option<&Manifest>, ui: &Ui) -> Result<
         return ui.line(parameters::help(manifest).trim_end());
     }
     let Package { name, version, description, .. } = &manifest.package;
-    ui.document(&InferletDocument {
+    ui.document(&InferletDocument::Inferlet {
         name: name.clone(),
         version: version.to_string(),
         description: description.clone(),
@@ -52,18 +52,21 @@ pub(super) fn help(args: &Args, manifest: Option<&Manifest>, ui: &Ui) -> Result<
 
 /// What `bakery run PATH --json -- --help` prints.
 #[derive(Debug, Serialize, JsonSchema)]
-#[serde(tag = "type", rename = "inferlet")]
+#[serde(tag = "type", rename_all = "kebab-case")]
 #[schemars(title = "inferlet")]
-pub struct InferletDocument {
-    /// The inferlet's name.
-    pub name: String,
-    /// Its version.
-    pub version: String,
-    /// One line about it.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub description: Option<String>,
-    /// The JSON Schema of its input.
-    pub input: Value,
+pub enum InferletDocument {
+    /// What its manifest says.
+    Inferlet {
+        /// The inferlet's name.
+        name: String,
+        /// Its version.
+        version: String,
+        /// One line about it.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        description: Option<String>,
+        /// The JSON Schema of its input.
+        input: Value,
+    },
 }
 
 /// JSON on the command line, or in the file behind `@`.
