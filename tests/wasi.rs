@@ -35,7 +35,7 @@ NotFound
 through the other name
 [walls]
 [space]
-63 MiB, then StorageFull
+63 MiB, then no more
 17 bytes
 "#;
 

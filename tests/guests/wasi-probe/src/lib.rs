@@ -150,6 +150,9 @@ fn walls() {
     }
 }
 
+/// "I/O error", as `wasi-libc` numbers it.
+const EIO: i32 = 29;
+
 fn space() {
     let mut file = File::create("/scratch/full").unwrap();
     let chunk = vec![1; 1 << 20];
@@ -160,8 +163,10 @@ fn space() {
             Err(error) => break error,
         }
     };
-    assert_eq!(error.kind(), ErrorKind::StorageFull);
-    println!("{} MiB, then {:?}", written >> 20, error.kind());
+    // The C library that comes with Rust 1.95 does not ask what went wrong with a write.
+    let is_unspecific = error.raw_os_error() == Some(EIO);
+    assert!(error.kind() == ErrorKind::StorageFull || is_unspecific, "{error:?}");
+    println!("{} MiB, then no more", written >> 20);
     fs::remove_file("/scratch/a.txt").unwrap();
     file.set_len(10).unwrap();
     file.seek(SeekFrom::End(0)).unwrap();
