@@ -202,7 +202,8 @@ fn a_build_shows_what_it_does_while_it_does_it() {
     let world = World::new();
     build::tiny(&world, "tiny");
     // Until the test is done with looking.
-    world.write("tiny/build.rs", "fn main() { while !std::path::Path::new(\"../go\").exists() {} }");
+    let script = "fn main() { while !std::path::Path::new(\"../go\").exists() { std::thread::yield_now() } }";
+    world.write("tiny/build.rs", script);
     let mut terminal = world.terminal(&["build", "tiny"]).envs(build::variables()).start();
     terminal.wait_for("tiny(build)");
     assert_data_eq!(

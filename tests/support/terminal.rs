@@ -17,9 +17,9 @@ use vt100::{Parser, Screen};
 pub const CTRL_C: &str = "\x03";
 /// Ctrl-D.
 pub const CTRL_D: &str = "\x04";
-/// The arrow.
+/// The arrow that goes down.
 pub const DOWN: &str = "\x1b[B";
-/// The key below it.
+/// The key that ends a line.
 pub const ENTER: &str = "\r";
 
 /// Rows of every terminal: more than anything here prints, so that nothing scrolls away.
