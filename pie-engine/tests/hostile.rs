@@ -122,6 +122,49 @@ fn a_broken_component_says_where_it_breaks() {
 }
 
 #[test]
+fn a_component_that_is_made_to_keep_the_compiler_busy_is_refused() {
+    let with = |functions: &str| {
+        let text = plain("pie:intricate/run", "i32.const 8");
+        binary(&text.replace("(func $stumble", &format!("{functions} (func $stumble")))
+    };
+    let mut large = binary("(component)");
+    large.resize((64 << 20) + 1, 0);
+    // Each of 2,000 variables is live in 5,000 loops.
+    let get: String = (0..2000).map(|variable| format!("local.get {variable} drop ")).collect();
+    let variables = format!(
+        "(func (param i32) (local {}) {} {get})",
+        "i64 ".repeat(1999),
+        "loop local.get 0 br_if 0 end ".repeat(5000)
+    );
+    let nested = format!("(func {} {})", "block ".repeat(100_000), "end ".repeat(100_000));
+    let table = format!("(func block i32.const 0 br_table {} end)", "0 ".repeat(4 << 20));
+    for (wasm, expected) in [
+        (large, "over the `component-size` limit of components: 67108865 bytes, 67108864 allowed"),
+        (
+            with(&"(func)".repeat(100_000)),
+            "over the `functions` limit of components: 100001 functions, 100000 allowed",
+        ),
+        (
+            with(&table),
+            "over the `function-size` limit of components: 4194316 bytes in one function, 4194304 allowed",
+        ),
+        (
+            with(&variables),
+            "over the `flow` limit of components: 20000000 branches times variables in one function, 4000000 allowed",
+        ),
+        (
+            with(&nested),
+            "over the `flow` limit of components: 78100000 branches times variables in one function, 4000000 allowed",
+        ),
+    ] {
+        let (error, cause) = refused(&wasm);
+        assert!(matches!(error, ComponentError::TooComplex(_)), "{error:?}");
+        assert_eq!(error.to_string(), "the component is too large or too intricate to be compiled");
+        assert_eq!(cause, expected);
+    }
+}
+
+#[test]
 fn a_component_without_a_run_says_what_it_exports() {
     let (error, _) = refused(&binary("(component)"));
     assert!(matches!(&error, ComponentError::NoRun { exports } if exports.is_empty()));

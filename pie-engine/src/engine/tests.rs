@@ -161,6 +161,36 @@ fn a_prefix_that_another_instance_computed_is_not_computed_again_and_changes_not
 }
 
 #[test]
+fn tokens_are_the_same_whether_others_have_computed_the_prefix_or_not() {
+    let prompt = tokens(100, 40);
+    // The tokens that instance 2 draws, and how many of its input tokens it found.
+    let drawn = |bench: &mut Bench| {
+        let instance = bench.admit(2);
+        let context = bench.create(instance, Source::Empty).unwrap();
+        bench.pages(instance, context, PageOperation::Reserve, 4).unwrap();
+        let mut input = prompt.clone();
+        let mut at = 0;
+        let mut drawn = Vec::new();
+        for _ in 0..12 {
+            let draw = Ask::Sample(Sampler::TopP { temperature: 1.0, p: 0.9 });
+            let answer = bench.run(instance, asking(context, at, &input, draw)).unwrap();
+            let [Answer::Token(token)] = answer[..] else { panic!("{answer:?}") };
+            at += input.len() as u32;
+            input = vec![token];
+            drawn.push(token);
+        }
+        (drawn, bench.core.release(instance, Outcome::Ok("".into())).reused_tokens)
+    };
+    let (alone, none) = drawn(&mut Bench::new());
+    let mut bench = Bench::new();
+    let other = bench.admit(1);
+    bench.filled(other, &prompt);
+    let (after_another, some) = drawn(&mut bench);
+    assert_eq!((none, some), (0, 32));
+    assert_eq!(alone, after_another);
+}
+
+#[test]
 fn what_an_instance_gets_does_not_depend_on_who_else_runs() {
     let draw = Ask::Sample(Sampler::Multinomial { temperature: 1.0, seed: 0 });
     let alone = {

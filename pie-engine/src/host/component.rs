@@ -1,6 +1,7 @@
 //! From the bytes of a component to something that can be launched in microseconds.
 
 use super::bindings::{pie, waits};
+use super::complexity::{self, TooComplex};
 use super::runtime_config::{Concurrency, Pools, config};
 use super::state::State;
 use super::wasi;
@@ -25,6 +26,9 @@ pub enum ComponentError {
     /// Broken, cut off, or using features that the runtime does not have.
     #[error("the component cannot be compiled")]
     Invalid(#[source] wasmtime::Error),
+    /// It would take too long to compile, or too much memory.
+    #[error("the component is too large or too intricate to be compiled")]
+    TooComplex(#[source] TooComplex),
     /// Nothing that could be run.
     #[error("the component exports no interface whose name ends in `/run`; it exports {}", list(.exports))]
     NoRun {
@@ -49,6 +53,13 @@ pub enum ComponentError {
     /// It asks for something that the world does not have.
     #[error("the component imports something that an inferlet's world does not have")]
     UnknownImport(#[source] wasmtime::Error),
+}
+
+fn not_compiled(error: wasmtime::Error) -> ComponentError {
+    match error.downcast_ref() {
+        Some(limit) => ComponentError::TooComplex(*limit),
+        None => ComponentError::Invalid(error),
+    }
 }
 
 fn list(names: &[String]) -> String {
@@ -116,7 +127,7 @@ impl Runtime {
     pub fn compile(&self, wasm: &[u8]) -> Result<Inferlet, ComponentError> {
         check_preamble(wasm)?;
         let digest = sha256_hex(wasm);
-        let (linked, component) = self.component(wasm, &digest).map_err(ComponentError::Invalid)?;
+        let (linked, component) = self.component(wasm, &digest).map_err(not_compiled)?;
         let export = linked.find_run(&component)?;
         let pre = linked.linker.instantiate_pre(&component).map_err(ComponentError::UnknownImport)?;
         let run = find_function(&pre, &export)
@@ -157,15 +168,20 @@ impl Linked {
     }
 
     fn component(&self, wasm: &[u8], digest: &str, cache: Option<&Path>) -> wasmtime::Result<Component> {
-        let Some(cache) = cache else { return Component::from_binary(&self.engine, wasm) };
+        let Some(cache) = cache else { return self.compile(wasm) };
         let path = cache.join(format!("{digest}-{}.cwasm", self.compatibility()));
         if let Some(component) = self.load(&path) {
             return Ok(component);
         }
-        let component = Component::from_binary(&self.engine, wasm)?;
+        let component = self.compile(wasm)?;
         // The cache only saves time: a full disk must not stop a run.
         let _ = store(&path, &component.serialize()?);
         Ok(component)
+    }
+
+    fn compile(&self, wasm: &[u8]) -> wasmtime::Result<Component> {
+        complexity::check(wasm)?;
+        Component::from_binary(&self.engine, wasm)
     }
 
     /// Code compiled by another version, for another processor or under other settings has another name.

@@ -3,6 +3,7 @@
 
 pub mod bindings;
 pub mod budget;
+pub mod complexity;
 pub mod component;
 pub mod instance;
 pub mod journal;

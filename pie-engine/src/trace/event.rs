@@ -132,7 +132,8 @@ pub enum Event {
         /// Their positions, when they are not simply consecutive.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         positions: Option<Tokens>,
-        /// How many of the input tokens were found in the prefix table and not computed.
+        /// How many of the input tokens were found in the prefix table and not computed. It depends on what others computed before, and so
+        /// belongs to the run and not to the inferlet: what the inferlet gets is the same without it, and a snapshot of that must leave it out.
         #[serde(default, skip_serializing_if = "is_zero")]
         reused: u32,
         /// Digest of the attention masks, if there are any.
@@ -324,7 +325,7 @@ pub struct Usage {
     pub passes: u64,
     /// Input tokens of all passes.
     pub input_tokens: u64,
-    /// Input tokens that were found in the prefix table.
+    /// Input tokens that were found in the prefix table, which depends on what others computed before.
     #[serde(default, skip_serializing_if = "is_zero_u64")]
     pub reused_tokens: u64,
     /// Tokens that samplers chose.
