@@ -2,7 +2,7 @@
 
 mod guests;
 
-use guests::{compile, engine, generate, instance, ok, plain, run, speak};
+use guests::{compile, engine, generate, instance, listen, ok, plain, run, speak};
 use pie_engine::trace::{Collected, Event, Outcome};
 use pie_engine::{Control, Engine, EngineConfig, EngineError, Inferlet, Launch};
 use std::thread;
@@ -205,6 +205,21 @@ fn a_run_is_cancelled_while_it_computes() {
     let canceller = later(launch.control(), |control| control.cancel(outcome));
     let spin = compile(&engine, &plain("pie:spin/run", "(loop $again (br $again)) unreachable"));
     let (finished, _) = run(&engine, &spin, launch);
+    canceller.join().unwrap();
+    assert_eq!(finished.outcome, cancelled);
+}
+
+#[test]
+fn a_run_is_cancelled_between_two_calls_that_take_long() {
+    let engine = engine();
+    // It gives way after ten million instructions: an hour of encoding later.
+    let encode = compile(&engine, &listen("(loop $again (call $encode (i32.const 60000)) (br $again))"));
+    let launch =
+        Launch::new("null").limits(pie_engine::Limits { fuel: u64::MAX, ..pie_engine::Limits::default() });
+    let cancelled = Outcome::Cancelled("enough".to_owned());
+    let outcome = cancelled.clone();
+    let canceller = later(launch.control(), |control| control.cancel(outcome));
+    let (finished, _) = run(&engine, &encode, launch);
     canceller.join().unwrap();
     assert_eq!(finished.outcome, cancelled);
 }

@@ -4,7 +4,7 @@
 mod guests;
 mod waits;
 
-use guests::{binary, compile, engine, generate, instance, ok, plain, run, speak};
+use guests::{binary, compile, engine, generate, instance, listen, ok, plain, run, speak};
 use pie_engine::host::component::ComponentError;
 use pie_engine::trace::{Collected, Event, Limit, Outcome};
 use pie_engine::{Engine, EngineConfig, EngineError, Finished, Launch, Limits};
@@ -456,10 +456,6 @@ fn events_that_the_engine_records_count_too() {
     let recorded: u64 = events.iter().map(Event::bytes).sum();
     // One pass with its answer may come after the limit has been reached, and the end.
     assert!((5000..6000).contains(&recorded), "{recorded}");
-}
-
-fn listen(body: &str) -> String {
-    include_str!("guests/listen.wat").replace("BODY", body)
 }
 
 #[test]

@@ -19,6 +19,13 @@ pub fn speak(text: &str, body: &str) -> String {
     include_str!("speak.wat").replace("TEXT", text).replace("BODY", body)
 }
 
+/// A guest that has a text of zeros encoded, `(call $encode (i32.const LENGTH))`, and feeds a decoder, `(call $feed (i32.const COUNT))`, which it may
+/// reset: `(call $reset)`.
+#[allow(dead_code, reason = "not every file of tests has use for it")]
+pub fn listen(body: &str) -> String {
+    include_str!("listen.wat").replace("BODY", body)
+}
+
 /// The bytes of a component.
 pub fn binary(text: &str) -> Vec<u8> {
     wat::parse_str(text).expect("guests of tests are valid text")
