@@ -24,7 +24,7 @@ fn engine(threads: usize) -> (Engine, Inferlet) {
     (engine, inferlet)
 }
 
-/// Runs it, and sends a message once nothing else can happen. Gives the end, and the whole trace.
+/// Runs it, and sends a message once nothing else can happen, and then a file. Gives the end, and the whole trace.
 fn run((engine, inferlet): &(Engine, Inferlet), input: &str) -> (Outcome, String) {
     let launch = Launch::new(input);
     let control = launch.control();
@@ -32,6 +32,9 @@ fn run((engine, inferlet): &(Engine, Inferlet), input: &str) -> (Outcome, String
     let client = std::thread::spawn(move || {
         if control.awaited() {
             control.send("hello".to_owned());
+        }
+        if control.awaited() {
+            control.send_file(vec![1, 2, 3]);
         }
     });
     let file = tempfile::NamedTempFile::new().unwrap();
@@ -65,8 +68,12 @@ fn leaves_its_recorded_trace(name: &str, input: &str, answer: &str) {
 }
 
 #[test]
-fn passes_a_message_and_a_sleep_overlap() {
-    leaves_its_recorded_trace("overlap.jsonl", "\"overlap\"", r#"[" upon a", " it for", "hello"]"#);
+fn passes_a_message_a_file_and_a_sleep_overlap() {
+    leaves_its_recorded_trace(
+        "overlap.jsonl",
+        "\"overlap\"",
+        r#"[" upon a", " it for", "hello", [1, 2, 3]]"#,
+    );
 }
 
 #[test]

@@ -204,7 +204,7 @@ fn a_run_of_another_type_is_refused_with_the_difference() {
     let (error, cause) = refused(&binary(number));
     assert_eq!(
         error.to_string(),
-        "`pie:number/run` has no `run: func(input: string) -> result<string, string>`"
+        "`pie:number/run` has no `run: func(input: string) -> result<string, string>`, `async` or not"
     );
     assert!(cause.contains("expected `string` found `u32`"), "{cause}");
 

@@ -42,7 +42,7 @@ pub enum ComponentError {
         exports: Vec<String>,
     },
     /// The function is missing or has another type.
-    #[error("`{export}` has no `run: func(input: string) -> result<string, string>`")]
+    #[error("`{export}` has no `run: func(input: string) -> result<string, string>`, `async` or not")]
     WrongRun {
         /// The interface.
         export: String,

@@ -10,11 +10,14 @@ use super::wasi::Exit;
 use crate::trace::{Limit, Outcome};
 use std::future::poll_fn;
 use std::pin::pin;
+use std::task::Poll;
 use wasmtime::component::ResourceTableError;
 use wasmtime::{CallHook, PoolConcurrencyLimitError, Store, Trap, WasmBacktrace};
 
 /// After so much fuel an instance gives way to the others.
 const SLICE: u64 = 10_000_000;
+/// What it costs to wait or give way, in units of fuel: about the time that the driver takes for it.
+const TURN: u64 = 5000;
 
 /// Ends a guest that is not wanted any more.
 #[derive(Debug, thiserror::Error)]
@@ -25,7 +28,7 @@ struct Cancelled;
 pub async fn run(inferlet: Inferlet, state: State, input: String, limits: Limits) -> Outcome {
     let journal = state.journal.clone();
     let mut store = Store::new(inferlet.pre.engine(), state);
-    let result = flushing(&journal, call(&inferlet, &mut store, &limits, input)).await;
+    let result = in_turns(&journal, limits.fuel, call(&inferlet, &mut store, &limits, input)).await;
     let stderr = journal.finish();
     let state = store.into_data();
     match result {
@@ -35,15 +38,27 @@ pub async fn run(inferlet: Inferlet, state: State, input: String, limits: Limits
     }
 }
 
-/// Lets what was printed out whenever the instance waits or gives way.
-async fn flushing<T>(journal: &Journal, call: impl Future<Output = T>) -> T {
+/// Runs the call from wait to wait. Whenever it waits or gives way, what was printed goes out, and the turn is paid for: a guest that does nothing but
+/// give way would hardly spend any fuel of its own.
+async fn in_turns<T>(
+    journal: &Journal,
+    fuel: u64,
+    call: impl Future<Output = wasmtime::Result<T>>,
+) -> wasmtime::Result<T> {
     let mut call = pin!(call);
+    let mut spent: u64 = 0;
     poll_fn(|context| {
         let poll = call.as_mut().poll(context);
-        if poll.is_pending() {
-            journal.flush();
+        if poll.is_ready() {
+            return poll;
         }
-        poll
+        journal.flush();
+        spent = spent.saturating_add(TURN);
+        if spent > fuel {
+            let exceeded = LimitExceeded { limit: Limit::Fuel, wanted: spent, allowed: fuel };
+            return Poll::Ready(Err(exceeded.into()));
+        }
+        Poll::Pending
     })
     .await
 }

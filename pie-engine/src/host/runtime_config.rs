@@ -66,7 +66,8 @@ fn pooling(pools: &Pools, concurrency: Concurrency) -> PoolingAllocationConfig {
     pooling.total_tables(per_instance(2).max(CORE_INSTANCES));
     pooling.total_stacks(match concurrency {
         Concurrency::Absent => pools.instances,
-        Concurrency::Present => per_instance(CONCURRENT_STACKS).max(CORE_INSTANCES),
+        // A component that is put together from others has up to one for each; one such component leaves enough for all others.
+        Concurrency::Present => per_instance(CONCURRENT_STACKS).saturating_add(CORE_INSTANCES),
     });
     pooling.max_core_instances_per_component(CORE_INSTANCES);
     pooling.max_memories_per_component(4);

@@ -3,7 +3,7 @@
 use super::guests::{compile, engine, ok, run};
 use super::{ends, serves, small};
 use pie_engine::trace::{Collected, Event, Limit, Outcome};
-use pie_engine::{Engine, EngineConfig, Launch, Limits};
+use pie_engine::{Engine, EngineConfig, Launch};
 use rand_chacha::ChaCha12Rng;
 use rand_chacha::rand_core::{RngCore, SeedableRng};
 
@@ -40,7 +40,7 @@ fn sleeping_moves_virtual_time() {
 
 #[test]
 fn sleeping_no_time_lets_others_go_on() {
-    // Forty thousand times, which would otherwise be one computation.
+    // As a loop that asks again and again whether something has happened.
     let again = "(if (result i32) (i32.lt_u (global.get $steps) (i32.const 1000))
         (then (call $drop (local.get $call)) (call $for (call $pending (call $sleep (i64.const 0)))))
         (else (call $true) (i32.const 0)))";
@@ -86,8 +86,40 @@ fn a_message_is_waited_for() {
 }
 
 #[test]
+fn what_is_known_already_is_answered_without_a_wait() {
+    // 2 says that the call has returned; what it has written is `none`.
+    let none =
+        "(if (i32.ne (call $for-string (call $receive) (i32.const 64)) (i32.const 2)) (then unreachable))
+        (if (i32.load8_u (i32.const 64)) (then unreachable))
+        (call $true) (i32.const 0)";
+    let engine = engine();
+    let launch = Launch::new("null");
+    launch.control().close();
+    let (finished, events) = run(&engine, &compile(&engine, &guest(none, "unreachable")), launch);
+    assert_eq!(finished.outcome, ok("true"));
+    assert!(matches!(&events[1], Event::Received { text: None, .. }), "{events:?}");
+}
+
+#[test]
+fn every_instance_that_an_engine_has_room_for_can_wait_at_once() {
+    let engine = engine();
+    let guest =
+        compile(&engine, &guest("(call $block (i64.const 1000)) (call $true) (i32.const 0)", "unreachable"));
+    let launches = (0..8).map(|_| (guest.clone(), Launch::new("null"))).collect();
+    let finished = engine.run_all(launches, Box::new(Collected::default()));
+    assert!(finished.iter().all(|finished| finished.outcome == ok("true")), "{finished:?}");
+    let launches = (0..9).map(|_| (guest.clone(), Launch::new("null"))).collect();
+    let finished = engine.run_all(launches, Box::new(Collected::default()));
+    let full = "the inferlet cannot start, because the engine is full";
+    assert!(
+        matches!(&finished[8].outcome, Outcome::Error(error) if error.as_str().starts_with(full)),
+        "{finished:?}"
+    );
+}
+
+#[test]
 fn a_call_that_was_cancelled_has_taken_nothing() {
-    // Cancels its wait after a millisecond, waits again, and sends what it got.
+    // Cancels its wait, waits again, and sends what it got.
     let cancel = "(local $wait i32)
         (global.set $future (call $receive))
         (local.set $wait (call $pending (call $for-string (global.get $future) (i32.const 64))))
@@ -139,12 +171,14 @@ fn an_endless_loop_of_an_async_run_is_out_of_fuel() {
 
 #[test]
 fn giving_way_for_ever_is_out_of_fuel() {
-    let engine = engine();
-    let guest = compile(&engine, &guest("(i32.const 1)", "(i32.const 1)"));
-    let limits = Limits { fuel: 100_000, ..Limits::default() };
-    let (finished, _) = run(&engine, &guest, Launch::new("null").limits(limits));
-    assert!(matches!(finished.outcome, Outcome::Limit { limit: Limit::Fuel, .. }), "{finished:?}");
-    serves(&engine);
+    // Each turn costs 5000 units, though the guest spends a few.
+    let limit = Outcome::Limit {
+        limit: Limit::Fuel,
+        message: "over the `fuel` limit: 30005000 units wanted, 30000000 allowed".to_owned(),
+    };
+    assert_eq!(ends(&guest("(i32.const 1)", "(i32.const 1)")), limit);
+    let again = "(call $drop (local.get $call)) (call $for (call $pending (call $sleep (i64.const 0))))";
+    assert_eq!(ends(&guest("(call $for (call $pending (call $sleep (i64.const 0))))", again)), limit);
 }
 
 #[test]
@@ -256,8 +290,6 @@ fn no_order_of_calls_breaks_the_engine() {
         (drop (call $sleep (i64.const 1000)))
         (drop (call $for-string (global.get $future) (i32.const 64)))";
     let engine = engine();
-    // Giving way for ever takes long.
-    let limits = Limits { fuel: 100_000, handles: 100, ..Limits::default() };
     let mut random = ChaCha12Rng::seed_from_u64(1);
     let mut ends = std::collections::BTreeSet::new();
     for _ in 0..500 {
@@ -268,8 +300,7 @@ fn no_order_of_calls_breaks_the_engine() {
             format!("{} {}", calls.join(" "), next[random.next_u32() as usize % next.len()])
         };
         let text = guest(&format!("{begin} {}", body()), &body());
-        let launch = Launch::new("null").limits(limits.clone());
-        let (finished, _) = run(&engine, &compile(&engine, &text), launch);
+        let (finished, _) = run(&engine, &compile(&engine, &text), small());
         assert_eq!(finished.findings, [""; 0], "{text}");
         ends.insert(match finished.outcome {
             Outcome::Trap { message, .. } => message,

@@ -101,8 +101,7 @@ fn no_run(exports: &[(String, Option<Form>)]) -> Error {
     if names.iter().any(|name| name.starts_with("wasi:cli/run")) {
         return error.caused_by("it is a WASI command, which exports `wasi:cli/run`").hint(hint);
     }
-    let shape =
-        "an interface whose name ends in `/run`, with `run: func(input: string) -> result<string, string>`";
+    let shape = "an interface whose name ends in `/run`, with `run: func(input: string) -> result<string, string>`, `async` or not";
     match names.as_slice() {
         [] => error.caused_by(format!("it exports nothing; expected {shape}")).hint(hint),
         names => error.caused_by(format!("it exports `{}`; expected {shape}", names.join("`, `"))).hint(hint),

@@ -41,15 +41,13 @@ impl Guest for Waits {
     }
 }
 
-/// Two passes, a message and a sleep at once. Each tells the client when it is over.
+/// Two passes at a time, a message, a file and a sleep at once. Each tells the client when it is over.
 async fn overlap() -> Result<String, String> {
     let model = Model::load("default")?;
-    let (first, second, message, ()) =
-        futures::join!(generate(&model, "Once", 3), generate(&model, "The lake", 2), receive(), async {
-            wait::sleep(2_500_000).await;
-            session::send("slept");
-        },);
-    Ok(format!("[{:?}, {:?}, {message:?}]", first?, second?))
+    let (first, second) = (generate(&model, "Once", 3), generate(&model, "The lake", 2));
+    let (first, second, message, file, ()) =
+        futures::join!(first, second, receive(), receive_file(), sleep());
+    Ok(format!("[{:?}, {:?}, {message:?}, {file:?}]", first?, second?))
 }
 
 /// Waits for a message no longer than a second, and then, after all, until it comes.
@@ -67,11 +65,23 @@ async fn give_up() -> Result<String, String> {
     }
 }
 
+async fn sleep() {
+    wait::sleep(2_500_000).await;
+    session::send("slept");
+}
+
 async fn receive() -> String {
     let future = session::receive();
     let message = wait::for_string(&future).await.unwrap_or_default();
     session::send(&format!("received {message}"));
     message
+}
+
+async fn receive_file() -> Vec<u8> {
+    let future = session::receive_file();
+    let file = wait::for_blob(&future).await.unwrap_or_default();
+    session::send(&format!("received {} bytes", file.len()));
+    file
 }
 
 /// Continues a text by the most likely tokens.
