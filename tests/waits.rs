@@ -2,12 +2,12 @@
 //! traces are recorded in `tests/waits`; `UPDATE_TRACES=1` records them anew.
 
 use std::path::Path;
-use std::sync::OnceLock;
+use std::sync::{Arc, OnceLock};
 
 use bakery::build::check::{Form, check};
 use pie_engine::trace::Outcome;
 use pie_engine::trace::jsonl::Writer;
-use pie_engine::{Engine, EngineConfig, Inferlet, Launch};
+use pie_engine::{Engine, EngineConfig, Inferlet, Launch, Runtime, RuntimeConfig};
 
 use crate::support::World;
 use crate::support::rust::guest;
@@ -19,7 +19,8 @@ fn component() -> &'static [u8] {
 }
 
 fn engine(threads: usize) -> (Engine, Inferlet) {
-    let engine = Engine::new(EngineConfig { threads, ..EngineConfig::dummy() }).unwrap();
+    let runtime = Runtime::new(RuntimeConfig { threads, ..RuntimeConfig::default() }).unwrap();
+    let engine = Engine::on(Arc::new(runtime), EngineConfig::dummy()).unwrap();
     let inferlet = engine.compile(component()).unwrap();
     (engine, inferlet)
 }

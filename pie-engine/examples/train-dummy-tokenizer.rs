@@ -38,8 +38,11 @@ const CONTROL: [&str; 16] = [
     "<|reserved_2|>",
 ];
 
-/// Words with the space before them, digits one by one, punctuation with the line break after it.
-const WORDS: &str = r"'(?:[sdmt]|ll|ve|re)| ?\p{L}+|\p{N}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+";
+/// Words with the space before them, digits one by one, punctuation with the line break after it, line breaks. What white space these leave is a
+/// piece of its own. The expression is compiled at every start, so it is cheap to compile: what is none of the others in ASCII counts as
+/// a letter, and nothing looks ahead. With Unicode's classes and a look ahead it takes twenty times as long.
+const WORDS: &str =
+    r"'(?:[sdmt]|ll|ve|re)| ?[^\x00-@\[-`{-~]+|[0-9]| ?[!-/:-@\[-`{-~]+[\r\n]*|[\x00- ]*[\r\n]+";
 
 fn main() -> Result<(), tokenizers::Error> {
     let assets = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/model/dummy/assets");
@@ -68,7 +71,8 @@ pub fn train(corpus: &str) -> Result<String, tokenizers::Error> {
         .build();
     tokenizer.train(&mut trainer, texts(corpus).into_iter())?;
     let trained: Tokenizer = tokenizer.to_string(false)?.parse()?;
-    Ok(trained.to_string(true)? + "\n")
+    // Without layout: it is read at every start.
+    Ok(trained.to_string(false)? + "\n")
 }
 
 /// The corpus between its control tokens.

@@ -33,36 +33,12 @@ mod splitmix;
 pub mod tokenizer;
 pub mod trace;
 
-pub use run::{Control, Engine, EngineConfig, EngineError, Finished, Inferlet, Launch, Limits};
+pub use run::{
+    Control, Engine, EngineConfig, EngineError, Finished, Inferlet, Launch, Limits, Runtime, RuntimeConfig,
+};
 
 /// The version of the engine.
 pub const VERSION: &str = env!("CARGO_PKG_VERSION");
 
-/// The WIT files, so that their digest can be in every trace.
-static WIT: include_dir::Dir<'static> = include_dir::include_dir!("$CARGO_MANIFEST_DIR/../wit");
-
-/// Digest of the WIT package: SHA-256 over its files in order of their paths.
-pub fn wit_digest() -> String {
-    let mut files = std::collections::BTreeMap::new();
-    collect(&WIT, &mut files);
-    let mut all = Vec::new();
-    for (path, contents) in files {
-        all.extend_from_slice(path.as_bytes());
-        all.push(0);
-        all.extend_from_slice(contents);
-        all.push(0);
-    }
-    trace::sha256_hex(&all)
-}
-
-fn collect(
-    folder: &'static include_dir::Dir<'static>,
-    files: &mut std::collections::BTreeMap<String, &'static [u8]>,
-) {
-    for file in folder.files().filter(|file| file.path().extension().is_some_and(|ext| ext == "wit")) {
-        files.insert(file.path().to_string_lossy().into_owned(), file.contents());
-    }
-    for folder in folder.dirs() {
-        collect(folder, files);
-    }
-}
+/// Digest of the WIT package: SHA-256, in hexadecimal, over its files in order of their paths.
+pub const WIT_DIGEST: &str = env!("WIT_DIGEST");

@@ -3,7 +3,7 @@
 use crate::clock::VirtualClock;
 use crate::engine::{Core, CoreConfig};
 use crate::host::budget::HeldBudget;
-use crate::host::component::{ComponentError, Runtime};
+use crate::host::component::{Compiler, ComponentError};
 use crate::host::inference::Abandoned;
 use crate::host::instance;
 use crate::host::journal::Journal;
@@ -15,7 +15,7 @@ use crate::host::work::WorkBudget;
 use crate::loaded::LoadedModel;
 use crate::rounds::Rounds;
 use crate::trace::{Event, FORMAT, Header, Outcome, Recorder, Sink, Usage};
-use crate::{VERSION, sched};
+use crate::{VERSION, WIT_DIGEST, sched};
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -42,6 +42,53 @@ pub enum EngineError {
     },
 }
 
+/// How the WebAssembly side of engines is made.
+#[derive(Clone, Debug)]
+pub struct RuntimeConfig {
+    /// Where compiled code is kept; a folder that only its owner may write to. Without one it is compiled anew in each process.
+    pub code_cache: Option<PathBuf>,
+    /// Instances that can be alive at once; those with async functions are counted apart.
+    pub instances: u32,
+    /// The most that any launch may set as its limits of memory and tables.
+    pub ceiling: Limits,
+    /// Threads to compile and compute with; 0 takes as many as there are processors. What a run does never depends on it.
+    pub threads: usize,
+}
+
+impl Default for RuntimeConfig {
+    /// Up to 64 instances, of up to 4 GiB each.
+    fn default() -> Self {
+        let ceiling = Limits { memory_bytes: 4 << 30, ..Limits::default() };
+        RuntimeConfig { code_cache: None, instances: 64, ceiling, threads: 0 }
+    }
+}
+
+/// The WebAssembly side of engines: compiles components and has the pools their instances live in. It knows no model, so it can start
+/// while a model is being loaded, and engines with different models can share it.
+pub struct Runtime {
+    compiler: Compiler,
+}
+
+impl Runtime {
+    /// A runtime with its pools.
+    pub fn new(config: RuntimeConfig) -> Result<Self, EngineError> {
+        let RuntimeConfig { code_cache, instances, ceiling, threads } = config;
+        let pools = Pools {
+            instances,
+            memory_bytes: ceiling.memory_bytes,
+            table_elements: ceiling.table_elements,
+            parallel_compilation: threads != 1,
+        };
+        let compiler = Compiler::new(&pools, code_cache);
+        Ok(Runtime { compiler: compiler.map_err(|error| EngineError::Runtime(error.into()))? })
+    }
+
+    /// Compiles a component, or finds its compiled code.
+    pub fn compile(&self, wasm: &[u8]) -> Result<Inferlet, EngineError> {
+        Ok(self.compiler.compile(wasm)?)
+    }
+}
+
 /// How an engine is made.
 #[derive(Clone)]
 pub struct EngineConfig {
@@ -51,28 +98,12 @@ pub struct EngineConfig {
     pub pages: u32,
     /// Tokens in a page.
     pub page_size: u32,
-    /// Where compiled code is kept; a folder that only its owner may write to. Without one it is compiled anew in each process.
-    pub code_cache: Option<PathBuf>,
-    /// Instances that can be alive at once.
-    pub instances: u32,
-    /// The most that any launch may set as its limits of memory and tables.
-    pub ceiling: Limits,
-    /// Threads to compile and compute with; 0 takes as many as there are processors. What a run does never depends on it.
-    pub threads: usize,
 }
 
 impl EngineConfig {
-    /// An engine of 4,096 pages of 16 tokens for up to 64 instances.
+    /// An engine of 4,096 pages of 16 tokens.
     pub fn new(model: LoadedModel) -> Self {
-        EngineConfig {
-            model,
-            pages: 4096,
-            page_size: 16,
-            code_cache: None,
-            instances: 64,
-            ceiling: Limits { memory_bytes: 4 << 30, ..Limits::default() },
-            threads: 0,
-        }
+        EngineConfig { model, pages: 4096, page_size: 16 }
     }
 
     /// The dummy model: deterministic, instant, no weights.
@@ -161,26 +192,24 @@ pub struct Finished {
 
 /// Runs inferlets beside one model. Saved contexts live as long as it does.
 pub struct Engine {
-    runtime: Runtime,
+    runtime: Arc<Runtime>,
     model: Arc<LoadedModel>,
     page_size: u32,
     core: Mutex<Core>,
 }
 
 impl Engine {
-    /// An engine with its model, pages and pools.
+    /// An engine with its model and pages, and a runtime of its own.
     pub fn new(config: EngineConfig) -> Result<Self, EngineError> {
-        let EngineConfig { model, pages, page_size, code_cache, instances, ceiling, threads } = config;
+        Self::on(Arc::new(Runtime::new(RuntimeConfig::default())?), config)
+    }
+
+    /// An engine with its model and pages on a runtime that exists. Several engines can be on one.
+    pub fn on(runtime: Arc<Runtime>, config: EngineConfig) -> Result<Self, EngineError> {
+        let EngineConfig { model, pages, page_size } = config;
         if pages == 0 || page_size == 0 {
             return Err(EngineError::Pages { pages, page_size });
         }
-        let pools = Pools {
-            instances,
-            memory_bytes: ceiling.memory_bytes,
-            table_elements: ceiling.table_elements,
-            parallel_compilation: threads != 1,
-        };
-        let runtime = Runtime::new(&pools, code_cache).map_err(|error| EngineError::Runtime(error.into()))?;
         let model = Arc::new(model);
         let core = CoreConfig { pages, page_size, step: sched::Limits::default() };
         let core = Mutex::new(Core::new(Arc::clone(&model), core));
@@ -189,7 +218,7 @@ impl Engine {
 
     /// Compiles a component, or finds its compiled code.
     pub fn compile(&self, wasm: &[u8]) -> Result<Inferlet, EngineError> {
-        Ok(self.runtime.compile(wasm)?)
+        self.runtime.compile(wasm)
     }
 
     /// The model.
@@ -233,7 +262,7 @@ impl Engine {
             model: info.name.clone(),
             model_digest: info.digest.clone(),
             tokenizer_digest: self.model.tokenizer.digest().to_owned(),
-            wit_digest: crate::wit_digest(),
+            wit_digest: WIT_DIGEST.to_owned(),
             kernel: info.kernel.clone(),
             seed,
             engine: VERSION.to_owned(),

@@ -2,9 +2,9 @@
 
 mod guests;
 
-use guests::{compile, engine, generate, instance, listen, ok, plain, run, speak};
+use guests::{compile, engine, engine_on, generate, instance, listen, ok, plain, run, speak};
 use pie_engine::trace::{Collected, Event, Outcome};
-use pie_engine::{Control, Engine, EngineConfig, EngineError, Inferlet, Launch};
+use pie_engine::{Control, Engine, EngineConfig, EngineError, Inferlet, Launch, RuntimeConfig};
 use std::thread;
 use std::time::Duration;
 
@@ -308,7 +308,7 @@ fn each_launch_has_its_own_messages() {
 
 #[test]
 fn a_launch_too_many_is_told_that_the_engine_is_full() {
-    let engine = Engine::new(EngineConfig { instances: 2, ..EngineConfig::dummy() }).unwrap();
+    let engine = engine_on(RuntimeConfig { instances: 2, ..RuntimeConfig::default() });
     let finished =
         engine.run_all(vec![(echo(&engine), Launch::new("null")); 3], Box::new(Collected::default()));
     assert!(
@@ -337,8 +337,8 @@ fn compiled_code_is_kept_and_found_again() {
     let folder = tempfile::tempdir().unwrap();
     let code_cache = Some(folder.path().join("code"));
     let answers = [(), ()].map(|()| {
-        let engine =
-            Engine::new(EngineConfig { code_cache: code_cache.clone(), ..EngineConfig::dummy() }).unwrap();
+        let code_cache = code_cache.clone();
+        let engine = engine_on(RuntimeConfig { code_cache, ..RuntimeConfig::default() });
         run(&engine, &compile(&engine, &generate(3)), Launch::new("null"))
     });
     assert_eq!(answers[0], answers[1]);
@@ -347,6 +347,6 @@ fn compiled_code_is_kept_and_found_again() {
     // A file that was damaged is not used.
     let path = kept[0].as_ref().unwrap().path();
     std::fs::write(&path, b"damaged").unwrap();
-    let engine = Engine::new(EngineConfig { code_cache, ..EngineConfig::dummy() }).unwrap();
+    let engine = engine_on(RuntimeConfig { code_cache, ..RuntimeConfig::default() });
     assert_eq!(run(&engine, &compile(&engine, &generate(3)), Launch::new("null")), answers[0]);
 }

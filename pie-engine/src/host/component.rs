@@ -73,7 +73,7 @@ fn list(names: &[String]) -> String {
 ///
 /// It is two. A component that has to do with async functions runs in one that keeps account of tasks, which makes every call to the host
 /// dearer, and which is therefore not the one of all the others. It is made when the first such component comes.
-pub struct Runtime {
+pub struct Compiler {
     plain: Linked,
     concurrent: OnceLock<Linked>,
     pools: Pools,
@@ -116,11 +116,11 @@ impl Inferlet {
     }
 }
 
-impl Runtime {
+impl Compiler {
     /// A runtime with its pools. Compiled code is kept under `cache`, a folder that only its owner may write to.
     pub fn new(pools: &Pools, cache: Option<PathBuf>) -> wasmtime::Result<Self> {
         let plain = Linked::new(pools, Concurrency::Absent)?;
-        Ok(Runtime { plain, concurrent: OnceLock::new(), pools: pools.clone(), cache })
+        Ok(Compiler { plain, concurrent: OnceLock::new(), pools: pools.clone(), cache })
     }
 
     /// Compiles a component, or finds its compiled code in the cache, and resolves its imports.

@@ -4,6 +4,8 @@ use super::piece::Spelling;
 use super::shared::{Pipeline, Shared};
 use super::{MAX_VOCAB_SIZE, Table, Tokenizer, TokenizerError};
 use crate::trace::sha256_hex;
+use serde::Deserialize;
+use serde::de::IgnoredAny;
 use serde_json::Value;
 use std::collections::HashSet;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -27,9 +29,30 @@ const CONTROL: [&str; 8] = [
     "<end_of_turn>",
 ];
 
+/// What is read of a file besides what the library reads. The large parts are skipped: a vocabulary as a tree of values would take
+/// longer to build than the tokenizer.
+#[derive(Deserialize)]
+#[serde(expecting = "an object with a `model`, as in a `tokenizer.json`")]
+struct File {
+    model: Option<ModelHead>,
+    #[serde(default)]
+    added_tokens: Value,
+    #[serde(default)]
+    pre_tokenizer: Value,
+    #[serde(default)]
+    decoder: Value,
+}
+
+#[derive(Deserialize)]
+#[serde(expecting = "`model` to be an object")]
+struct ModelHead {
+    #[serde(rename = "type")]
+    kind: Option<String>,
+    merges: Option<IgnoredAny>,
+}
+
 pub(super) fn load(json: &[u8]) -> Result<Tokenizer, TokenizerError> {
-    let mut file: Value =
-        serde_json::from_slice(json).map_err(|error| malformed(format!("not JSON: {error}")))?;
+    let file: File = serde_json::from_slice(json).map_err(unreadable)?;
     check_model(&file)?;
     let full = parse(json)?;
     check_added_ids(&file, &full)?;
@@ -37,12 +60,15 @@ pub(super) fn load(json: &[u8]) -> Result<Tokenizer, TokenizerError> {
     let control = control_tokens(&full);
     let vocab = table(&full, spelling)?;
     let plain = without_control(&full)?;
-    let split_regex = split_regex(&file["pre_tokenizer"]).join("|");
-    let strips_first_space = strips_first_space(&file["decoder"]);
-    file.sort_all_objects();
-    let digest = sha256_hex(file.to_string().as_bytes());
+    let split_regex = split_regex(&file.pre_tokenizer).join("|");
+    let strips_first_space = strips_first_space(&file.decoder);
+    let digest = sha256_hex(json);
     let special = vocab.only(&control);
     Ok(Tokenizer { full, plain, vocab, special, control, strips_first_space, split_regex, digest })
+}
+
+fn unreadable(error: serde_json::Error) -> TokenizerError {
+    malformed(if error.is_data() { error.to_string() } else { format!("not JSON: {error}") })
 }
 
 fn malformed(reason: impl Into<String>) -> TokenizerError {
@@ -50,17 +76,17 @@ fn malformed(reason: impl Into<String>) -> TokenizerError {
 }
 
 /// Fails early and clearly for what the parser would only call a mismatch of its variants.
-fn check_model(file: &Value) -> Result<(), TokenizerError> {
-    let Some(model) = file.get("model").and_then(Value::as_object) else {
+fn check_model(file: &File) -> Result<(), TokenizerError> {
+    let Some(model) = &file.model else {
         return Err(malformed("there is no `model`; is this a `tokenizer.json`?"));
     };
-    match model.get("type").and_then(Value::as_str) {
+    match model.kind.as_deref() {
         Some("BPE" | "Unigram") => Ok(()),
         Some(other) => Err(TokenizerError::Unsupported(format!(
             "models of type `{other}`; language models use `BPE` or `Unigram`"
         ))),
         // Files from before the type was written down.
-        None if model.contains_key("merges") => Ok(()),
+        None if model.merges.is_some() => Ok(()),
         None => Err(malformed("`model.type` is missing")),
     }
 }
@@ -86,8 +112,8 @@ fn parse(json: &[u8]) -> Result<Pipeline, TokenizerError> {
 }
 
 /// The library numbers added tokens itself; a file whose numbers have gaps would silently get other ids than its model expects.
-fn check_added_ids(file: &Value, tokenizer: &Pipeline) -> Result<(), TokenizerError> {
-    for token in file["added_tokens"].as_array().into_iter().flatten() {
+fn check_added_ids(file: &File, tokenizer: &Pipeline) -> Result<(), TokenizerError> {
+    for token in file.added_tokens.as_array().into_iter().flatten() {
         let (Some(content), Some(id)) = (token["content"].as_str(), token["id"].as_u64()) else { continue };
         let given = tokenizer.token_to_id(content);
         if given.map(u64::from) != Some(id) {
@@ -111,8 +137,8 @@ fn parts(component: &Value) -> Vec<&Value> {
     }
 }
 
-fn spelling(file: &Value) -> Result<Spelling, TokenizerError> {
-    let decoders = parts(&file["decoder"]);
+fn spelling(file: &File) -> Result<Spelling, TokenizerError> {
+    let decoders = parts(&file.decoder);
     for decoder in &decoders {
         match decoder["type"].as_str() {
             Some("ByteLevel") => return Ok(Spelling::ByteLevel),
@@ -131,7 +157,7 @@ fn spelling(file: &Value) -> Result<Spelling, TokenizerError> {
             _ => {}
         }
     }
-    let byte_level = parts(&file["pre_tokenizer"]).iter().any(|part| part["type"] == "ByteLevel");
+    let byte_level = parts(&file.pre_tokenizer).iter().any(|part| part["type"] == "ByteLevel");
     Ok(if byte_level { Spelling::ByteLevel } else { Spelling::Text })
 }
 

@@ -207,7 +207,7 @@ impl Tokenizer {
         self.vocab.ids.last().map_or(0, |last| last + 1)
     }
 
-    /// SHA-256, in hexadecimal, of the file's JSON with sorted keys and without white space.
+    /// SHA-256 of the file, in hexadecimal.
     pub fn digest(&self) -> &str {
         &self.digest
     }

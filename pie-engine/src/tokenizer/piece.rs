@@ -56,6 +56,18 @@ fn byte_of(c: char) -> Option<u8> {
     }
 }
 
+/// The character that stands for a byte: the inverse of [`byte_of`].
+pub(super) fn char_of(byte: u8) -> char {
+    let code = u32::from(byte);
+    let code = match byte {
+        0x21..=0x7e | 0xa1..=0xac | 0xae..=0xff => code,
+        0..=0x20 => 0x100 + code,
+        0x7f..=0xa0 => 0x121 + code - 0x7f,
+        0xad => 0x143,
+    };
+    char::from_u32(code).expect("all codes up to U+0143 are characters")
+}
+
 /// The byte of a token like `<0x0A>`.
 fn fallback_byte(piece: &str) -> Option<u8> {
     let digits = piece.strip_prefix("<0x")?.strip_suffix('>')?;
@@ -73,6 +85,7 @@ mod tests {
         let mut bytes: Vec<u8> = ByteLevel::alphabet().into_iter().filter_map(byte_of).collect();
         bytes.sort_unstable();
         assert_eq!(bytes, (0..=255).collect::<Vec<u8>>());
+        assert!((0..=255).all(|byte| byte_of(char_of(byte)) == Some(byte)));
         assert_eq!(
             [byte_of('Ġ'), byte_of('Ċ'), byte_of('é'), byte_of('€')],
             [Some(b' '), Some(b'\n'), Some(0xe9), None]

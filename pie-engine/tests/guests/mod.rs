@@ -1,7 +1,8 @@
 //! Guests as text, and what tests do with them.
 
 use pie_engine::trace::{Collected, Event, Outcome};
-use pie_engine::{Engine, EngineConfig, Finished, Inferlet, Launch};
+use pie_engine::{Engine, EngineConfig, Finished, Inferlet, Launch, Runtime, RuntimeConfig};
+use std::sync::Arc;
 
 /// A guest that generates so many tokens.
 pub fn generate(samples: u32) -> String {
@@ -33,8 +34,14 @@ pub fn binary(text: &str) -> Vec<u8> {
 
 /// A small engine with the dummy model.
 pub fn engine() -> Engine {
-    let config = EngineConfig { pages: 64, instances: 8, ..EngineConfig::dummy() };
-    Engine::new(config).expect("the runtime starts")
+    engine_on(RuntimeConfig { instances: 8, ..RuntimeConfig::default() })
+}
+
+/// A small engine with the dummy model, on a runtime of this kind.
+pub fn engine_on(runtime: RuntimeConfig) -> Engine {
+    let runtime = Runtime::new(runtime).expect("the runtime starts");
+    let config = EngineConfig { pages: 64, ..EngineConfig::dummy() };
+    Engine::on(Arc::new(runtime), config).expect("there are pages")
 }
 
 /// Compiles a guest.

@@ -1,9 +1,9 @@
 //! Inferlets with an async `run`, which wait through `pie:core/wait`. Well-behaved or not, they end as others do, and only themselves.
 
-use super::guests::{compile, engine, ok, run};
+use super::guests::{compile, engine, engine_on, ok, run};
 use super::{ends, serves, small};
 use pie_engine::trace::{Collected, Event, Limit, Outcome};
-use pie_engine::{Engine, EngineConfig, Launch};
+use pie_engine::{Launch, RuntimeConfig};
 use rand_chacha::ChaCha12Rng;
 use rand_chacha::rand_core::{RngCore, SeedableRng};
 
@@ -332,9 +332,8 @@ fn a_sync_run_beside_async_imports_cannot_wait_in_a_call() {
 fn compiled_code_is_kept_apart_from_that_of_other_components() {
     let cache = tempfile::tempdir().unwrap();
     let new = || {
-        let config =
-            EngineConfig { instances: 8, code_cache: Some(cache.path().to_owned()), ..EngineConfig::dummy() };
-        Engine::new(config).unwrap()
+        let code_cache = Some(cache.path().to_owned());
+        engine_on(RuntimeConfig { instances: 8, code_cache, ..RuntimeConfig::default() })
     };
     let kept = || {
         let entries = std::fs::read_dir(cache.path()).unwrap();

@@ -10,11 +10,14 @@ mod input;
 mod model;
 mod target;
 
+use std::panic::resume_unwind;
 use std::path::PathBuf;
+use std::sync::Arc;
+use std::thread;
 use std::time::Duration;
 
 use pie_engine::trace::Outcome;
-use pie_engine::{Control, Engine, EngineConfig, Launch, Limits};
+use pie_engine::{Control, Engine, EngineConfig, EngineError, Launch, Limits, Runtime, RuntimeConfig};
 
 use crate::environment::Environment;
 use crate::error::{Error, Result};
@@ -28,6 +31,7 @@ use crate::report::trace_file::TraceFile;
 use crate::ui::{Ui, output_error};
 pub use input::InferletDocument;
 use input::Input;
+use model::Source;
 use target::Target;
 
 /// Run an inferlet beside a model, building it first if needed
@@ -121,14 +125,14 @@ impl Args {
 /// # Errors
 /// There is nothing to run, it cannot be built, it is asked wrongly, or it fails.
 pub fn run(args: &Args, env: &Environment, ui: &Ui) -> Result<()> {
+    let model = Source::read(&args.model, args.script.as_deref(), env)?;
+    // It is loaded while the component is built, or its code is found.
+    let model = thread::spawn(move || model.load());
     let target = Target::find(&args.path, args.manifest.as_deref(), env)?;
     let input = match input::read(args, target.manifest(), env)? {
         Input::Help => return input::help(args, target.manifest(), ui),
         Input::Json(input) => input,
     };
-    let mut config = EngineConfig::new(model::load(&args.model, args.script.as_deref(), env)?);
-    config.code_cache = cache::folder(env);
-    config.threads = args.threads.map_or(0, usize::from);
     let launch = launch(args, input, target.manifest(), env);
     let control = launch.control();
     let (audience, received) = audience(args, &control, env, ui)?;
@@ -136,19 +140,28 @@ pub fn run(args: &Args, env: &Environment, ui: &Ui) -> Result<()> {
 
     let component = target.component(args, env, ui)?;
     env.interrupt.check()?;
-    let engine = Engine::new(config)
-        .map_err(|error| Error::environment("the engine cannot start").caused_by(error))?;
-    let inferlet = engine.compile(&component.bytes).map_err(|error| component.rejected(error))?;
+    let threads = args.threads.map_or(0, usize::from);
+    let runtime = RuntimeConfig { code_cache: cache::folder(env), threads, ..RuntimeConfig::default() };
+    let runtime = Runtime::new(runtime).map_err(cannot_start)?;
+    let inferlet = runtime.compile(&component.bytes).map_err(|error| component.rejected(error))?;
+    let model = model.join().unwrap_or_else(|panic| resume_unwind(panic));
+    let engine = Engine::on(Arc::new(runtime), EngineConfig::new(model)).map_err(cannot_start)?;
 
     let _interrupt = console::cancel_on_interrupt(&control, env);
     let _deadline = console::cancel_after(args.timeout, &control);
     console::listen(&control, ui);
     let finished = engine.run(&inferlet, launch, Box::new(audience.clone()));
+    // The process ends soon, which frees the same at once.
+    std::mem::forget((engine, inferlet));
     let frames = if ui.verbose() { answer::Frames::All } else { answer::Frames::Own };
     let watched = audience.finish();
     let shown = answer::show(&finished, &received, ui);
     watched.and(shown)?;
     answer::verdict(&finished, frames)
+}
+
+fn cannot_start(error: EngineError) -> Error {
+    Error::environment("the engine cannot start").caused_by(error)
 }
 
 /// The start of the instance, but for its messages.

@@ -15,23 +15,41 @@ pub(super) const DUMMY: &str = "dummy";
 /// The models there are.
 const MODELS: [&str; 1] = [DUMMY];
 
-/// Loads the model that `spec` names, with a script of replies if one is given.
-pub(super) fn load(spec: &str, script: Option<&Path>, env: &Environment) -> Result<LoadedModel> {
-    if !MODELS.contains(&spec) {
-        let known = MODELS.map(|name| format!("`{name}`")).join(", ");
-        return Err(Error::usage(format!("there is no model `{spec}`; there is {known}"))
-            .hint(format!("--model {DUMMY}")));
+/// What a model is loaded from.
+pub(super) enum Source {
+    /// The dummy, with replies of its own if there is a script.
+    Dummy(Option<Script>),
+}
+
+impl Source {
+    /// Finds the model that `spec` names, and reads the script of replies if one is given.
+    pub(super) fn read(spec: &str, script: Option<&Path>, env: &Environment) -> Result<Source> {
+        if !MODELS.contains(&spec) {
+            let known = MODELS.map(|name| format!("`{name}`")).join(", ");
+            return Err(Error::usage(format!("there is no model `{spec}`; there is {known}"))
+                .hint(format!("--model {DUMMY}")));
+        }
+        Ok(Source::Dummy(script.map(|path| read_script(path, env)).transpose()?))
     }
-    let Some(path) = script else { return Ok(LoadedModel::dummy()) };
+
+    /// Loads the model, which may take a while.
+    pub(super) fn load(&self) -> LoadedModel {
+        match self {
+            Source::Dummy(None) => LoadedModel::dummy(),
+            Source::Dummy(Some(script)) => LoadedModel::scripted(script),
+        }
+    }
+}
+
+fn read_script(path: &Path, env: &Environment) -> Result<Script> {
     let shown = path.display().to_string();
     let text = std::fs::read_to_string(env.current_dir.join(path))
         .map_err(|error| Error::usage(format!("cannot read `{shown}`")).caused_by(error))?;
-    let script = Script::parse(&text).map_err(|mistake| {
+    Script::parse(&text).map_err(|mistake| {
         let span = line(&text, mistake.line);
         let place = Place { file: shown.clone(), text: text.clone(), span, label: mistake.message };
         Error::usage(format!("`{shown}` is not a script of replies")).at(place)
-    })?;
-    Ok(LoadedModel::scripted(&script))
+    })
 }
 
 /// The bytes of a line, which counts from 1, without the white space around it.
