@@ -1,0 +1,181 @@
+//! Whole commands against the least that the same work takes without bakery, alternating, so that both meet the same noise.
+//!
+//! `WASMTIME=…/wasmtime cargo bench -p bakery --bench commands`; the script `tests/bench/run` provides the peer. Ratios are medians over
+//! pairs. Nothing here passes or fails: the numbers are for people.
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
+
+use bakery::environment::Environment;
+use bakery::progress::Silent;
+use bakery::toolchain::{self, Network, TARGET, Toolchain};
+
+/// Pairs of commands that take milliseconds.
+const SHORT: usize = 101;
+/// Pairs of commands that compile WebAssembly.
+const MIDDLE: usize = 21;
+/// Pairs of commands that compile Rust.
+const LONG: usize = 11;
+
+fn main() {
+    let bench = Bench::new();
+    bench.runs();
+    bench.builds();
+}
+
+/// The programs, and a folder in which they work.
+struct Bench {
+    wasmtime: PathBuf,
+    toolchain: Toolchain,
+    folder: tempfile::TempDir,
+}
+
+impl Bench {
+    fn new() -> Bench {
+        let wasmtime =
+            std::env::var_os("WASMTIME").expect("WASMTIME names the peer; `tests/bench/run` sets it");
+        let env = Environment::read().expect("the process has surroundings");
+        let toolchain = toolchain::rust(&env, &repository(), Network::Allowed, &Silent)
+            .expect("there is a compiler for guests");
+        let folder = tempfile::tempdir().expect("the machine has a folder for temporary files");
+        Bench { wasmtime: wasmtime.into(), toolchain, folder }
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
+    /// Runs a component that is built, with and without its machine code at hand.
+    fn runs(&self) {
+        let (hello, peer, code) = (self.path("hello.wasm"), self.plain_command(), self.path("peer.cwasm"));
+        let project = repository().join("examples/hello-rust");
+        done(self.bakery("build").arg(&project).arg("-o").arg(&hello));
+        done(self.wasmtime("compile").arg(&peer).arg("-o").arg(&code));
+        println!("component of `hello-rust`: {} bytes; of its peer: {} bytes", size(&hello), size(&peer));
+
+        let run = |target: &Path| timed(self.bakery("run").arg(target).args(["--", "--name", "Ada"]));
+        let precompiled =
+            || timed(self.wasmtime("run").args(["--allow-precompiled"]).arg(&code).arg(r#"{"name":"Ada"}"#));
+        pairs("run, component, code cached", "wasmtime run, precompiled", SHORT, || run(&hello), precompiled);
+        pairs("run, project, code cached", "wasmtime run, precompiled", SHORT, || run(&project), precompiled);
+        let first = || {
+            let cache = tempfile::tempdir().expect("there is room for a cache");
+            let run = &mut self.bakery("run");
+            timed(run.arg(&hello).args(["--", "--name", "Ada"]).env("BAKERY_CACHE_DIR", cache.path()))
+        };
+        let compiling = || timed(self.wasmtime("run").arg(&peer).arg(r#"{"name":"Ada"}"#));
+        pairs("run, component, no code", "wasmtime run, compiling", MIDDLE, first, compiling);
+    }
+
+    /// Builds a project with nothing to do, and with one line changed.
+    fn builds(&self) {
+        let (ours, plain) = (self.path("ours"), self.path("plain"));
+        for name in ["ours", "plain"] {
+            done(self.bakery("new").arg(name).args(["--template", "rust-hello"]));
+            done(self.bakery("build").arg(self.path(name)));
+        }
+        done(&mut self.cargo(&plain));
+        let nothing = || timed(self.bakery("build").arg(&ours));
+        let nothing_plain = || timed(&mut self.cargo(&plain));
+        pairs("build, nothing to do", "cargo build, nothing to do", SHORT, nothing, nothing_plain);
+        let mut line = 0;
+        let mut change = |project: &Path| {
+            line += 1;
+            append(&project.join("src/lib.rs"), &format!("pub const LINE: u32 = {line};\n"));
+        };
+        let mut times = Vec::new();
+        for _ in 0..LONG {
+            change(&ours);
+            let ours = timed(self.bakery("build").arg(&ours));
+            change(&plain);
+            times.push((ours, timed(&mut self.cargo(&plain))));
+        }
+        report("build, a line changed", "cargo build, a line changed", times);
+    }
+
+    fn bakery(&self, command: &str) -> Command {
+        let mut bakery = Command::new(env!("CARGO_BIN_EXE_bakery"));
+        bakery.arg(command).current_dir(self.folder.path());
+        bakery
+    }
+
+    fn wasmtime(&self, command: &str) -> Command {
+        let mut wasmtime = Command::new(&self.wasmtime);
+        wasmtime.arg(command);
+        wasmtime
+    }
+
+    /// What `bakery build` asks of cargo.
+    fn cargo(&self, project: &Path) -> Command {
+        let mut cargo = Command::new(&self.toolchain.cargo);
+        cargo.args(["build", "--release", "--target", TARGET]).current_dir(project);
+        if let Some(rustc) = &self.toolchain.rustc {
+            cargo.env("RUSTC", rustc);
+        }
+        cargo
+    }
+
+    fn plain_command(&self) -> PathBuf {
+        let target = self.path("target");
+        let guests = repository().join("tests/guests");
+        done(self.cargo(&guests).args(["-p", "plain-command", "--target-dir"]).arg(&target));
+        target.join(TARGET).join("release/plain-command.wasm")
+    }
+}
+
+fn repository() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("..")
+}
+
+fn size(file: &Path) -> u64 {
+    std::fs::metadata(file).expect("it was just built").len()
+}
+
+fn append(file: &Path, line: &str) {
+    let mut text = std::fs::read_to_string(file).expect("the template has it");
+    text.push_str(line);
+    std::fs::write(file, text).expect("it can be written");
+}
+
+/// Runs a command that has to succeed.
+fn done(command: &mut Command) {
+    timed(command);
+}
+
+/// How long a command that has to succeed takes, from start to exit.
+fn timed(command: &mut Command) -> Duration {
+    command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped());
+    let started = Instant::now();
+    let output = command.output().expect("the program can be started");
+    let elapsed = started.elapsed();
+    assert!(output.status.success(), "{command:?} failed:\n{}", String::from_utf8_lossy(&output.stderr));
+    elapsed
+}
+
+/// Times two commands in turn, after once each unmeasured.
+fn pairs(
+    name: &str,
+    peer: &str,
+    count: usize,
+    mut ours: impl FnMut() -> Duration,
+    mut theirs: impl FnMut() -> Duration,
+) {
+    let _warm = (ours(), theirs());
+    report(name, peer, (0..count).map(|_| (ours(), theirs())).collect());
+}
+
+fn report(name: &str, peer: &str, times: Vec<(Duration, Duration)>) {
+    let milliseconds = |time: Duration| time.as_secs_f64() * 1e3;
+    let ours = median(times.iter().map(|(ours, _)| milliseconds(*ours)).collect());
+    let theirs = median(times.iter().map(|(_, theirs)| milliseconds(*theirs)).collect());
+    let ratio =
+        median(times.iter().map(|(ours, theirs)| ours.as_secs_f64() / theirs.as_secs_f64()).collect());
+    let pairs = times.len();
+    println!("{name}: {ours:.2} ms; {peer}: {theirs:.2} ms; ratio {ratio:.3} (medians of {pairs} pairs)");
+}
+
+fn median(mut values: Vec<f64>) -> f64 {
+    values.sort_by(f64::total_cmp);
+    values[values.len() / 2]
+}
