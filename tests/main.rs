@@ -10,6 +10,7 @@ mod examples;
 mod layering;
 #[cfg(unix)]
 mod listings;
+mod messages;
 mod sdk;
 mod support;
 mod templates;

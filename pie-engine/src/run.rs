@@ -1,6 +1,7 @@
 //! The library's face: an [`Engine`], an [`Inferlet`], a [`Launch`], and what came of it.
 
 use crate::clock::VirtualClock;
+use crate::engine::bus::Bus;
 use crate::engine::{Core, CoreConfig};
 use crate::host::budget::HeldBudget;
 use crate::host::component::{Compiler, ComponentError};
@@ -196,6 +197,7 @@ pub struct Engine {
     model: Arc<LoadedModel>,
     page_size: u32,
     core: Mutex<Core>,
+    bus: Bus,
 }
 
 impl Engine {
@@ -213,7 +215,7 @@ impl Engine {
         let model = Arc::new(model);
         let core = CoreConfig { pages, page_size, step: sched::Limits::default() };
         let core = Mutex::new(Core::new(Arc::clone(&model), core));
-        Ok(Engine { runtime, model, page_size, core })
+        Ok(Engine { runtime, model, page_size, core, bus: Bus::default() })
     }
 
     /// Compiles a component, or finds its compiled code.
@@ -304,6 +306,7 @@ impl Engine {
             work: WorkBudget::new(limits.fuel),
             abandoned: Abandoned::default(),
             session: control.session(),
+            bus: self.bus.clone(),
             cancellation: control.cancellation(),
             user,
             page_size: self.page_size,

@@ -74,6 +74,22 @@ pub(super) fn entry(event: &Event, vocabulary: &Vocabulary) -> Entry {
         Event::File { instance, data } => Entry::of(*instance, format!("sent a file of {}", blob(data))),
         Event::Received { instance, text } => Entry::of(*instance, received(text.as_ref())),
         Event::ReceivedFile { instance, data } => Entry::of(*instance, received_file(data.as_ref())),
+        Event::Pushed { instance, topic, text } => {
+            Entry::of(*instance, format!("pushed {} to {}", quoted(text), quoted(topic)))
+        }
+        Event::Pulled { instance, topic, text } => {
+            Entry::of(*instance, format!("pulled {} from {}", quoted(text), quoted(topic)))
+        }
+        Event::Broadcast { instance, topic, text, subscriptions } => {
+            let heard = counted(*subscriptions, "subscription");
+            Entry::of(*instance, format!("broadcast {} on {} to {heard}", quoted(text), quoted(topic)))
+        }
+        Event::Subscribed { instance, topic } => {
+            Entry::of(*instance, format!("subscribed to {}", quoted(topic)))
+        }
+        Event::Heard { instance, topic, text } => {
+            Entry::of(*instance, format!("heard {} on {}", quoted(text), quoted(topic)))
+        }
         Event::ModelLoaded { instance, name } => {
             Entry::of(*instance, format!("loaded model {name:?}")).toned(Tone::Background)
         }
@@ -275,6 +291,7 @@ pub fn limit_name(limit: Limit) -> &'static str {
         Limit::Output => "output",
         Limit::Trace => "trace",
         Limit::Call => "call",
+        Limit::Messages => "messages",
         Limit::Handles => "handles",
         Limit::Stack => "stack",
         Limit::Tables => "tables",

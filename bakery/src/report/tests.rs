@@ -109,6 +109,11 @@ fn session() -> Vec<Event> {
         Event::Received { instance: MAIN, text: None },
         Event::ReceivedFile { instance: MAIN, data: Some(vec![0; 1].into()) },
         Event::ReceivedFile { instance: MAIN, data: None },
+        Event::Subscribed { instance: MAIN, topic: text("news") },
+        Event::Broadcast { instance: MAIN, topic: text("news"), text: text("hear"), subscriptions: 1 },
+        Event::Heard { instance: MAIN, topic: text("news"), text: text("hear") },
+        Event::Pushed { instance: MAIN, topic: text("work"), text: text("do") },
+        Event::Pulled { instance: MAIN, topic: text("work"), text: text("do") },
         Event::Stdout { instance: MAIN, text: text("clear \u{1b}[2J screen") },
     ]
 }

@@ -1,4 +1,4 @@
-//! What a client sends to an instance: messages and files, each received once, in order.
+//! Queues of which each item is received once, in order: what a client sends to an instance, and what instances push for each other.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -72,6 +72,12 @@ impl<T> Inbox<T> {
         shared.waiting.push_back((number, Arc::clone(&ready)));
         shared.assign();
         Ticket { inbox: self.clone(), number, ready, taken: false }
+    }
+
+    /// Whether nothing is in it, nobody waits, and nothing is on its way.
+    pub fn is_idle(&self) -> bool {
+        let shared = self.lock();
+        shared.queue.is_empty() && shared.waiting.is_empty() && shared.assigned.is_empty()
     }
 
     /// Whether somebody waits for an item that has not come.

@@ -3,6 +3,7 @@
 //! One thread owns the [`Core`]: the queue, the pages and the model. Instances reach it with [`operation::Operation`]s; it never
 //! waits for them. Nothing in it knows WebAssembly, time or threads, so what it does is a function of the order of operations.
 
+pub mod bus;
 mod contexts;
 pub mod inbox;
 pub mod operation;

@@ -16,7 +16,7 @@ impl Host for State {
 
     fn receive(&mut self) -> Result<Resource<FutureString>> {
         let ticket = self.session.messages.receive();
-        Ok(self.table.push(FutureString(ticket))?)
+        Ok(self.table.push(FutureString::Received(ticket))?)
     }
 
     fn send_file(&mut self, data: Vec<u8>) -> Result<()> {

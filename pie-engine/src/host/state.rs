@@ -7,6 +7,7 @@ use super::limits::{LimitExceeded, Limiter};
 use super::wasi::{Wasi, WasiRef, WasiView};
 use super::work::WorkBudget;
 use crate::control::{Cancellation, Session};
+use crate::engine::bus::Bus;
 use crate::engine::operation::{Operation, Port, Reply};
 use crate::ids::InstanceId;
 use crate::loaded::LoadedModel;
@@ -26,6 +27,7 @@ pub struct State {
     pub(crate) work: WorkBudget,
     pub(crate) abandoned: Abandoned,
     pub(crate) session: Session,
+    pub(crate) bus: Bus,
     pub(crate) cancellation: Cancellation,
     pub(crate) user: Arc<str>,
     pub(crate) page_size: u32,

@@ -2,6 +2,7 @@
 
 use super::bindings::pie::core::types::{Host, HostFutureBlob, HostFutureString};
 use super::state::State;
+use crate::engine::bus::Letter;
 use crate::engine::inbox::Ticket;
 use crate::trace::{Bytes, Event, Text};
 use std::sync::Arc;
@@ -11,7 +12,17 @@ use wasmtime::component::Resource;
 use wasmtime_wasi_io::poll::{DynPollable, Pollable, subscribe};
 
 /// A message that has been asked for.
-pub struct FutureString(pub Ticket<String>);
+pub enum FutureString {
+    /// The client's next.
+    Received(Ticket<String>),
+    /// The next of a topic's queue.
+    Pulled {
+        /// The place in line.
+        ticket: Ticket<Letter>,
+        /// The topic.
+        topic: String,
+    },
+}
 
 /// A file that has been asked for.
 pub struct FutureBlob(pub Ticket<Vec<u8>>);
@@ -39,7 +50,10 @@ impl State {
 
     /// The signal that a message or the end of the session has come.
     pub(super) fn string_ready(&self, future: &Resource<FutureString>) -> Result<Arc<SetOnce<()>>> {
-        Ok(self.table.get(future)?.0.ready())
+        Ok(match self.table.get(future)? {
+            FutureString::Received(ticket) => ticket.ready(),
+            FutureString::Pulled { ticket, .. } => ticket.ready(),
+        })
     }
 
     /// The signal that a file or the end of the session has come.
@@ -57,9 +71,21 @@ impl HostFutureString for State {
     }
 
     fn get(&mut self, future: Resource<FutureString>) -> Result<Option<String>> {
-        let Some(message) = self.table.get_mut(&future)?.0.take() else { return Ok(None) };
-        self.record(|instance| Event::Received { instance, text: message.clone().map(Text::from) })?;
-        Ok(message)
+        match self.table.get_mut(&future)? {
+            FutureString::Received(ticket) => {
+                let Some(message) = ticket.take() else { return Ok(None) };
+                self.record(|instance| Event::Received { instance, text: message.clone().map(Text::from) })?;
+                Ok(message)
+            }
+            FutureString::Pulled { ticket, topic } => {
+                // Topics are not closed, so there is a message if there is an answer.
+                let Some(letter) = ticket.take().flatten() else { return Ok(None) };
+                let topic = topic.as_str().into();
+                let text = letter.text();
+                self.record(|instance| Event::Pulled { instance, topic, text: text.into() })?;
+                Ok(Some(text.to_owned()))
+            }
+        }
     }
 
     fn drop(&mut self, future: Resource<FutureString>) -> Result<()> {

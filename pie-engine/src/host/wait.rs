@@ -5,10 +5,11 @@
 //! before it has returned leaves the value where it is.
 
 use super::bindings::pie::core::inference::{HostFutureOutput, Output};
+use super::bindings::pie::core::messaging::HostSubscription;
 use super::bindings::pie::core::types::{HostFutureBlob, HostFutureString};
 use super::bindings::waits::pie::core::wait::{Host, HostWithStore};
 use super::inference::FutureOutput;
-use super::messaging::{MESSAGING, SubscriptionHandle};
+use super::messaging::SubscriptionHandle;
 use super::not_available_trap;
 use super::runtime::{ChildHandle, LAUNCH};
 use super::state::State;
@@ -54,10 +55,24 @@ impl HostWithStore<State> for HasSelf<State> {
     }
 
     async fn for_message(
-        _store: &Accessor<State, Self>,
-        _subscription: Resource<SubscriptionHandle>,
+        store: &Accessor<State, Self>,
+        subscription: Resource<SubscriptionHandle>,
     ) -> Result<Option<String>> {
-        not_available_trap(MESSAGING)
+        loop {
+            let handle = Resource::new_borrow(subscription.rep());
+            let (message, ready) = store.with(|mut store| {
+                let state = store.get();
+                let ended = state.is_unsubscribed(&subscription)?;
+                let message = HostSubscription::get(state, handle)?;
+                let ready = state.message_ready(&subscription)?;
+                Ok::<_, wasmtime::Error>((message, (!ended).then_some(ready)))
+            })?;
+            // Another task may have taken what this one was woken for.
+            match (message, ready) {
+                (None, Some(ready)) => ready.wait().await,
+                (message, _) => return Ok(message),
+            };
+        }
     }
 
     async fn sleep(store: &Accessor<State, Self>, duration: u64) -> Result<()> {

@@ -67,6 +67,51 @@ pub enum Event {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         data: Option<Bytes>,
     },
+    /// `messaging.push`: a message for one puller of a topic.
+    Pushed {
+        /// The sender.
+        instance: InstanceId,
+        /// The topic.
+        topic: Text,
+        /// The message.
+        text: Text,
+    },
+    /// A pushed message reached `messaging.pull`.
+    Pulled {
+        /// The receiver.
+        instance: InstanceId,
+        /// The topic.
+        topic: Text,
+        /// The message.
+        text: Text,
+    },
+    /// `messaging.broadcast`: a message for all who subscribe to a topic.
+    Broadcast {
+        /// The sender.
+        instance: InstanceId,
+        /// The topic.
+        topic: Text,
+        /// The message.
+        text: Text,
+        /// How many subscriptions keep it now.
+        subscriptions: u32,
+    },
+    /// `messaging.subscribe`.
+    Subscribed {
+        /// Who hears the topic from now on.
+        instance: InstanceId,
+        /// The topic.
+        topic: Text,
+    },
+    /// A broadcast message was taken from a subscription.
+    Heard {
+        /// The receiver.
+        instance: InstanceId,
+        /// The topic.
+        topic: Text,
+        /// The message.
+        text: Text,
+    },
     /// `model.load`.
     ModelLoaded {
         /// The caller.
@@ -308,6 +353,8 @@ pub enum Limit {
     Trace,
     /// Bytes that one call hands over.
     Call,
+    /// Bytes of messages between inferlets that nobody has taken.
+    Messages,
     /// Handles open at once.
     Handles,
     /// Bytes of the WebAssembly stack.

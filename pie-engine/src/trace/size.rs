@@ -18,6 +18,11 @@ impl Event {
                 | Event::Stderr { text: it, .. }
                 | Event::Message { text: it, .. } => text(it),
                 Event::File { data, .. } => blob(data),
+                Event::Pushed { topic, text: it, .. }
+                | Event::Pulled { topic, text: it, .. }
+                | Event::Broadcast { topic, text: it, .. }
+                | Event::Heard { topic, text: it, .. } => text(topic) + text(it),
+                Event::Subscribed { topic, .. } => text(topic),
                 Event::Received { text: it, .. } => it.as_ref().map_or(0, text),
                 Event::ReceivedFile { data, .. } => data.as_ref().map_or(0, blob),
                 Event::ModelLoaded { name, .. }
