@@ -210,24 +210,29 @@ model dummy (scalar), seed 7, engine 0.1.0
    1.042 ms i1        found the session closed
    1.044 ms i1        received a file of 1 byte (6e340b9cffb3)
    1.045 ms i1        found the session closed
-   1.047 ms i1        stdout "clear \u{1b}[2J screen"
-   1.048 ms i2        answered "It was… (9000 bytes)
+   1.047 ms i1        subscribed to "news"
+   1.048 ms i1        broadcast "hear" on "news" to 1 subscription
+   1.050 ms i1        heard "hear" on "news"
+   1.051 ms i1        pushed "do" to "work"
+   1.053 ms i1        pulled "do" from "work"
+   1.054 ms i1        stdout "clear \u{1b}[2J screen"
+   1.056 ms i2        answered "It was… (9000 bytes)
                         3 passes, 23 input tokens (16 reused), 1 sampled, at most 2 pages, least margin 0.500
-   1.050 ms i2        returned the error "no such city"
+   1.057 ms i2        returned the error "no such city"
                         3 passes, 23 input tokens (16 reused), 1 sampled, at most 2 pages, least margin 0.500
-   1.051 ms i2        trapped: wasm `unreachable` executed
+   1.059 ms i2        trapped: wasm `unreachable` executed
                         in hello::inner at src/lib.rs:7
                         in hello::run
                         3 passes, 23 input tokens (16 reused), 1 sampled, at most 2 pages, least margin 0.500
-   1.053 ms i2        went over the memory limit: 300 MiB of 256 MiB
+   1.060 ms i2        went over the memory limit: 300 MiB of 256 MiB
                         3 passes, 23 input tokens (16 reused), 1 sampled, at most 2 pages, least margin 0.500
-   1.054 ms i2        got stuck: nothing will be sent
+   1.062 ms i2        got stuck: nothing will be sent
                         3 passes, 23 input tokens (16 reused), 1 sampled, at most 2 pages, least margin 0.500
-   1.056 ms i2        was cancelled: interrupted
+   1.063 ms i2        was cancelled: interrupted
                         3 passes, 23 input tokens (16 reused), 1 sampled, at most 2 pages, least margin 0.500
-   1.057 ms i1        answered {"greeting":"Hello, Ada!"}
+   1.065 ms i1        answered {"greeting":"Hello, Ada!"}
                         3 passes, 23 input tokens (16 reused), 1 sampled, at most 2 pages, least margin 0.500
-   1.059 ms           finding: page 3 leaked
+   1.066 ms           finding: page 3 leaked
 
 "#]].raw());
 }
