@@ -161,7 +161,11 @@ impl Kv {
         let page_size = self.page_size();
         let &Table { ref list, committed, tokens, written, plain, ref missing, ref image } = table;
         let pages = table.page_count();
-        if committed * page_size > tokens || tokens > pages * page_size || written > tokens || plain > tokens || missing.end > written
+        if committed * page_size > tokens
+            || tokens > pages * page_size
+            || written > tokens
+            || plain > tokens
+            || missing.end > written
         {
             findings.push(Finding::Counts { table: id, committed, pages, tokens, written, plain });
         }

@@ -282,7 +282,10 @@ impl World {
                 let mut last = start.checked_sub(1).map_or(0, |slot| context.content[slot]);
                 for (slot, token) in (start..recompute.end as usize).zip(tokens) {
                     last = content(last, token, slot as u32, true);
-                    assert_eq!(last, context.content[slot], "slot {slot} would be computed to something else");
+                    assert_eq!(
+                        last, context.content[slot],
+                        "slot {slot} would be computed to something else"
+                    );
                 }
                 context.suspended = false;
                 context.missing = start..recompute.end as usize;

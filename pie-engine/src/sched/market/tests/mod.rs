@@ -1,0 +1,5 @@
+//! The rules of the market, as cases in files and as properties of random histories.
+
+mod cases;
+mod conservation;
+mod starvation;
