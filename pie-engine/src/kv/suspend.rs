@@ -102,7 +102,6 @@ impl Kv {
             })
             .collect::<Vec<_>>();
         table.list.clear(pool, segments);
-        table.missing = 0..0;
         let suspended = Suspended {
             pages: pages.len() as u32,
             freed: pool.free_pages() - free,
@@ -156,11 +155,10 @@ impl Kv {
         if table.missing.is_empty() || upto <= before {
             return Ok(());
         }
-        table.missing.start = upto.min(table.missing.end);
-        let mut filled = table.missing.start;
+        let filled = upto.min(table.missing.end);
+        table.missing.start = filled;
         if table.missing.is_empty() {
             table.missing = 0..0;
-            filled = table.written;
         }
         for index in before / page_size..filled.min(table.plain) / page_size {
             publish(pool, segments, table, index);

@@ -146,8 +146,14 @@ proptest! {
     }
 
     #[test]
-    fn memory_is_bounded_by_the_window(tokens in prop::collection::vec(any::<u32>(), 0..200), lookup in lookup()) {
-        let drafter = drafter(lookup, &tokens);
+    fn memory_is_bounded_by_the_window(
+        portions in prop::collection::vec((text(), 0..90usize), 0..9), lookup in lookup(),
+    ) {
+        let mut drafter = Drafter::new(lookup);
+        for (tokens, taken) in portions {
+            drafter.extend(&tokens);
+            drafter.truncate(taken);
+        }
         prop_assert!(drafter.remembered() <= lookup.window);
         prop_assert!(drafter.indexed() <= drafter.remembered());
     }

@@ -251,16 +251,16 @@ impl World {
         let slots = context.written..upto;
         context.written = upto;
         let content = context.content.clone();
-        for slot in slots {
-            self.store_slot(id, slot, content[slot]);
-        }
+        self.fill_slots(id, slots, &content);
         self.kv.written(id, upto as u32).unwrap();
     }
 
-    fn store_slot(&mut self, id: TableId, slot: usize, content: u64) {
-        let page = self.kv.pages(id).unwrap()[slot / PAGE_SIZE as usize];
-        assert!(!self.kv.pool.is_shared(page), "{id} writes to {page}, which others see");
-        self.store[page.0 as usize][slot % PAGE_SIZE as usize] = Some(content);
+    fn fill_slots(&mut self, id: TableId, slots: Range<usize>, content: &[u64]) {
+        for slot in slots {
+            let page = self.kv.pages(id).unwrap()[slot / PAGE_SIZE as usize];
+            assert!(!self.kv.pool.is_shared(page), "{id} writes to {page}, which others see");
+            self.store[page.0 as usize][slot % PAGE_SIZE as usize] = Some(content[slot]);
+        }
     }
 
     fn suspend(&mut self, on: usize, means: Means) {
@@ -307,9 +307,7 @@ impl World {
         let upto = missing.end.min(missing.start + slots as usize);
         context.missing.start = upto;
         let content = context.content.clone();
-        for slot in missing.start..upto {
-            self.store_slot(id, slot, content[slot]);
-        }
+        self.fill_slots(id, missing.start..upto, &content);
         self.kv.recomputed(id, upto as u32).unwrap();
     }
 

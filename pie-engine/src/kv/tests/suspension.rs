@@ -77,8 +77,14 @@ fn pages_that_another_table_has_are_shared_again() {
         fill(&mut kv, b, &PROMPT);
         let suspended = kv.suspend(a, means).unwrap();
         assert_eq!((suspended.pages, suspended.freed), (3, 1));
+        changes(&mut kv);
         let restored = kv.restore(a).unwrap();
         assert_eq!(restored.shared, 2);
+        if means == Means::Swap {
+            let back = StoreChange::SwapIn { from: SwapId(3), page: PageId(2) };
+            let expected = [StoreChange::SwapDrop(SwapId(1)), StoreChange::SwapDrop(SwapId(2)), back];
+            assert_eq!(changes(&mut kv), expected, "shared pages are not written to");
+        }
         assert_eq!(restored.recompute, if means == Means::Swap { 0..0 } else { 8..10 });
         assert_eq!(pages(&kv, a)[..2], pages(&kv, b)[..2]);
         kv.recomputed(a, 10).unwrap();
@@ -122,6 +128,26 @@ fn slots_that_wait_for_the_model_stay_claimed() {
     kv.destroy(table).unwrap();
     assert_eq!(changes(&mut kv).len(), 6, "each page is cleared once for each time it was used");
     finish(kv, &[other]);
+}
+
+#[test]
+fn a_pass_that_fails_while_its_past_is_computed_again_gives_its_slots_back() {
+    let mut kv = Kv::new(3, 4);
+    let table = kv.create();
+    kv.reserve(table, 3).unwrap();
+    fill(&mut kv, table, &PROMPT[..3]);
+    let failing = claim(&mut kv, table, &PROMPT[3..]).unwrap();
+    kv.written(table, 8).unwrap();
+    kv.suspend(table, Means::Recompute).unwrap();
+    assert_eq!(kv.restore(table).unwrap().recompute, 0..8);
+    kv.recomputed(table, 2).unwrap();
+    kv.abandon(table, &failing).unwrap();
+    assert_eq!((kv.counts(table).unwrap().tokens, kv.check()), (3, vec![]));
+    assert_eq!(kv.truncate(table, 1), Err(KvError::Busy { pending: 1 }));
+    // The model may have been at it already, and come further than there is to go.
+    kv.recomputed(table, 8).unwrap();
+    assert_eq!(kv.truncate(table, 1), Ok(1));
+    finish(kv, &[table]);
 }
 
 #[test]

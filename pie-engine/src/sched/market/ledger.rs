@@ -13,6 +13,10 @@ pub struct Ledger {
     accounts: BTreeMap<InstanceId, Account>,
     /// Rent that was paid and not yet paid out.
     treasury: Credits,
+    /// Whether rent came in since dividends were paid.
+    rent_came: bool,
+    /// How often dividends were due.
+    payments: u64,
     endowed: Credits,
     made: Credits,
     withdrawn: Credits,
@@ -22,8 +26,9 @@ pub struct Ledger {
 struct Account {
     endowment: Credits,
     balance: Credits,
-    /// What it was paid out last.
+    /// What it was paid out last, and the number of that payment.
     dividend: Credits,
+    paid: u64,
 }
 
 /// Where all credits are. Always `endowed = balances + treasury + made + withdrawn`.
@@ -54,7 +59,7 @@ impl Ledger {
         let endowment = endowment.min(Credits::MOST);
         self.accounts.entry(instance).or_insert_with(|| {
             self.endowed += endowment;
-            Account { endowment, balance: endowment, dividend: Credits::ZERO }
+            Account { endowment, balance: endowment, ..Account::default() }
         });
     }
 
@@ -79,16 +84,22 @@ impl Ledger {
     pub fn pay_rent(&mut self, instance: InstanceId, due: Credits) -> Credits {
         let paid = self.take(instance, due);
         self.treasury += paid;
+        self.rent_came |= paid > Credits::ZERO;
         paid
     }
 
     /// Pays the treasury out, to each account in proportion to its endowment. Shares are rounded down, and the rest stays for the next
-    /// time.
+    /// time that rent comes in. Until then there is nothing to do, however many accounts there are.
     pub fn pay_dividends(&mut self) {
+        self.payments += 1;
+        if !std::mem::take(&mut self.rent_came) {
+            return;
+        }
         let revenue = self.treasury;
         let endowments: Credits = self.accounts.values().map(|account| account.endowment).sum();
         for account in self.accounts.values_mut() {
             account.dividend = revenue.share(account.endowment, endowments);
+            account.paid = self.payments;
             account.balance += account.dividend;
             self.treasury -= account.dividend;
         }
@@ -99,9 +110,10 @@ impl Ledger {
         self.accounts.get(&instance).map_or(Credits::ZERO, |account| account.balance)
     }
 
-    /// What an instance was last paid out.
+    /// What an instance received when dividends were due last.
     pub fn dividend(&self, instance: InstanceId) -> Credits {
-        self.accounts.get(&instance).map_or(Credits::ZERO, |account| account.dividend)
+        let paid = self.accounts.get(&instance).filter(|account| account.paid == self.payments);
+        paid.map_or(Credits::ZERO, |account| account.dividend)
     }
 
     /// Where all credits are.
@@ -147,6 +159,18 @@ mod tests {
         ledger.pay_dividends();
         assert_eq!(ledger.dividend(A), Credits::ZERO);
         assert!(ledger.sums().is_conserved());
+    }
+
+    #[test]
+    fn who_comes_after_a_payment_has_received_nothing() {
+        let mut ledger = Ledger::default();
+        ledger.pay_dividends();
+        ledger.open(A, Credits::ONE);
+        assert_eq!(ledger.dividend(A), Credits::ZERO);
+        ledger.pay_rent(A, Credits::ONE);
+        ledger.pay_dividends();
+        ledger.open(B, Credits::ONE);
+        assert_eq!((ledger.dividend(A), ledger.dividend(B)), (Credits::ONE, Credits::ZERO));
     }
 
     #[test]

@@ -67,6 +67,8 @@ pub struct Market {
     page_size: u32,
     ledger: Ledger,
     contexts: BTreeMap<u64, Context>,
+    /// The clearing price of the last step.
+    clearing: Credits,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -100,7 +102,7 @@ pub struct Demand<'a> {
 pub struct Stepped<'a> {
     /// The price that the step's allocation set.
     pub price: Credits,
-    /// All contexts that had pages.
+    /// All contexts that had pages. At a price of zero they need not be named.
     pub holdings: &'a [Holding<'a>],
     /// Tables that passes ran on. Bringing content back by computing it again does not count.
     pub ran: &'a [u64],
@@ -113,7 +115,13 @@ pub struct Stepped<'a> {
 impl Market {
     /// A market without accounts, for pages of `page_size` tokens.
     pub fn new(rules: Rules, page_size: u32) -> Self {
-        Self { rules, page_size, ledger: Ledger::default(), contexts: BTreeMap::new() }
+        Self {
+            rules,
+            page_size,
+            ledger: Ledger::default(),
+            contexts: BTreeMap::new(),
+            clearing: Credits::ZERO,
+        }
     }
 
     /// The accounts, to open and close them and to charge for pages that are made.
@@ -174,7 +182,8 @@ impl Market {
         }
     }
 
-    /// Holds the auction before a step. A demand of a table that has not joined is passed over.
+    /// Holds the auction before a step. While no suspended context has anything to do, and what residents want is free, there is no
+    /// need for one: they take it, the price is zero, and this says the same. A demand of a table that has not joined is passed over.
     pub fn plan(&self, demands: &[Demand<'_>], supply: Supply<'_>) -> Allocation {
         let mut pages: BTreeMap<InstanceId, u64> = BTreeMap::new();
         for (demand, context) in self.participants(demands) {
@@ -198,6 +207,7 @@ impl Market {
 
     /// Collects rents, pays dividends, and notes who ran and who waited.
     pub fn settle(&mut self, stepped: Stepped<'_>) {
+        self.clearing = stepped.price;
         let rates: Vec<Credits> =
             stepped.holdings.iter().map(|holding| self.rate(holding.table, stepped.price)).collect();
         let due = rents(stepped.holdings, &rates);
@@ -229,7 +239,8 @@ impl Market {
 
     /// What a page of this context paid in the last step, zero when nothing waited.
     pub fn rent(&self, table: u64) -> Credits {
-        self.contexts.get(&table).map_or(Credits::ZERO, |context| context.rent)
+        let context = self.contexts.get(&table).filter(|_| self.clearing > Credits::ZERO);
+        context.map_or(Credits::ZERO, |context| context.rent)
     }
 
     /// What an instance received after the last step.

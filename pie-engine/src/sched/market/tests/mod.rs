@@ -2,4 +2,5 @@
 
 mod cases;
 mod conservation;
+mod over_time;
 mod starvation;
