@@ -94,7 +94,7 @@ impl Kv {
         let table = tables.resident_mut(id)?;
         let free = pool.free_pages();
         let pages = table.list.collect(segments);
-        let tokens = collect_tokens(pool, &pages, table.tokens);
+        let tokens = collect_tokens(pool, &pages, 0..table.tokens);
         let swapped = (first_swapped(table, means, page_size)..table.written.div_ceil(page_size))
             .map(|index| {
                 let slots = (table.written - index * page_size).min(page_size);
@@ -166,6 +166,16 @@ impl Kv {
         Ok(())
     }
 
+    /// The tokens in the slots of a table from `first` on, claimed ones included, suspended or not.
+    pub fn tokens(&self, id: TableId, first: u32) -> Result<Vec<u32>, KvError> {
+        let table = self.tables.get(id)?;
+        let first = first.min(table.tokens);
+        Ok(match &table.image {
+            Some(image) => image.tokens[first as usize..].to_vec(),
+            None => collect_tokens(&self.pool, table.list.pages(&self.segments), first..table.tokens),
+        })
+    }
+
     /// Whether the table is suspended.
     pub fn is_suspended(&self, id: TableId) -> Result<bool, KvError> {
         Ok(self.tables.get(id)?.image.is_some())
@@ -182,12 +192,16 @@ fn first_swapped(table: &Table, means: Means, page_size: u32) -> u32 {
     }
 }
 
-fn collect_tokens(pool: &Pool, pages: &[PageId], count: u32) -> Vec<u32> {
-    let mut tokens = Vec::with_capacity(pages.len() * pool.page_size() as usize);
-    for &page in &pages[..count.div_ceil(pool.page_size()) as usize] {
+fn collect_tokens(pool: &Pool, pages: &[PageId], slots: Range<u32>) -> Vec<u32> {
+    let page_size = pool.page_size();
+    let (first_page, end_page) =
+        (slots.start / page_size, slots.end.div_ceil(page_size).max(slots.start / page_size));
+    let mut tokens = Vec::with_capacity(((end_page - first_page) * page_size) as usize);
+    for &page in &pages[first_page as usize..end_page as usize] {
         tokens.extend_from_slice(pool.tokens(page));
     }
-    tokens.truncate(count as usize);
+    tokens.truncate((slots.end - first_page * page_size) as usize);
+    tokens.drain(..(slots.start - first_page * page_size) as usize);
     tokens
 }
 

@@ -201,6 +201,29 @@ fn nothing_else_can_be_done_to_a_suspended_table() {
 }
 
 #[test]
+fn the_tokens_of_a_table_can_be_read_while_it_is_away() {
+    let mut kv = Kv::new(3, 4);
+    let table = kv.create();
+    fill(&mut kv, table, &PROMPT[..3]);
+    kv.reserve(table, 2).unwrap();
+    claim(&mut kv, table, &PROMPT[3..]).unwrap();
+    for round in 0..3 {
+        for first in 0..=10 {
+            let expected = &PROMPT[first as usize..];
+            assert_eq!(kv.tokens(table, first).unwrap(), expected, "from {first} in round {round}");
+        }
+        assert_eq!(kv.tokens(table, 99), Ok(vec![]));
+        match round {
+            0 => drop(kv.suspend(table, Means::Recompute).unwrap()),
+            _ => drop(kv.restore(table)),
+        }
+    }
+    let empty = kv.create();
+    assert_eq!(kv.tokens(empty, 0), Ok(vec![]));
+    finish(kv, &[table, empty]);
+}
+
+#[test]
 fn an_empty_table_can_be_suspended() {
     let mut kv = Kv::new(2, 4);
     let table = kv.create();

@@ -2,5 +2,6 @@
 
 mod cases;
 mod conservation;
+mod knapsack;
 mod over_time;
 mod starvation;
