@@ -27,6 +27,10 @@ impl Context {
         let needed = if self.suspended { self.tokens } else { self.tokens + 1 };
         needed.div_ceil(PAGE_SIZE).max(u32::from(self.suspended)) - self.pages.len() as u32
     }
+
+    fn demand(&self) -> Demand<'_> {
+        Demand { table: self.table, pages: &self.pages, wants: self.wants(), busy: true }
+    }
 }
 
 struct World {
@@ -63,8 +67,8 @@ impl World {
         });
     }
 
-    /// One step: auction, pages, tokens, rents. Returns how many contexts got on by a token.
-    fn step(&mut self) -> usize {
+    /// One step: auction, pages, tokens, rents.
+    fn step(&mut self) {
         let allocation = self.allocate();
         assert_eq!(allocation.hopeless, [0; 0]);
         for context in &mut self.contexts {
@@ -80,16 +84,10 @@ impl World {
         let ran = self.run();
         self.settle(allocation.price, &ran);
         self.end(&ran);
-        ran.len()
     }
 
     fn allocate(&self) -> Allocation {
-        let demand = |context: &'_ Context| (context.table, context.wants());
-        let wants: Vec<(u64, u32)> = self.contexts.iter().map(demand).collect();
-        let demands = self.contexts.iter().zip(wants);
-        let demands: Vec<Demand<'_>> = demands
-            .map(|(context, (table, wants))| Demand { table, pages: &context.pages, wants, busy: true })
-            .collect();
+        let demands: Vec<Demand<'_>> = self.contexts.iter().map(Context::demand).collect();
         self.market.plan(&demands, Supply { free: self.free.len() as u32, pinned: &[] })
     }
 
