@@ -158,7 +158,7 @@ fn the_engine_has_no_environment_and_no_clock_of_its_own() {
 
 #[test]
 fn the_pure_parts_of_the_engine_know_none_of_the_others() {
-    for part in ["kv", "sched", "grammar", "sample"] {
+    for part in ["kv", "sched", "grammar", "sample", "spec"] {
         let folder = format!("{ENGINE}/{part}");
         for source in sources(ENGINE).iter().filter(|source| source.is_in(&folder)) {
             for (sibling, place) in source.siblings() {

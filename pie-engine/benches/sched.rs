@@ -3,6 +3,8 @@
 //! `cargo bench -p pie-engine --bench sched`
 
 use criterion::{BenchmarkId, Criterion, criterion_group, criterion_main};
+use pie_engine::ids::PageId;
+use pie_engine::sched::market::{Bidder, Credits, Holding, Place, Rules, Supply, auction, rents};
 use pie_engine::sched::{Limits, Queue, Queued, plan};
 use std::hint::black_box;
 
@@ -38,6 +40,48 @@ fn plans(c: &mut Criterion) {
     group.finish();
 }
 
+/// Contexts that bid differently. The first tenth has these pages, and the others wait to have as many.
+fn bidders(pages: &[Vec<PageId>]) -> Vec<Bidder<'_>> {
+    let mut bidders = Vec::new();
+    for (table, own) in pages.iter().enumerate() {
+        let resident = table < pages.len() / 10;
+        bidders.push(Bidder {
+            table: table as u64,
+            bid: Credits::from_millionths(table as u128 * 7919 % 1000),
+            place: if resident { Place::Resident { turn: 0 } } else { Place::Suspended },
+            pages: if resident { own } else { &[] },
+            wants: if resident { 0 } else { own.len() as u32 },
+            waited: 0,
+            busy: true,
+        });
+    }
+    bidders
+}
+
+fn markets(c: &mut Criterion) {
+    for count in [200u32, 2_000] {
+        let own = |table: u32| (5 + 20 * table..25 + 20 * table).map(PageId);
+        let pages: Vec<Vec<PageId>> =
+            (0..count).map(|table| (0..5).map(PageId).chain(own(table)).collect()).collect();
+        let bidders = bidders(&pages);
+        let mut group = c.benchmark_group("hold an auction, by the number of contexts");
+        group.bench_function(BenchmarkId::from_parameter(count), |b| {
+            b.iter(|| auction(black_box(&bidders), Supply::default(), &Rules::default()));
+        });
+        group.finish();
+
+        let residents = bidders.iter().filter(|bidder| !bidder.pages.is_empty());
+        let holdings: Vec<Holding<'_>> =
+            residents.map(|bidder| Holding { table: bidder.table, pages: bidder.pages }).collect();
+        let rates = vec![Credits::ONE; holdings.len()];
+        let mut group = c.benchmark_group("divide rents, by the number of contexts");
+        group.bench_function(BenchmarkId::from_parameter(count), |b| {
+            b.iter(|| rents(black_box(&holdings), &rates));
+        });
+        group.finish();
+    }
+}
+
 /// The whole way of a pass through the queue: in, planned, out.
 fn passes(c: &mut Criterion) {
     let limits = Limits::default();
@@ -58,5 +102,5 @@ fn passes(c: &mut Criterion) {
     group.finish();
 }
 
-criterion_group!(benches, plans, passes);
+criterion_group!(benches, plans, passes, markets);
 criterion_main!(benches);

@@ -35,3 +35,7 @@ id!(
     /// A page of the KV store: an index from 0 up to the store's capacity.
     PageId(u32), "page "
 );
+id!(
+    /// The content of a page that is kept outside of the KV store while its table is suspended, numbered from 1.
+    SwapId(u64), "swap "
+);

@@ -29,6 +29,7 @@ pub mod rounds;
 pub mod run;
 pub mod sample;
 pub mod sched;
+pub mod spec;
 mod splitmix;
 pub mod tokenizer;
 pub mod trace;

@@ -227,6 +227,9 @@ impl Core {
             match change {
                 StoreChange::Clear(page) => self.store.clear(page),
                 StoreChange::Copy { from, to, slots } => self.store.copy(from, to, slots),
+                StoreChange::SwapOut { page, slots, to } => self.store.swap_out(page, slots, to),
+                StoreChange::SwapIn { from, page } => self.store.swap_in(from, page),
+                StoreChange::SwapDrop(swap) => self.store.swap_drop(swap),
             }
         }
     }

@@ -3,7 +3,7 @@
 use super::prefix::ChainId;
 use super::table::Table;
 use super::{Kv, TableId};
-use crate::ids::PageId;
+use crate::ids::{PageId, SwapId};
 use std::collections::BTreeMap;
 
 /// Something about the pages is wrong. Each is a defect of the engine but for [`Finding::Leaked`], which can be one of its user.
@@ -54,6 +54,28 @@ pub enum Finding {
         written: u32,
         /// Slots with a plain past.
         plain: u32,
+    },
+    /// A suspended table still holds pages, or does not know the tokens of all its slots.
+    #[error("{table} is suspended with {held} pages and knows {known} of {tokens} tokens")]
+    Suspended {
+        /// The table.
+        table: TableId,
+        /// Pages it holds.
+        held: u32,
+        /// Tokens it knows.
+        known: u32,
+        /// Slots that are claimed.
+        tokens: u32,
+    },
+    /// Content outside of the store belongs to no suspended table or to several, or a table waits for content that is not kept.
+    #[error("{swap} is kept {kept} times outside of the store and {found} suspended pages name it")]
+    Swap {
+        /// The content.
+        swap: SwapId,
+        /// How often it is kept: once or not.
+        kept: u32,
+        /// Pages of suspended tables that name it.
+        found: u32,
     },
     /// The parts of a table do not fit together.
     #[error("the shared and the own pages of {table} do not fit together")]
@@ -108,13 +130,14 @@ impl Kv {
         self.check_holders(&mut findings);
         self.check_free(&mut findings);
         self.check_prefix(&mut findings);
+        self.check_swaps(&mut findings);
         findings
     }
 
     /// The tables that exist and are not among those in use.
     pub fn leaks(&self, alive: &[TableId]) -> Vec<Finding> {
         let left = self.tables.iter().filter(|(id, _)| !alive.contains(id));
-        left.map(|(table, content)| Finding::Leaked { table, pages: content.list.len() }).collect()
+        left.map(|(table, content)| Finding::Leaked { table, pages: content.page_count() }).collect()
     }
 
     fn check_segments(&self, findings: &mut Vec<Finding>) {
@@ -136,9 +159,13 @@ impl Kv {
 
     fn check_table(&self, id: TableId, table: &Table, findings: &mut Vec<Finding>) {
         let page_size = self.page_size();
-        let &Table { ref list, committed, tokens, written, plain } = table;
-        let pages = list.len();
-        if committed * page_size > tokens || tokens > pages * page_size || written > tokens || plain > tokens
+        let &Table { ref list, committed, tokens, written, plain, ref missing, ref image } = table;
+        let pages = table.page_count();
+        if committed * page_size > tokens
+            || tokens > pages * page_size
+            || written > tokens
+            || plain > tokens
+            || missing.end > written
         {
             findings.push(Finding::Counts { table: id, committed, pages, tokens, written, plain });
         }
@@ -149,8 +176,16 @@ impl Kv {
         for &page in pages.iter().filter(|&&page| self.pool.holders(page) == 0) {
             findings.push(Finding::UsedAfterRelease { table: id, page });
         }
+        if let Some(image) = image {
+            let (held, known) = (list.len(), image.tokens.len() as u32);
+            if held > 0 || known != tokens {
+                findings.push(Finding::Suspended { table: id, held, known, tokens });
+            }
+            return;
+        }
+        let filled = if missing.is_empty() { written } else { missing.start };
         let mut parent = ChainId::ROOT;
-        for (index, page) in (0..written.min(plain) / page_size).zip(pages) {
+        for (index, page) in (0..filled.min(plain) / page_size).zip(pages) {
             match self.pool.link(page) {
                 Some(link) if link.parent == parent => parent = link.id,
                 _ => findings.push(Finding::Unpublished { table: id, index }),
@@ -183,6 +218,20 @@ impl Kv {
             if times != u32::from(holders == 0) {
                 findings.push(Finding::Free { page, times, holders });
             }
+        }
+    }
+
+    fn check_swaps(&self, findings: &mut Vec<Finding>) {
+        let mut swaps: BTreeMap<SwapId, (u32, u32)> = BTreeMap::new();
+        for &swap in self.pool.swaps() {
+            swaps.entry(swap).or_default().0 += 1;
+        }
+        let images = self.tables.iter().filter_map(|(_, table)| table.image.as_deref());
+        for page in images.flat_map(|image| &image.swapped) {
+            swaps.entry(page.swap).or_default().1 += 1;
+        }
+        for (swap, (kept, found)) in swaps.into_iter().filter(|&(_, counts)| counts != (1, 1)) {
+            findings.push(Finding::Swap { swap, kept, found });
         }
     }
 

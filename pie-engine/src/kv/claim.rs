@@ -51,7 +51,7 @@ impl Kv {
     /// page is free, which only happens after a truncation; [`KvError::Positions`].
     pub fn claim(&mut self, id: TableId, input: Input<'_>) -> Result<Claim, KvError> {
         let Self { pool, segments, tables, hits } = self;
-        let table = tables.get_mut(id)?;
+        let table = tables.resident_mut(id)?;
         let (start, len) = (table.tokens, fitting_len(table, &input, pool.page_size())?);
         if len == 0 {
             return Ok(Claim { start, len, reused: 0 });
@@ -88,8 +88,9 @@ impl Kv {
     /// same content was computed twice at the same time, one of the two pages goes back.
     pub fn written(&mut self, id: TableId, upto: u32) -> Result<(), KvError> {
         let Self { pool, segments, tables, .. } = self;
-        let table = tables.get_mut(id)?;
+        let table = tables.resident_mut(id)?;
         debug_assert!(upto <= table.tokens, "slots are claimed before they are written");
+        debug_assert!(table.missing.is_empty(), "a pass builds on slots that are to be computed again");
         let page_size = pool.page_size();
         let before = table.written;
         table.written = upto.clamp(before, table.tokens);
@@ -103,7 +104,7 @@ impl Kv {
     /// Gives back the slots of a pass that failed, and of all passes that were claimed after it: they would have built on it.
     pub fn abandon(&mut self, id: TableId, claim: &Claim) -> Result<(), KvError> {
         let page_size = self.pool.page_size();
-        let table = self.tables.get_mut(id)?;
+        let table = self.tables.resident_mut(id)?;
         table.cut(claim.start.min(table.tokens), page_size);
         Ok(())
     }
@@ -200,7 +201,7 @@ fn open_page(pool: &mut Pool, segments: &Segments, table: &mut Table, index: u32
 }
 
 /// Notes the tokens of the slots from `slot` on.
-fn note_tokens(pool: &mut Pool, pages: &[PageId], mut slot: u32, mut tokens: &[u32]) {
+pub(super) fn note_tokens(pool: &mut Pool, pages: &[PageId], mut slot: u32, mut tokens: &[u32]) {
     let page_size = pool.page_size();
     while !tokens.is_empty() {
         let at = slot % page_size;
@@ -212,7 +213,7 @@ fn note_tokens(pool: &mut Pool, pages: &[PageId], mut slot: u32, mut tokens: &[u
 }
 
 /// Publishes a page that became full, or takes the page that was published with the same content in its place.
-fn publish(pool: &mut Pool, segments: &Segments, table: &mut Table, index: u32) {
+pub(super) fn publish(pool: &mut Pool, segments: &Segments, table: &mut Table, index: u32) {
     let pages = table.list.pages(segments);
     let page = pages[index as usize];
     let Some(parent) = parent_of(pool, pages, index as usize) else {

@@ -6,6 +6,12 @@ pub enum KvError {
     /// The table was destroyed.
     #[error("{0} was used after it was destroyed")]
     Gone(TableId),
+    /// The table is suspended: it has no pages until it is restored.
+    #[error("{0} is suspended")]
+    Suspended(TableId),
+    /// The table is not suspended, so it cannot be restored.
+    #[error("{0} is not suspended")]
+    Resident(TableId),
     /// Fewer pages are free than are needed.
     #[error("{needed} pages are needed, but only {free} of {capacity} are free")]
     OutOfPages {

@@ -13,6 +13,9 @@
 //! continues with the same tokens is given these pages and `reused` says how many tokens need no computation. Whoever writes to a
 //! page that others hold gets a copy of it first.
 //!
+//! When pages are short, a table can be [suspended](Kv::suspend): it gives back all its pages and keeps its content otherwise, to be
+//! [restored](Kv::restore) later.
+//!
 //! What all this does to the tensors is written down in order as [`StoreChange`]s. The engine carries them out with
 //! [`Kv::drain_changes`] before each run of the model; nothing else keeps this module and the model's store in step.
 //!
@@ -21,9 +24,10 @@
 //! - a page's holders are the lists that name it: tables' own pages and shared segments; it is free when there are none;
 //! - in a table `committed * page_size <= tokens <= pages * page_size`, and `written <= tokens`;
 //! - a page is written to only while its table is its single holder and it is not published;
-//! - every full page of the plain and written part of a table is published.
+//! - every full page of the plain and written part of a table is published, but for what a restoration left to be computed again;
+//! - a suspended table holds no page, and what is kept outside of the store belongs to one suspended table.
 //!
-//! Read `table.rs` next, then `claim.rs`; `list.rs` and `segment.rs` are why a fork does not depend on the length.
+//! Read `table.rs` next, then `claim.rs` and `suspend.rs`; `list.rs` and `segment.rs` are why a fork does not depend on the length.
 
 mod check;
 mod claim;
@@ -32,6 +36,7 @@ mod list;
 mod pool;
 mod prefix;
 mod segment;
+mod suspend;
 mod table;
 #[cfg(test)]
 mod tests;
@@ -40,6 +45,7 @@ pub use check::Finding;
 pub use claim::{Claim, Input};
 pub use error::KvError;
 pub use pool::StoreChange;
+pub use suspend::{Means, Restored, Suspended};
 pub use table::{Counts, TableId};
 
 use crate::ids::PageId;
@@ -102,6 +108,9 @@ impl Kv {
     pub fn destroy(&mut self, id: TableId) -> Result<(), KvError> {
         let mut table = self.tables.remove(id)?;
         table.list.clear(&mut self.pool, &mut self.segments);
+        if let Some(image) = table.image {
+            image.drop_swaps(&mut self.pool);
+        }
         Ok(())
     }
 
@@ -114,7 +123,7 @@ impl Kv {
     /// [`KvError::Busy`] while claimed slots are not written; [`KvError::OutOfPages`] if the copy finds no page.
     pub fn fork(&mut self, id: TableId) -> Result<TableId, KvError> {
         let page_size = self.pool.page_size();
-        let table = self.tables.get_mut(id)?;
+        let table = self.tables.resident_mut(id)?;
         table.idle()?;
         let (full, rest) = (table.tokens / page_size, table.tokens % page_size);
         let copy = if rest > 0 { Some(self.pool.take()?) } else { None };
@@ -133,7 +142,7 @@ impl Kv {
     /// # Errors
     /// [`KvError::OutOfPages`] if fewer are free; then none is added.
     pub fn reserve(&mut self, id: TableId, pages: u32) -> Result<(), KvError> {
-        let table = self.tables.get_mut(id)?;
+        let table = self.tables.resident_mut(id)?;
         self.pool.require(pages)?;
         for _ in 0..pages {
             table.list.push(self.pool.take()?);
@@ -143,7 +152,7 @@ impl Kv {
 
     /// Gives back up to `pages` empty working pages from the end, and says how many it were.
     pub fn release(&mut self, id: TableId, pages: u32) -> Result<u32, KvError> {
-        let table = self.tables.get_mut(id)?;
+        let table = self.tables.resident_mut(id)?;
         let used = table.tokens.div_ceil(self.pool.page_size());
         let empty = table.list.len() - used;
         let released = pages.min(empty);
@@ -157,7 +166,7 @@ impl Kv {
     /// [`KvError::NotFull`] if fewer are full; then nothing changes.
     pub fn commit(&mut self, id: TableId, pages: u32) -> Result<(), KvError> {
         let page_size = self.pool.page_size();
-        let table = self.tables.get_mut(id)?;
+        let table = self.tables.resident_mut(id)?;
         let full = table.tokens / page_size - table.committed;
         if pages > full {
             return Err(KvError::NotFull { asked: pages, full });
@@ -174,21 +183,21 @@ impl Kv {
     /// [`KvError::Busy`] while claimed slots are not written.
     pub fn truncate(&mut self, id: TableId, tokens: u32) -> Result<u32, KvError> {
         let page_size = self.pool.page_size();
-        let table = self.tables.get_mut(id)?;
+        let table = self.tables.resident_mut(id)?;
         table.idle()?;
         let dropped = tokens.min(table.tokens - table.committed * page_size);
         table.cut(table.tokens - dropped, page_size);
         Ok(dropped)
     }
 
-    /// How much the table holds.
+    /// How much the table holds, or will hold when it is restored.
     pub fn counts(&self, id: TableId) -> Result<Counts, KvError> {
         Ok(self.tables.get(id)?.counts(self.pool.page_size()))
     }
 
     /// The pages of the table in order of slots: committed, working, and reserved but empty ones.
     pub fn pages(&self, id: TableId) -> Result<&[PageId], KvError> {
-        Ok(self.tables.get(id)?.list.pages(&self.segments))
+        Ok(self.tables.resident(id)?.list.pages(&self.segments))
     }
 
     /// What to do to the model's store, in order, since it was last asked. To be carried out before the model runs next.

@@ -2,9 +2,9 @@
 
 use super::KvError;
 use super::prefix::{ChainId, Link, PrefixTable};
-use crate::ids::PageId;
+use crate::ids::{PageId, SwapId};
 use std::cmp::Reverse;
-use std::collections::BinaryHeap;
+use std::collections::{BTreeSet, BinaryHeap};
 
 /// Something the model's store must do to stay in step with the page numbers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -20,6 +20,24 @@ pub enum StoreChange {
     },
     /// Forget a page, because nobody holds it any more. It may be handed out again at once.
     Clear(PageId),
+    /// Keep the first `slots` slots of a page outside of the store.
+    SwapOut {
+        /// The page with the content.
+        page: PageId,
+        /// How many slots, from 1 to the page size.
+        slots: u32,
+        /// What the content is called from now on; a name that was never used.
+        to: SwapId,
+    },
+    /// Put content that was kept outside into a page, from its first slot on, and keep it no longer.
+    SwapIn {
+        /// What the content is called.
+        from: SwapId,
+        /// The page that gets it.
+        page: PageId,
+    },
+    /// Forget content that was kept outside, because nobody will ask for it.
+    SwapDrop(SwapId),
 }
 
 #[derive(Debug, Default)]
@@ -43,6 +61,10 @@ pub(super) struct Pool {
     /// The pages among `pages` that are free. The lowest goes first.
     free: BinaryHeap<Reverse<u32>>,
     prefix: PrefixTable,
+    /// What is kept outside of the store.
+    swaps: BTreeSet<SwapId>,
+    /// Names given out for it so far.
+    swapped: u64,
     changes: Vec<StoreChange>,
 }
 
@@ -55,6 +77,8 @@ impl Pool {
             tokens: Vec::new(),
             free: BinaryHeap::new(),
             prefix: PrefixTable::default(),
+            swaps: BTreeSet::new(),
+            swapped: 0,
             changes: Vec::new(),
         }
     }
@@ -161,6 +185,34 @@ impl Pool {
         self.changes.push(StoreChange::Copy { from, to, slots });
     }
 
+    /// Keeps the first `slots` slots of a page outside of the store.
+    pub fn swap_out(&mut self, page: PageId, slots: u32) -> SwapId {
+        self.swapped += 1;
+        let to = SwapId(self.swapped);
+        self.swaps.insert(to);
+        self.changes.push(StoreChange::SwapOut { page, slots, to });
+        to
+    }
+
+    /// Puts what was kept outside into a page that the caller has touched.
+    pub fn swap_in(&mut self, from: SwapId, page: PageId) {
+        let kept = self.swaps.remove(&from);
+        debug_assert!(kept, "{from} is used twice");
+        self.changes.push(StoreChange::SwapIn { from, page });
+    }
+
+    /// Forgets what was kept outside.
+    pub fn swap_drop(&mut self, swap: SwapId) {
+        let kept = self.swaps.remove(&swap);
+        debug_assert!(kept, "{swap} is used twice");
+        self.changes.push(StoreChange::SwapDrop(swap));
+    }
+
+    /// What is kept outside of the store.
+    pub fn swaps(&self) -> &BTreeSet<SwapId> {
+        &self.swaps
+    }
+
     /// The tokens of a page. A slot that no table has claimed holds anything.
     pub fn tokens(&self, page: PageId) -> &[u32] {
         let first = self.first_slot(page);
@@ -179,6 +231,12 @@ impl Pool {
         debug_assert_eq!(kept as usize + tokens.len(), self.page_size as usize);
         let first = self.first_slot(page);
         self.prefix.find(parent, &self.tokens[first..first + kept as usize], tokens)
+    }
+
+    /// The page that is published behind `parent` and holds these tokens, which are those of one page.
+    pub fn find_whole(&mut self, parent: ChainId, tokens: &[u32]) -> Option<PageId> {
+        debug_assert_eq!(tokens.len(), self.page_size as usize);
+        self.prefix.find(parent, &[], tokens)
     }
 
     /// The name of the sequence that ends with this page, if the page is published.

@@ -2,7 +2,9 @@
 
 use super::KvError;
 use super::list::PageList;
+use super::suspend::Image;
 use std::fmt;
+use std::ops::Range;
 
 /// Names a table. The id of a destroyed table is never given out again, so a late use is noticed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -48,15 +50,24 @@ pub(super) struct Table {
     pub tokens: u32,
     pub written: u32,
     pub plain: u32,
+    /// Written slots that a restoration left to be computed again; `0..0` when there are none. Says nothing while the table is suspended.
+    pub missing: Range<u32>,
+    /// What to restore from, while the table is suspended. Then it has no pages.
+    pub image: Option<Box<Image>>,
 }
 
 impl Table {
-    /// Fails while claimed slots are not written.
+    /// Fails while claimed slots are not written, or written ones are to be computed again.
     pub fn idle(&self) -> Result<(), KvError> {
-        match self.tokens - self.written {
+        match self.tokens - self.written + self.missing.len() as u32 {
             0 => Ok(()),
             pending => Err(KvError::Busy { pending }),
         }
+    }
+
+    /// Pages it has, or will have when it is restored.
+    pub fn page_count(&self) -> u32 {
+        self.image.as_ref().map_or(self.list.len(), |image| image.pages)
     }
 
     /// Forgets all tokens from `tokens` on.
@@ -66,18 +77,22 @@ impl Table {
         self.written = self.written.min(tokens);
         self.plain = self.plain.min(tokens);
         self.committed = self.committed.min(tokens / page_size);
+        self.missing.end = self.missing.end.min(tokens);
+        if self.missing.is_empty() {
+            self.missing = 0..0;
+        }
     }
 
     /// The same content in another list.
     pub fn with_list(&self, list: PageList) -> Table {
         let &Table { committed, tokens, written, plain, .. } = self;
-        Table { list, committed, tokens, written, plain }
+        Table { list, committed, tokens, written, plain, ..Table::default() }
     }
 
     pub fn counts(&self, page_size: u32) -> Counts {
         Counts {
             committed_pages: self.committed,
-            working_pages: self.list.len() - self.committed,
+            working_pages: self.page_count() - self.committed,
             working_tokens: self.tokens - self.committed * page_size,
             tokens: self.tokens,
             pending_tokens: self.tokens - self.written,
@@ -137,6 +152,18 @@ impl Tables {
     pub fn get_mut(&mut self, id: TableId) -> Result<&mut Table, KvError> {
         let place = self.places.get_mut(id.index as usize).filter(|place| place.generation == id.generation);
         place.and_then(|place| place.table.as_mut()).ok_or(KvError::Gone(id))
+    }
+
+    /// A table that is not suspended.
+    pub fn resident(&self, id: TableId) -> Result<&Table, KvError> {
+        let table = self.get(id)?;
+        if table.image.is_some() { Err(KvError::Suspended(id)) } else { Ok(table) }
+    }
+
+    /// A table that is not suspended.
+    pub fn resident_mut(&mut self, id: TableId) -> Result<&mut Table, KvError> {
+        let table = self.get_mut(id)?;
+        if table.image.is_some() { Err(KvError::Suspended(id)) } else { Ok(table) }
     }
 
     /// All tables, in order of their ids' indices.

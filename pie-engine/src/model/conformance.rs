@@ -6,7 +6,7 @@
 
 use super::{Batch, KvStore, Model, Outputs, Sequence};
 use crate::brle::Brle;
-use crate::ids::PageId;
+use crate::ids::{PageId, SwapId};
 
 /// Slots in a page: few, so that every way crosses pages.
 const PAGE_SIZE: u32 = 4;
@@ -46,7 +46,7 @@ pub fn check(model: &dyn Model, options: Options) -> Result<(), Failure> {
 /// A property and the test of it; an error says what was seen.
 type Property<'a> = (&'static str, fn(&Suite<'a>) -> Result<(), String>);
 
-fn properties<'a>() -> [Property<'a>; 12] {
+fn properties<'a>() -> [Property<'a>; 13] {
     [
         ("rows have the length of the vocabulary and hold numbers", Suite::rows_are_numbers),
         ("chunks of a prompt give the rows of the whole", Suite::chunks),
@@ -55,6 +55,7 @@ fn properties<'a>() -> [Property<'a>; 12] {
         ("the numbers of pages change nothing", Suite::page_numbers),
         ("a fork goes on as its original would, and neither disturbs the other", Suite::forks),
         ("a truncated context goes on as if the rest had never been", Suite::truncation),
+        ("content that was swapped out and in again, elsewhere, is the same", Suite::swapping),
         ("pages shared by two sequences serve both", Suite::shared_pages),
         ("a mask that hides nothing changes nothing", Suite::causal_masks),
         ("what all later tokens do not see might as well not be there", Suite::removal),
@@ -260,6 +261,25 @@ impl<'a> Suite<'a> {
             same(&rows, &self.expected[kept..], &format!("after a truncation to {kept}"))?;
         }
         Ok(())
+    }
+
+    fn swapping(&self) -> Result<(), String> {
+        let (mut store, mut context) = (self.store(), Context::new(0));
+        let (before, after) = self.tokens.split_at(10);
+        self.extend(&mut *store, &mut context, before, &Extras::default())?;
+        for (index, slots) in [(0, 4), (1, 4), (2, 2)] {
+            store.swap_out(context.pages[index], slots, SwapId(index as u64));
+            store.clear(context.pages[index]);
+        }
+        // What takes the pages in the meantime must not show.
+        let others: Vec<u32> = self.tokens.iter().rev().copied().collect();
+        self.extend(&mut *store, &mut Context::new(0), &others, &Extras::default())?;
+        context.pages = (20..PAGES).map(PageId).collect();
+        for index in 0..3 {
+            store.swap_in(SwapId(index), context.pages[index as usize]);
+        }
+        let rows = self.extend(&mut *store, &mut context, after, &Extras::default())?;
+        same(&rows, &self.expected[10..], "after swapping")
     }
 
     fn shared_pages(&self) -> Result<(), String> {

@@ -5,7 +5,7 @@ pub mod conformance;
 pub mod dummy;
 
 use crate::brle::Brle;
-use crate::ids::PageId;
+use crate::ids::{PageId, SwapId};
 use std::any::Any;
 
 /// What is known about a model before it runs.
@@ -32,6 +32,12 @@ pub trait KvStore: Any + Send {
     fn copy(&mut self, from: PageId, to: PageId, slots: u32);
     /// Forgets a page that was given back, so that reading it is noticed.
     fn clear(&mut self, page: PageId);
+    /// Keeps the first `slots` slots of a page outside of the pages, under a name that was never used.
+    fn swap_out(&mut self, page: PageId, slots: u32, to: SwapId);
+    /// Puts what is kept under this name into a page, from its first slot on, and keeps it no longer.
+    fn swap_in(&mut self, from: SwapId, page: PageId);
+    /// Keeps what has this name no longer.
+    fn swap_drop(&mut self, swap: SwapId);
     /// The concrete store, for the model that made it.
     fn as_any_mut(&mut self) -> &mut dyn Any;
 }

@@ -15,8 +15,10 @@
 //! **The oldest pass that waits is in every step**, even if it alone exceeds the step. So nobody starves: a pass is done, at the latest,
 //! after as many steps as the passes submitted before it and it itself have pages and parts, whatever comes after it.
 //!
-//! Contexts do not bid yet. When they do, bids decide which tables are resident; a pass of a table that is not does not come here.
+//! Bids do not change the order of passes. They decide which tables have pages, in the [`market`]; a pass of a table that has none does
+//! not come here.
 
+pub mod market;
 mod plan;
 mod queue;
 #[cfg(test)]

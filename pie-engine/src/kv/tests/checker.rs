@@ -83,6 +83,56 @@ fn a_plain_page_that_is_not_published_is_found() {
 }
 
 #[test]
+fn a_suspended_table_that_holds_a_page_is_found() {
+    let (mut kv, table) = filled();
+    kv.suspend(table, Means::Recompute).unwrap();
+    let page = kv.pool.take().unwrap();
+    kv.tables.get_mut(table).unwrap().list.push(page);
+    assert_eq!(texts(kv.check()), ["table 0.0 is suspended with 1 pages and knows 5 of 5 tokens"]);
+}
+
+#[test]
+fn a_suspended_table_that_forgot_tokens_is_found() {
+    let (mut kv, table) = filled();
+    kv.suspend(table, Means::Recompute).unwrap();
+    kv.tables.get_mut(table).unwrap().image.as_mut().unwrap().tokens.pop();
+    assert_eq!(texts(kv.check()), ["table 0.0 is suspended with 0 pages and knows 4 of 5 tokens"]);
+}
+
+#[test]
+fn content_that_is_kept_for_nobody_is_found() {
+    let (mut kv, table) = filled();
+    kv.suspend(table, Means::Swap).unwrap();
+    kv.tables.get_mut(table).unwrap().image.as_mut().unwrap().swapped.pop();
+    let expected = ["swap 2 is kept 1 times outside of the store and 0 suspended pages name it"];
+    assert_eq!(texts(kv.check()), expected);
+}
+
+#[test]
+fn content_that_a_suspended_table_lost_is_found() {
+    let (mut kv, table) = filled();
+    kv.suspend(table, Means::Swap).unwrap();
+    kv.pool.swap_drop(SwapId(1));
+    let expected = ["swap 1 is kept 0 times outside of the store and 1 suspended pages name it"];
+    assert_eq!(texts(kv.check()), expected);
+}
+
+#[test]
+fn slots_to_be_computed_again_that_were_never_written_are_found() {
+    let (mut kv, table) = filled();
+    kv.tables.get_mut(table).unwrap().missing = 4..6;
+    let expected = ["table 0.0 has 0 committed of 2 pages for 5 tokens, 5 written and 5 plain"];
+    assert_eq!(texts(kv.check()), expected);
+}
+
+#[test]
+fn a_suspended_table_that_nobody_can_use_is_a_leak() {
+    let (mut kv, table) = filled();
+    kv.suspend(table, Means::Recompute).unwrap();
+    assert_eq!(texts(kv.leaks(&[])), ["table 0.0 was left behind with 2 pages"]);
+}
+
+#[test]
 fn a_table_that_nobody_can_use_is_a_leak() {
     let (mut kv, table) = filled();
     let other = kv.create();

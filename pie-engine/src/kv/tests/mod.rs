@@ -4,10 +4,11 @@ mod checker;
 mod forks;
 mod property;
 mod sharing;
+mod suspension;
 mod tables;
 
-use super::{Claim, Input, Kv, KvError, StoreChange, TableId};
-use crate::ids::PageId;
+use super::{Claim, Input, Kv, KvError, Means, Restored, StoreChange, Suspended, TableId};
+use crate::ids::{PageId, SwapId};
 
 /// Claims slots for tokens that go on at the table's end, see all before them, and of which the last is wanted.
 fn claim(kv: &mut Kv, id: TableId, tokens: &[u32]) -> Result<Claim, KvError> {

@@ -6,6 +6,8 @@
 
 use super::*;
 use proptest::prelude::*;
+use std::collections::BTreeMap;
+use std::ops::Range;
 
 const PAGE_SIZE: u32 = 4;
 const CAPACITY: u32 = 24;
@@ -25,6 +27,9 @@ enum Operation {
     Claim { on: usize, tokens: Vec<u32>, plain: bool, wanted_from: usize },
     Write { on: usize, slots: u32 },
     Abandon { on: usize },
+    Suspend { on: usize, means: Means },
+    Restore { on: usize },
+    Recompute { on: usize, slots: u32 },
 }
 
 fn operation() -> impl Strategy<Value = Operation> {
@@ -42,7 +47,11 @@ fn operation() -> impl Strategy<Value = Operation> {
         6 => (on.clone(), tokens, prop::bool::weighted(0.8), 0..16usize)
             .prop_map(|(on, tokens, plain, wanted_from)| Claim { on, tokens, plain, wanted_from }),
         6 => (on.clone(), 1..20u32).prop_map(|(on, slots)| Write { on, slots }),
-        1 => on.prop_map(|on| Abandon { on }),
+        1 => on.clone().prop_map(|on| Abandon { on }),
+        3 => (on.clone(), prop_oneof![Just(Means::Recompute), Just(Means::Swap)])
+            .prop_map(|(on, means)| Suspend { on, means }),
+        5 => on.clone().prop_map(|on| Restore { on }),
+        5 => (on, 1..20u32).prop_map(|(on, slots)| Recompute { on, slots }),
     ]
 }
 
@@ -65,6 +74,16 @@ struct Context {
     pages: u32,
     committed: u32,
     claims: Vec<super::Claim>,
+    suspended: bool,
+    /// Written slots that are not in the store.
+    missing: Range<usize>,
+}
+
+impl Context {
+    /// Whether all its slots are written and in the store.
+    fn idle(&self) -> bool {
+        self.written == self.content.len() && self.missing.is_empty()
+    }
 }
 
 struct World {
@@ -72,12 +91,14 @@ struct World {
     contexts: Vec<Context>,
     /// What the model's store holds, by page and slot.
     store: Vec<[Option<u64>; PAGE_SIZE as usize]>,
+    /// What it keeps outside.
+    swaps: BTreeMap<SwapId, Vec<Option<u64>>>,
 }
 
 impl World {
     fn new() -> Self {
         let store = vec![[None; PAGE_SIZE as usize]; CAPACITY as usize];
-        Self { kv: Kv::new(CAPACITY, PAGE_SIZE), contexts: Vec::new(), store }
+        Self { kv: Kv::new(CAPACITY, PAGE_SIZE), contexts: Vec::new(), store, swaps: BTreeMap::new() }
     }
 
     fn context(&mut self, on: usize) -> Option<&mut Context> {
@@ -98,7 +119,15 @@ impl World {
             Claim { on, ref tokens, plain, wanted_from } => self.claim(on, tokens, plain, wanted_from),
             Write { on, slots } => self.write(on, slots),
             Abandon { on } => self.abandon(on),
+            Suspend { on, means } => self.suspend(on, means),
+            Restore { on } => self.restore(on),
+            Recompute { on, slots } => self.recompute(on, slots),
         }
+    }
+
+    /// A context that is not suspended.
+    fn resident(&mut self, on: usize) -> Option<&mut Context> {
+        self.context(on).filter(|context| !context.suspended)
     }
 
     fn create(&mut self) {
@@ -111,6 +140,8 @@ impl World {
             pages: 0,
             committed: 0,
             claims,
+            suspended: false,
+            missing: 0..0,
         });
     }
 
@@ -131,7 +162,8 @@ impl World {
                 fork.pages = (fork.content.len() as u32).div_ceil(PAGE_SIZE);
                 self.contexts.push(fork);
             }
-            Err(KvError::Busy { .. }) => assert!(fork.written < fork.content.len()),
+            Err(KvError::Busy { .. }) => assert!(!fork.idle()),
+            Err(KvError::Suspended(_)) => assert!(fork.suspended),
             Err(error) => {
                 assert!(free == 0 && !(fork.content.len() as u32).is_multiple_of(PAGE_SIZE), "{error}");
             }
@@ -140,7 +172,7 @@ impl World {
 
     fn reserve(&mut self, on: usize, pages: u32) {
         let free = self.kv.free_pages();
-        let Some(context) = self.context(on) else { return };
+        let Some(context) = self.resident(on) else { return };
         let id = context.table;
         if pages <= free {
             context.pages += pages;
@@ -149,7 +181,7 @@ impl World {
     }
 
     fn release(&mut self, on: usize, pages: u32) {
-        let Some(context) = self.context(on) else { return };
+        let Some(context) = self.resident(on) else { return };
         let released = pages.min(context.pages - (context.content.len() as u32).div_ceil(PAGE_SIZE));
         context.pages -= released;
         let id = context.table;
@@ -157,7 +189,7 @@ impl World {
     }
 
     fn commit(&mut self, on: usize, pages: u32) {
-        let Some(context) = self.context(on) else { return };
+        let Some(context) = self.resident(on) else { return };
         let full = context.content.len() as u32 / PAGE_SIZE - context.committed;
         if pages <= full {
             context.committed += pages;
@@ -167,9 +199,9 @@ impl World {
     }
 
     fn truncate(&mut self, on: usize, tokens: u32) {
-        let Some(context) = self.context(on) else { return };
+        let Some(context) = self.resident(on) else { return };
         let id = context.table;
-        if context.written < context.content.len() {
+        if !context.idle() {
             assert!(matches!(self.kv.truncate(id, tokens), Err(KvError::Busy { .. })));
             return;
         }
@@ -181,7 +213,7 @@ impl World {
     }
 
     fn claim(&mut self, on: usize, tokens: &[u32], plain: bool, wanted_from: usize) {
-        let Some(context) = self.context(on) else { return };
+        let Some(context) = self.resident(on) else { return };
         let mut context = context.clone();
         let start = context.content.len() as u32;
         let positions: Vec<u32> = (start..).take(tokens.len()).collect();
@@ -213,28 +245,81 @@ impl World {
     /// Runs the model over some claimed slots.
     fn write(&mut self, on: usize, slots: u32) {
         self.carry_out_changes();
-        let Some(context) = self.context(on) else { return };
+        let Some(context) = self.resident(on).filter(|context| context.missing.is_empty()) else { return };
         let id = context.table;
         let upto = context.content.len().min(context.written + slots as usize);
         let slots = context.written..upto;
         context.written = upto;
         let content = context.content.clone();
+        self.fill_slots(id, slots, &content);
+        self.kv.written(id, upto as u32).unwrap();
+    }
+
+    fn fill_slots(&mut self, id: TableId, slots: Range<usize>, content: &[u64]) {
         for slot in slots {
             let page = self.kv.pages(id).unwrap()[slot / PAGE_SIZE as usize];
             assert!(!self.kv.pool.is_shared(page), "{id} writes to {page}, which others see");
             self.store[page.0 as usize][slot % PAGE_SIZE as usize] = Some(content[slot]);
         }
-        self.kv.written(id, upto as u32).unwrap();
+    }
+
+    fn suspend(&mut self, on: usize, means: Means) {
+        let Some(context) = self.resident(on) else { return };
+        (context.suspended, context.missing) = (true, 0..0);
+        let (id, pages) = (context.table, context.pages);
+        let free = self.kv.free_pages();
+        let suspended = self.kv.suspend(id, means).unwrap();
+        assert_eq!((suspended.pages, suspended.freed), (pages, self.kv.free_pages() - free));
+    }
+
+    fn restore(&mut self, on: usize) {
+        let free = self.kv.free_pages();
+        let Some(mut context) = self.context(on).cloned() else { return };
+        match self.kv.restore(context.table) {
+            Ok(Restored { recompute, tokens, shared }) => {
+                assert!(context.suspended && context.pages - shared <= free);
+                let start = recompute.start as usize;
+                let mut last = start.checked_sub(1).map_or(0, |slot| context.content[slot]);
+                for (slot, token) in (start..recompute.end as usize).zip(tokens) {
+                    last = content(last, token, slot as u32, true);
+                    assert_eq!(
+                        last, context.content[slot],
+                        "slot {slot} would be computed to something else"
+                    );
+                }
+                context.suspended = false;
+                context.missing = start..recompute.end as usize;
+            }
+            Err(KvError::Resident(_)) => assert!(!context.suspended),
+            Err(error) => {
+                assert!(matches!(error, KvError::OutOfPages { .. }), "{error}");
+                assert!(context.suspended && context.pages > free);
+            }
+        }
+        *self.context(on).unwrap() = context;
+    }
+
+    /// Runs the model over some slots that a restoration left to be computed.
+    fn recompute(&mut self, on: usize, slots: u32) {
+        self.carry_out_changes();
+        let Some(context) = self.resident(on) else { return };
+        let (id, missing) = (context.table, context.missing.clone());
+        let upto = missing.end.min(missing.start + slots as usize);
+        context.missing.start = upto;
+        let content = context.content.clone();
+        self.fill_slots(id, missing.start..upto, &content);
+        self.kv.recomputed(id, upto as u32).unwrap();
     }
 
     /// Lets the last claim fail that is not wholly written.
     fn abandon(&mut self, on: usize) {
-        let Some(context) = self.context(on) else { return };
+        let Some(context) = self.resident(on) else { return };
         let (written, id) = (context.written as u32, context.table);
         let Some(claim) = context.claims.pop().filter(|claim| written < claim.end()) else { return };
         context.content.truncate(claim.start as usize);
         context.written = context.written.min(context.content.len());
         context.committed = context.committed.min(claim.start / PAGE_SIZE);
+        context.missing.end = context.missing.end.min(context.written);
         self.kv.abandon(id, &claim).unwrap();
     }
 
@@ -247,6 +332,15 @@ impl World {
                         self.store[to.0 as usize][slot] = self.store[from.0 as usize][slot];
                     }
                 }
+                StoreChange::SwapOut { page, slots, to } => {
+                    let kept = self.store[page.0 as usize][..slots as usize].to_vec();
+                    assert!(self.swaps.insert(to, kept).is_none());
+                }
+                StoreChange::SwapIn { from, page } => {
+                    let kept = self.swaps.remove(&from).unwrap();
+                    self.store[page.0 as usize][..kept.len()].copy_from_slice(&kept);
+                }
+                StoreChange::SwapDrop(swap) => assert!(self.swaps.remove(&swap).is_some()),
             }
         }
     }
@@ -263,8 +357,13 @@ impl World {
             assert_eq!(counts.working_pages, context.pages - context.committed);
             assert_eq!(counts.working_tokens, length - context.committed * PAGE_SIZE);
             assert_eq!(counts.pending_tokens, length - context.written as u32);
+            if context.suspended {
+                assert_eq!(self.kv.pages(context.table), Err(KvError::Suspended(context.table)));
+                continue;
+            }
             let pages = self.kv.pages(context.table).unwrap();
-            for (slot, &content) in context.content[..context.written].iter().enumerate() {
+            let written = context.content[..context.written].iter().enumerate();
+            for (slot, &content) in written.filter(|(slot, _)| !context.missing.contains(slot)) {
                 let page = pages[slot / PAGE_SIZE as usize];
                 let found = self.store[page.0 as usize][slot % PAGE_SIZE as usize];
                 assert_eq!(found, Some(content), "slot {slot} of {}", context.table);
@@ -290,6 +389,7 @@ proptest! {
             world.verify();
         }
         prop_assert_eq!(world.kv.free_pages(), CAPACITY);
+        prop_assert!(world.swaps.is_empty());
         prop_assert!(world.store.iter().flatten().all(Option::is_none), "a page was freed and not cleared");
     }
 }

@@ -1,10 +1,11 @@
 //! The dummy's KV cache: three numbers a slot.
 
 use super::scratch::Scratch;
-use crate::ids::PageId;
+use crate::ids::{PageId, SwapId};
 use crate::model::{KvStore, ModelError};
 use crate::splitmix::splitmix64;
 use std::any::Any;
+use std::collections::BTreeMap;
 use std::ops::Range;
 
 /// What the dummy keeps for every token it has read. All arrays are indexed by page times page size plus slot.
@@ -16,6 +17,8 @@ pub struct DummyStore {
     pub(super) first: Vec<u64>,
     /// What the second layer keeps: a hash of the same and of all that the token saw.
     pub(super) second: Vec<u64>,
+    /// What is kept outside of the pages: keys, first and second of some slots.
+    swaps: BTreeMap<SwapId, [Vec<u64>; 3]>,
     /// Buffers of a pass, kept so that no pass allocates.
     pub(super) scratch: Scratch,
 }
@@ -28,6 +31,7 @@ impl DummyStore {
             keys: vec![0; slots],
             first: vec![0; slots],
             second: vec![0; slots],
+            swaps: BTreeMap::new(),
             scratch: Scratch::default(),
         }
     }
@@ -81,6 +85,26 @@ impl KvStore for DummyStore {
         for array in [&mut self.keys, &mut self.first, &mut self.second] {
             array[page.clone()].fill(0);
         }
+    }
+
+    fn swap_out(&mut self, page: PageId, slots: u32, to: SwapId) {
+        let page = self.page(page);
+        let slots = page.start..page.end.min(page.start + slots as usize);
+        let kept = [&self.keys, &self.first, &self.second].map(|array| array[slots.clone()].to_vec());
+        self.swaps.insert(to, kept);
+    }
+
+    fn swap_in(&mut self, from: SwapId, page: PageId) {
+        // A page without what was kept for it reads as never written, which the next pass notices.
+        let Some(kept) = self.swaps.remove(&from) else { return };
+        let start = self.page(page).start;
+        for (array, kept) in [&mut self.keys, &mut self.first, &mut self.second].into_iter().zip(kept) {
+            array[start..start + kept.len()].copy_from_slice(&kept);
+        }
+    }
+
+    fn swap_drop(&mut self, swap: SwapId) {
+        self.swaps.remove(&swap);
     }
 
     fn as_any_mut(&mut self) -> &mut dyn Any {

@@ -1,0 +1,223 @@
+//! Who has how many credits. Every movement is a transfer between the places that [`Sums`] names.
+
+use super::credits::Credits;
+use crate::ids::InstanceId;
+use std::collections::BTreeMap;
+
+/// What it costs to make one page.
+pub const PAGE_PRICE: Credits = Credits::ONE;
+
+/// The accounts of all instances, and the treasury between them.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Ledger {
+    accounts: BTreeMap<InstanceId, Account>,
+    /// Rent that was paid and not yet paid out.
+    treasury: Credits,
+    /// Whether rent came in since dividends were paid.
+    rent_came: bool,
+    /// How often dividends were due.
+    payments: u64,
+    endowed: Credits,
+    made: Credits,
+    withdrawn: Credits,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+struct Account {
+    endowment: Credits,
+    balance: Credits,
+    /// What it was paid out last, and the number of that payment.
+    dividend: Credits,
+    paid: u64,
+}
+
+/// Where all credits are. Always `endowed = balances + treasury + made + withdrawn`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Sums {
+    /// What all accounts there ever were began with.
+    pub endowed: Credits,
+    /// What accounts have.
+    pub balances: Credits,
+    /// Rent that is not paid out yet: less than a millionth for each account, once dividends were paid.
+    pub treasury: Credits,
+    /// What was spent on making pages.
+    pub made: Credits,
+    /// What accounts had when they were closed.
+    pub withdrawn: Credits,
+}
+
+impl Sums {
+    /// Whether nothing was lost and nothing came from nowhere.
+    pub fn is_conserved(&self) -> bool {
+        self.endowed == self.balances + self.treasury + self.made + self.withdrawn
+    }
+}
+
+impl Ledger {
+    /// Gives an instance an account. One that has an account keeps it as it is.
+    pub fn open(&mut self, instance: InstanceId, endowment: Credits) {
+        let endowment = endowment.min(Credits::MOST);
+        self.accounts.entry(instance).or_insert_with(|| {
+            self.endowed += endowment;
+            Account { endowment, balance: endowment, ..Account::default() }
+        });
+    }
+
+    /// Ends an account. What it has left goes with it, and after the last one so does the treasury.
+    pub fn close(&mut self, instance: InstanceId) {
+        let Some(account) = self.accounts.remove(&instance) else { return };
+        self.withdrawn += account.balance;
+        if self.accounts.is_empty() {
+            self.withdrawn += std::mem::take(&mut self.treasury);
+        }
+    }
+
+    /// Takes what `pages` new pages cost, or all there is, and returns what was taken. Nobody is kept from making pages that are free
+    /// by being poor: who has spent everything only has nothing left to bid.
+    pub fn make_pages(&mut self, instance: InstanceId, pages: u64) -> Credits {
+        let paid = self.take(instance, PAGE_PRICE.times(pages));
+        self.made += paid;
+        paid
+    }
+
+    /// Moves rent to the treasury, all that is due or all there is, and returns how much it was.
+    pub fn pay_rent(&mut self, instance: InstanceId, due: Credits) -> Credits {
+        let paid = self.take(instance, due);
+        self.treasury += paid;
+        self.rent_came |= paid > Credits::ZERO;
+        paid
+    }
+
+    /// Pays the treasury out, to each account in proportion to its endowment. Shares are rounded down, and the rest stays for the next
+    /// time that rent comes in. Until then there is nothing to do, however many accounts there are.
+    pub fn pay_dividends(&mut self) {
+        self.payments += 1;
+        if !std::mem::take(&mut self.rent_came) {
+            return;
+        }
+        let revenue = self.treasury;
+        let endowments: Credits = self.accounts.values().map(|account| account.endowment).sum();
+        for account in self.accounts.values_mut() {
+            account.dividend = revenue.share(account.endowment, endowments);
+            account.paid = self.payments;
+            account.balance += account.dividend;
+            self.treasury -= account.dividend;
+        }
+    }
+
+    /// What an instance has left to spend; nothing without an account.
+    pub fn balance(&self, instance: InstanceId) -> Credits {
+        self.accounts.get(&instance).map_or(Credits::ZERO, |account| account.balance)
+    }
+
+    /// What an instance received when dividends were due last.
+    pub fn dividend(&self, instance: InstanceId) -> Credits {
+        let paid = self.accounts.get(&instance).filter(|account| account.paid == self.payments);
+        paid.map_or(Credits::ZERO, |account| account.dividend)
+    }
+
+    /// Where all credits are.
+    pub fn sums(&self) -> Sums {
+        Sums {
+            endowed: self.endowed,
+            balances: self.accounts.values().map(|account| account.balance).sum(),
+            treasury: self.treasury,
+            made: self.made,
+            withdrawn: self.withdrawn,
+        }
+    }
+
+    fn take(&mut self, instance: InstanceId, most: Credits) -> Credits {
+        let Some(account) = self.accounts.get_mut(&instance) else { return Credits::ZERO };
+        let taken = most.min(account.balance);
+        account.balance -= taken;
+        taken
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const A: InstanceId = InstanceId(1);
+    const B: InstanceId = InstanceId(2);
+
+    fn ledger(a: u64, b: u64) -> Ledger {
+        let mut ledger = Ledger::default();
+        ledger.open(A, Credits::whole(a));
+        ledger.open(B, Credits::whole(b));
+        ledger
+    }
+
+    #[test]
+    fn rent_comes_back_in_proportion_to_endowments() {
+        let mut ledger = ledger(30, 10);
+        assert_eq!(ledger.pay_rent(A, Credits::whole(8)), Credits::whole(8));
+        ledger.pay_dividends();
+        assert_eq!((ledger.dividend(A), ledger.dividend(B)), (Credits::whole(6), Credits::whole(2)));
+        assert_eq!((ledger.balance(A), ledger.balance(B)), (Credits::whole(28), Credits::whole(12)));
+        ledger.pay_dividends();
+        assert_eq!(ledger.dividend(A), Credits::ZERO);
+        assert!(ledger.sums().is_conserved());
+    }
+
+    #[test]
+    fn who_comes_after_a_payment_has_received_nothing() {
+        let mut ledger = Ledger::default();
+        ledger.pay_dividends();
+        ledger.open(A, Credits::ONE);
+        assert_eq!(ledger.dividend(A), Credits::ZERO);
+        ledger.pay_rent(A, Credits::ONE);
+        ledger.pay_dividends();
+        ledger.open(B, Credits::ONE);
+        assert_eq!((ledger.dividend(A), ledger.dividend(B)), (Credits::ONE, Credits::ZERO));
+    }
+
+    #[test]
+    fn what_cannot_be_divided_stays_in_the_treasury() {
+        let mut ledger = ledger(1, 1);
+        ledger.open(InstanceId(3), Credits::ONE);
+        ledger.pay_rent(A, Credits::from_millionths(5));
+        ledger.pay_dividends();
+        assert_eq!(ledger.dividend(B), Credits::from_millionths(1));
+        assert_eq!(ledger.sums().treasury, Credits::from_millionths(2));
+        ledger.pay_rent(A, Credits::from_millionths(1));
+        ledger.pay_dividends();
+        assert_eq!(ledger.sums().treasury, Credits::ZERO);
+        assert!(ledger.sums().is_conserved());
+    }
+
+    #[test]
+    fn nobody_pays_more_than_it_has() {
+        let mut ledger = ledger(3, 1);
+        assert_eq!(ledger.make_pages(A, 2), Credits::whole(2));
+        assert_eq!(ledger.make_pages(A, 2), Credits::whole(1));
+        assert_eq!(ledger.pay_rent(A, Credits::ONE), Credits::ZERO);
+        assert_eq!(ledger.pay_rent(InstanceId(9), Credits::ONE), Credits::ZERO);
+        assert!(ledger.sums().is_conserved());
+    }
+
+    #[test]
+    fn an_account_is_opened_once() {
+        let mut ledger = ledger(3, 1);
+        ledger.make_pages(A, 2);
+        ledger.open(A, Credits::whole(100));
+        assert_eq!(ledger.balance(A), Credits::ONE);
+        assert!(ledger.sums().is_conserved());
+    }
+
+    #[test]
+    fn nothing_is_left_when_all_are_gone() {
+        let mut ledger = ledger(3, 1);
+        ledger.pay_rent(A, Credits::ONE);
+        ledger.close(A);
+        assert_eq!(ledger.sums().treasury, Credits::ONE, "it belongs to who stays");
+        ledger.close(B);
+        ledger.close(B);
+        let sums = ledger.sums();
+        assert_eq!(
+            (sums.treasury, sums.balances, sums.withdrawn),
+            (Credits::ZERO, Credits::ZERO, sums.endowed)
+        );
+    }
+}
