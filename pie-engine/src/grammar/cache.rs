@@ -105,7 +105,9 @@ impl Entries {
         let entry = Entry { grammar: Arc::clone(grammar), prototype: None, used: self.uses };
         self.by_source.insert(grammar.source().clone(), entry);
         self.by_use.insert(self.uses, grammar.source().clone());
-        while self.by_source.len() > 1 && (self.by_source.len() > CACHED_GRAMMARS || self.bytes > CACHED_BYTES) {
+        while self.by_source.len() > 1
+            && (self.by_source.len() > CACHED_GRAMMARS || self.bytes > CACHED_BYTES)
+        {
             let Some((_, oldest)) = self.by_use.pop_first() else { return };
             self.bytes -= oldest.bytes();
             self.by_source.remove(&oldest);

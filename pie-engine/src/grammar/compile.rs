@@ -26,7 +26,8 @@ pub(super) enum Compiled {
 pub(super) fn compile(source: TopLevelGrammar, notation: Notation) -> Result<Compiled, GrammarError> {
     on_large_stack(notation, || {
         let init = GrammarInit::Serialized(source.clone());
-        let (grammar, lexemes) = init.to_internal(None, parser_limits()).map_err(|error| error.to_string())?;
+        let (grammar, lexemes) =
+            init.to_internal(None, parser_limits()).map_err(|error| error.to_string())?;
         // All that is warned of is tokens that cannot be looked up.
         let shared = lexemes.render_warnings().is_empty();
         let init = GrammarInit::Internal(grammar, lexemes);
@@ -80,7 +81,8 @@ fn too_complex(notation: Notation, message: &str) -> GrammarError {
 }
 
 /// Words of the library's messages about limits.
-const LIMITS: [&str; 7] = ["too big", "too large", "limit", "fuel", "precomputation", "Unable to determine", "panic:"];
+const LIMITS: [&str; 7] =
+    ["too big", "too large", "limit", "fuel", "precomputation", "Unable to determine", "panic:"];
 
 /// What the library's compiler has to say, which is text, as one of our errors.
 fn read_error(notation: Notation, message: &str) -> GrammarError {
@@ -110,10 +112,15 @@ fn expression_error<'a>(line: &'a str, message: &'a str) -> &'a str {
 /// Uses of keywords that only the library's compiler can tell from those that it can enforce.
 fn unsupported(line: &str) -> Option<GrammarError> {
     let (keyword, why) = if line.starts_with("oneOf constraints") {
-        ("oneOf", " where the alternatives may overlap: use `anyOf`, or give each a `const` or `type` of its own")
+        (
+            "oneOf",
+            " where the alternatives may overlap: use `anyOf`, or give each a `const` or `type` of its own",
+        )
     } else if line.starts_with("min/maxProperties") {
         ("minProperties` or `maxProperties", " where listed properties are optional")
-    } else if line.starts_with("patternProperty regexes") || line.starts_with("can't determine if patternProperty") {
+    } else if line.starts_with("patternProperty regexes")
+        || line.starts_with("can't determine if patternProperty")
+    {
         ("patternProperties", " where two patterns may match the same key")
     } else if line.starts_with("circular references with sibling keys") {
         ("$ref", " with other keywords beside it, where it leads back to itself")

@@ -17,10 +17,15 @@ impl Mask {
     /// The smaller form of a set over that many tokens.
     pub(super) fn from_set(set: &SimpleVob, size: u32) -> Self {
         let words = set.as_slice().chunks(2);
-        let words = words.map(|pair| u64::from(pair[0]) | pair.get(1).map_or(0, |high| u64::from(*high) << 32));
+        let words =
+            words.map(|pair| u64::from(pair[0]) | pair.get(1).map_or(0, |high| u64::from(*high) << 32));
         let bits = Bitset::from_words(words.collect(), size as usize);
         let run_bytes = 4 * (changes(&bits) + 1);
-        if run_bytes < 8 * bits.words().len() { Mask::Ranges(Brle::from_bitset(&bits)) } else { Mask::Bits(bits) }
+        if run_bytes < 8 * bits.words().len() {
+            Mask::Ranges(Brle::from_bitset(&bits))
+        } else {
+            Mask::Bits(bits)
+        }
     }
 
     /// The number of tokens, possible or not.

@@ -1,10 +1,10 @@
 //! A position in a grammar, moved by tokens.
 
+use super::Grammar;
 use super::compile;
 use super::error::{GrammarError, MatcherError};
 use super::mask::Mask;
 use super::vocabulary::Vocabulary;
-use super::Grammar;
 use llguidance::earley::Parser;
 use llguidance::panic_utils;
 use std::panic::AssertUnwindSafe;
@@ -37,9 +37,11 @@ impl Prototype {
         let prototype = Arc::new(Prototype { grammar, vocabulary, start, broken: AtomicBool::new(false) });
         let mut matcher = Matcher::new(&prototype);
         let notation = prototype.grammar.notation();
-        let too_complex = |error: MatcherError| GrammarError::TooComplex { notation, message: error.to_string() };
+        let too_complex =
+            |error: MatcherError| GrammarError::TooComplex { notation, message: error.to_string() };
         if matcher.text_set().map_err(too_complex)?.is_zero() && !matcher.can_end().map_err(too_complex)? {
-            let message = "no token of this vocabulary can begin a text, and the text cannot be empty".to_owned();
+            let message =
+                "no token of this vocabulary can begin a text, and the text cannot be empty".to_owned();
             return Err(GrammarError::Unsatisfiable { notation, message });
         }
         Ok(prototype)
@@ -212,7 +214,8 @@ impl Matcher {
         let vocabulary = Arc::clone(self.vocabulary());
         let Some(mut tokens) = vocabulary.encode(text) else { return Ok(None) };
         let trie = vocabulary.trie();
-        let open = self.guarded(|parser| Ok(parser.with_recognizer(|state| trie.chop_tokens(state, &tokens).0)))?;
+        let open =
+            self.guarded(|parser| Ok(parser.with_recognizer(|state| trie.chop_tokens(state, &tokens).0)))?;
         tokens.truncate((tokens.len() - open).min(MAX_FORCED));
         Ok(Some(tokens))
     }
@@ -319,7 +322,8 @@ fn possible(vocabulary: &Vocabulary, mask: Mask) -> String {
         first.partition(|token| vocabulary.is_end(*token))
     };
     let can_end = vocabulary.end_tokens().iter().any(|&token| bits.get(token as usize) == Some(true));
-    let mut names: Vec<String> = text.iter().take(LISTED_TOKENS).map(|&token| vocabulary.spell(token)).collect();
+    let mut names: Vec<String> =
+        text.iter().take(LISTED_TOKENS).map(|&token| vocabulary.spell(token)).collect();
     let ends = if can_end { vocabulary.end_tokens().len().max(end.len()) } else { 0 };
     if can_end {
         names.push("the end of the text".to_owned());

@@ -13,10 +13,7 @@ pub(super) enum Token {
     /// Text in quotes, or one code point.
     Text(String),
     /// Ranges of characters, or all but those.
-    Class {
-        negated: bool,
-        ranges: Vec<(char, char)>,
-    },
+    Class { negated: bool, ranges: Vec<(char, char)> },
     /// How often what stands before is repeated.
     Repeat(u32, Option<u32>),
     /// `.`
@@ -128,9 +125,9 @@ impl<'a> Lexer<'a> {
                 self.take();
                 Token::Sign(char)
             }
-            _ if char.is_alphabetic() || char == '_' => {
-                Token::Name(self.take_while(|char| char.is_alphanumeric() || matches!(char, '_' | '-')).to_owned())
-            }
+            _ if char.is_alphabetic() || char == '_' => Token::Name(
+                self.take_while(|char| char.is_alphanumeric() || matches!(char, '_' | '-')).to_owned(),
+            ),
             _ => return Err(syntax(place, format!("`{char}` means nothing here"))),
         };
         Ok(Some((token, place)))
@@ -138,7 +135,8 @@ impl<'a> Lexer<'a> {
 
     fn bracketed_name(&mut self, place: Place) -> Result<Token, GrammarError> {
         self.take();
-        let name = self.take_while(|char| char.is_alphanumeric() || matches!(char, '_' | '-' | ' ')).to_owned();
+        let name =
+            self.take_while(|char| char.is_alphanumeric() || matches!(char, '_' | '-' | ' ')).to_owned();
         if name.is_empty() || !self.skip(">") {
             return Err(syntax(place, "expected a name between `<` and `>`"));
         }
@@ -220,7 +218,11 @@ impl<'a> Lexer<'a> {
             _ => return Ok(char),
         };
         let text: String = (0..digits).map_while(|_| self.take()).collect();
-        if text.len() == digits { from_hex(&text, place) } else { Err(syntax(place, "the escape is too short")) }
+        if text.len() == digits {
+            from_hex(&text, place)
+        } else {
+            Err(syntax(place, "the escape is too short"))
+        }
     }
 
     fn repeat(&mut self, place: Place) -> Result<Token, GrammarError> {
@@ -240,7 +242,10 @@ impl<'a> Lexer<'a> {
         };
         match bounds {
             Some((least, most)) if most.is_none_or(|most| least <= most) => Ok(Token::Repeat(least, most)),
-            _ => Err(syntax(place, format!("`{{{inside}}}` is no repetition: expected `{{2}}`, `{{2,}}` or `{{2,3}}`"))),
+            _ => Err(syntax(
+                place,
+                format!("`{{{inside}}}` is no repetition: expected `{{2}}`, `{{2,}}` or `{{2,3}}`"),
+            )),
         }
     }
 }

@@ -16,10 +16,7 @@ pub(super) fn is_ebnf(source: &str) -> bool {
     let mut lexer = lexer::Lexer::new(source);
     let name = lexer.next();
     let sign = lexer.next();
-    matches!(
-        (name, sign),
-        (Ok(Some((lexer::Token::Name(_), _))), Ok(Some((lexer::Token::Defines, _))))
-    )
+    matches!((name, sign), (Ok(Some((lexer::Token::Name(_), _))), Ok(Some((lexer::Token::Defines, _)))))
 }
 
 /// A grammar in the `::=` notation as Lark's.

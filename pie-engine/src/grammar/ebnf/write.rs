@@ -19,7 +19,11 @@ pub(super) fn write(rules: &Rules) -> Result<String, GrammarError> {
     for (number, body) in rules.bodies.iter().enumerate() {
         writer.name(number);
         writer.out.push_str(": ");
-        if terminals.contains(&number) { writer.terminal(body, 0)? } else { writer.rule(body, 0)? }
+        if terminals.contains(&number) {
+            writer.terminal(body, 0)?
+        } else {
+            writer.rule(body, 0)?
+        }
         writer.out.push('\n');
     }
     let Writer { mut out, extra, .. } = writer;

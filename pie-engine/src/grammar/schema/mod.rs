@@ -4,6 +4,7 @@
 //! Read are drafts [2020-12](https://json-schema.org/draft/2020-12), 2019-09 and 7.
 
 mod keyword;
+mod number;
 mod pattern;
 mod reader;
 
@@ -19,7 +20,7 @@ pub(super) fn read(text: &str) -> Result<Value, GrammarError> {
     let schema: Value = serde_json::from_str(text).map_err(|error| not_json(&error))?;
     let mut reader = reader::Reader::new(&schema)?;
     let mut read = reader.schema(&schema, "#")?;
-    reader.check_references()?;
+    reader.finish()?;
     if let (true, Some(root)) = (reader.keys_are_ambiguous, read.as_object_mut()) {
         // All escapes but `\u0061`, which could spell a listed key as another one.
         root.insert("x-guidance".to_owned(), json!({ "json_allowed_escapes": "nrbtf\\\"" }));
@@ -35,4 +36,12 @@ fn not_json(error: &serde_json::Error) -> GrammarError {
         format!("the schema is no JSON: {message}")
     };
     GrammarError::Syntax { place: super::Place::nowhere(), message }
+}
+
+fn wrong(at: &str, message: &str) -> GrammarError {
+    GrammarError::Schema { at: at.to_owned(), message: message.to_owned() }
+}
+
+fn unsupported(keyword: &str, at: &str, why: &str) -> GrammarError {
+    GrammarError::Unsupported { keyword: keyword.to_owned(), at: at.to_owned(), why: why.to_owned() }
 }

@@ -7,7 +7,8 @@ use std::str::Chars;
 /// What `.` leaves out in ECMA-262.
 const ANY: &str = r"[^\n\r\x{2028}\x{2029}]";
 /// What `\s` is in ECMA-262, inside of a class.
-const SPACE: &str = r"\t\n\x0B\f\r \x{A0}\x{1680}\x{2000}-\x{200A}\x{2028}\x{2029}\x{202F}\x{205F}\x{3000}\x{FEFF}";
+const SPACE: &str =
+    r"\t\n\x0B\f\r \x{A0}\x{1680}\x{2000}-\x{200A}\x{2028}\x{2029}\x{202F}\x{205F}\x{3000}\x{FEFF}";
 
 /// The same expression for the `regex` crate; or what is not supported.
 pub(super) fn translate(pattern: &str) -> Result<String, String> {
@@ -83,7 +84,9 @@ fn escape(chars: &mut Peekable<Chars>, out: &mut String, in_class: bool) -> Resu
             *out += &format!(r"\x{{{:X}}}", u32::from(letter) % 32);
         }
         'b' | 'B' => return Err(format!(r"the boundary `\{char}` is not supported")),
-        _ if char.is_ascii_digit() || char == 'k' => return Err(r"references to groups are not supported".to_owned()),
+        _ if char.is_ascii_digit() || char == 'k' => {
+            return Err(r"references to groups are not supported".to_owned());
+        }
         _ if char.is_ascii_alphabetic() => return Err(format!(r"the escape `\{char}` is not known")),
         // `\<` and `\>` are boundaries in the `regex` crate.
         '<' | '>' => out.push(char),

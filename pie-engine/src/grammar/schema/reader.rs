@@ -3,12 +3,10 @@
 use super::super::error::GrammarError;
 use super::super::limits::MAX_REPEAT;
 use super::keyword::{self, FORMATS, Shape, TYPES};
-use super::pattern;
+use super::number::Numbers;
+use super::{pattern, unsupported, wrong};
 use serde_json::{Map, Value};
 use std::collections::BTreeSet;
-
-/// Integers from here on are not all numbers of 64 bits floating point, which is how the library keeps them.
-const MAX_EXACT: u64 = 1 << 53;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum Draft {
@@ -24,14 +22,21 @@ pub(super) struct Reader {
     schemas: BTreeSet<String>,
     /// References, and where they stand.
     references: Vec<(String, String)>,
+    /// What is said about numbers.
+    numbers: Numbers,
     /// Whether some object lists keys and has room for others.
     pub(super) keys_are_ambiguous: bool,
 }
 
 impl Reader {
     pub(super) fn new(root: &Value) -> Result<Self, GrammarError> {
-        let (schemas, references) = (BTreeSet::new(), Vec::new());
-        Ok(Reader { draft: draft(root)?, schemas, references, keys_are_ambiguous: false })
+        Ok(Reader {
+            draft: draft(root)?,
+            schemas: BTreeSet::new(),
+            references: Vec::new(),
+            numbers: Numbers::default(),
+            keys_are_ambiguous: false,
+        })
     }
 
     /// The schema in the library's form. Depth is bounded by the JSON reader's.
@@ -55,6 +60,7 @@ impl Reader {
             }
         }
         self.check_together(keywords, at)?;
+        self.numbers.note_bounds(keywords);
         known.sort_by_key(|keyword| keyword::rank(keyword));
         for keyword in known {
             if let Some(value) = self.keyword(keyword, keywords, at)? {
@@ -124,6 +130,7 @@ impl Reader {
             Shape::Pattern => Value::String(pattern(text(value, &here)?, &here)?),
             _ => {
                 check_plain(value, shape, keyword, &here)?;
+                self.numbers.note(value, keyword, at)?;
                 value.clone()
             }
         }))
@@ -132,7 +139,8 @@ impl Reader {
     fn schemas(&mut self, value: &Value, at: &str) -> Result<Value, GrammarError> {
         let list = value.as_array().filter(|list| !list.is_empty());
         let list = list.ok_or_else(|| wrong(at, "expected a list of schemas"))?;
-        let read = list.iter().enumerate().map(|(index, schema)| self.schema(schema, &format!("{at}/{index}")));
+        let read =
+            list.iter().enumerate().map(|(index, schema)| self.schema(schema, &format!("{at}/{index}")));
         read.collect::<Result<_, _>>().map(Value::Array)
     }
 
@@ -159,8 +167,9 @@ impl Reader {
         Ok(value.clone())
     }
 
-    /// Checks that references point at schemas.
-    pub(super) fn check_references(&self) -> Result<(), GrammarError> {
+    /// Checks what only the whole schema tells: that references point at schemas, and that numbers go together.
+    pub(super) fn finish(&self) -> Result<(), GrammarError> {
+        self.numbers.check()?;
         let missing = self.references.iter().find(|(target, _)| !self.schemas.contains(target));
         missing.map_or(Ok(()), |(target, at)| Err(wrong(at, &format!("there is no schema at `{target}`"))))
     }
@@ -172,7 +181,9 @@ fn draft(root: &Value) -> Result<Draft, GrammarError> {
         None | Some("https://json-schema.org/draft/2020-12/schema") => Ok(Draft::Draft202012),
         Some("https://json-schema.org/draft/2019-09/schema") => Ok(Draft::Draft201909),
         Some("http://json-schema.org/draft-07/schema") => Ok(Draft::Draft7),
-        Some(other) => Err(unsupported("$schema", "#", &format!(" with `{other}`: only 2020-12, 2019-09 and draft-07"))),
+        Some(other) => {
+            Err(unsupported("$schema", "#", &format!(" with `{other}`: only 2020-12, 2019-09 and draft-07")))
+        }
     }
 }
 
@@ -183,7 +194,8 @@ fn uri(schema: &Value) -> &str {
 
 /// Checks a value that goes to the library as it is.
 fn check_plain(value: &Value, shape: Shape, keyword: &str, at: &str) -> Result<(), GrammarError> {
-    let expect = |holds: bool, what: &str| if holds { Ok(()) } else { Err(wrong(at, &format!("expected {what}"))) };
+    let expect =
+        |holds: bool, what: &str| if holds { Ok(()) } else { Err(wrong(at, &format!("expected {what}"))) };
     match shape {
         Shape::Count => {
             let count = value.as_u64().ok_or_else(|| wrong(at, "expected an integer from 0"))?;
@@ -198,7 +210,8 @@ fn check_plain(value: &Value, shape: Shape, keyword: &str, at: &str) -> Result<(
         }
         Shape::Types => {
             let known = |value: &Value| value.as_str().is_some_and(|name| TYPES.contains(&name));
-            let holds = known(value) || value.as_array().is_some_and(|list| !list.is_empty() && list.iter().all(known));
+            let holds = known(value)
+                || value.as_array().is_some_and(|list| !list.is_empty() && list.iter().all(known));
             expect(holds, &format!("a type or a list of types, out of `{}`", TYPES.join("`, `")))?;
         }
         Shape::Names => {
@@ -208,23 +221,7 @@ fn check_plain(value: &Value, shape: Shape, keyword: &str, at: &str) -> Result<(
         Shape::Values => expect(value.is_array(), "a list")?,
         _ => {}
     }
-    check_exact(value, keyword, at)
-}
-
-/// Checks that no number in a value loses digits.
-fn check_exact(value: &Value, keyword: &str, at: &str) -> Result<(), GrammarError> {
-    match value {
-        Value::Number(number) => {
-            let size = number.as_u64().or(number.as_i64().map(i64::unsigned_abs)).unwrap_or(0);
-            if size > MAX_EXACT {
-                return Err(unsupported(keyword, at, &format!(" with {number}, which is beyond 2^53")));
-            }
-            Ok(())
-        }
-        Value::Array(list) => list.iter().try_for_each(|value| check_exact(value, keyword, at)),
-        Value::Object(map) => map.values().try_for_each(|value| check_exact(value, keyword, at)),
-        _ => Ok(()),
-    }
+    Ok(())
 }
 
 /// Formats are of strings: on other types they say nothing.
@@ -248,12 +245,4 @@ fn text<'a>(value: &'a Value, at: &str) -> Result<&'a str, GrammarError> {
 
 fn pattern(source: &str, at: &str) -> Result<String, GrammarError> {
     pattern::translate(source).map_err(|message| wrong(at, &format!("`{source}`: {message}")))
-}
-
-fn wrong(at: &str, message: &str) -> GrammarError {
-    GrammarError::Schema { at: at.to_owned(), message: message.to_owned() }
-}
-
-fn unsupported(keyword: &str, at: &str, why: &str) -> GrammarError {
-    GrammarError::Unsupported { keyword: keyword.to_owned(), at: at.to_owned(), why: why.to_owned() }
 }

@@ -21,7 +21,9 @@ fn an_empty_source_is_named() {
 fn a_source_over_the_limit_is_refused_before_it_is_read() {
     let long = "x".repeat(MAX_SOURCE_BYTES + 1);
     for source in [Source::JsonSchema(long.clone()), Source::Regex(long.clone()), Source::Ebnf(long)] {
-        assert!(matches!(error(source), GrammarError::TooLong { bytes, .. } if bytes == MAX_SOURCE_BYTES + 1));
+        assert!(
+            matches!(error(source), GrammarError::TooLong { bytes, .. } if bytes == MAX_SOURCE_BYTES + 1)
+        );
     }
 }
 
@@ -91,7 +93,8 @@ fn long_chains_of_rules_neither_overflow_nor_hang() {
     };
     let rules = chain(|n| format!("a{n}: a{}\n", n + 1), "\"x\"");
     let nested = chain(|n| format!("a{n}: \"x\" a{} \"y\"\n", n + 1), "\"x\"");
-    let terminals = chain(|n| format!("A{n}: \"x\" A{}?\n", n + 1), "\"x\"").replace("start: a0", "start: A0");
+    let terminals =
+        chain(|n| format!("A{n}: \"x\" A{}?\n", n + 1), "\"x\"").replace("start: a0", "start: A0");
     for text in [rules, nested, terminals] {
         // On a stack as small as those of fibers: only compiling may recurse.
         let small = std::thread::Builder::new().stack_size(256 << 10);

@@ -150,7 +150,8 @@ fn a_vocabulary_that_knows_its_tokenizer_forces_texts() {
         let grammar = Arc::new(Grammar::new(source).unwrap());
         let mut matcher = Matcher::new(&Prototype::new(grammar, Arc::clone(&vocabulary)).unwrap());
         let forced = matcher.forced_tokens().unwrap();
-        let text: Vec<u8> = forced.iter().flat_map(|token| vocabulary.trie().token(*token).to_vec()).collect();
+        let text: Vec<u8> =
+            forced.iter().flat_map(|token| vocabulary.trie().token(*token).to_vec()).collect();
         assert_eq!(String::from_utf8(text).unwrap(), expected);
         matcher.accept(&forced).unwrap();
     }
@@ -159,7 +160,8 @@ fn a_vocabulary_that_knows_its_tokenizer_forces_texts() {
 #[test]
 fn a_vocabulary_without_an_end_says_so() {
     let bytes = [b"a".to_vec()];
-    let vocabulary = Vocabulary::new(&Tokens { size: 1, ids: &[0], bytes: &bytes, ..Tokens::default() }).unwrap();
+    let vocabulary =
+        Vocabulary::new(&Tokens { size: 1, ids: &[0], bytes: &bytes, ..Tokens::default() }).unwrap();
     let grammar = Arc::new(Grammar::new(Source::Regex("a".to_owned())).unwrap());
     let mut matcher = Matcher::new(&Prototype::new(grammar, Arc::new(vocabulary)).unwrap());
     matcher.accept(&[0]).unwrap();

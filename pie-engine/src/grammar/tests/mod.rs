@@ -16,8 +16,8 @@ pub(super) const TOOL: u32 = 257;
 
 /// Texts that are tokens besides the single bytes and the two special ones.
 const PIECES: [&str; 24] = [
-    "{\"", "\":", "\",", "\"}", "}}", "]]", "[[", "[]", "{}", ", \"", "true", "false", "null", "rue", "12", "123", "-1",
-    "0.", "abc", "ab", "bc", "name", "\u{e9}", "é\"",
+    "{\"", "\":", "\",", "\"}", "}}", "]]", "[[", "[]", "{}", ", \"", "true", "false", "null", "rue", "12",
+    "123", "-1", "0.", "abc", "ab", "bc", "name", "\u{e9}", "é\"",
 ];
 
 /// All bytes, some longer tokens, and two that are special.
@@ -37,10 +37,6 @@ fn vocabulary() -> Vocabulary {
 pub(super) fn matcher(source: Source) -> Matcher {
     let grammar = Arc::new(Grammar::new(source).unwrap());
     Matcher::new(&Prototype::new(grammar, Arc::clone(&VOCABULARY)).unwrap())
-}
-
-pub(super) fn schema(schema: serde_json::Value) -> Matcher {
-    matcher(Source::JsonSchema(schema.to_string()))
 }
 
 pub(super) fn ebnf(text: &str) -> Matcher {
