@@ -44,6 +44,11 @@ pub use vocabulary::{Encoder, Tokens, Vocabulary};
 use compile::Compiled;
 use llguidance::api::TopLevelGrammar;
 
+/// A JSON Schema in the form in which it can stand behind `%json` in a Lark grammar; or what cannot be enforced.
+pub fn checked_schema(text: &str) -> Result<serde_json::Value, GrammarError> {
+    schema::read(text)
+}
+
 /// What a grammar is made from. Equal sources are the same grammar.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Source {

@@ -36,6 +36,3 @@ pub(super) fn check_lark(source: &str) -> Result<(), GrammarError> {
 fn syntax(place: Place, message: impl Into<String>) -> GrammarError {
     GrammarError::Syntax { place, message: message.into() }
 }
-
-#[cfg(test)]
-mod tests;
