@@ -17,7 +17,7 @@ use std::sync::Arc;
 /// A grammar as the library has it.
 pub(super) enum Compiled {
     /// Ready for any vocabulary.
-    Shared(GrammarInit),
+    Shared(Box<GrammarInit>),
     /// It names tokens, which only a vocabulary knows: it is compiled for each.
     PerVocabulary(TopLevelGrammar),
 }
@@ -31,7 +31,7 @@ pub(super) fn compile(source: TopLevelGrammar, notation: Notation) -> Result<Com
         // All that is warned of is tokens that cannot be looked up.
         let shared = lexemes.render_warnings().is_empty();
         let init = GrammarInit::Internal(grammar, lexemes);
-        Ok(if shared { Compiled::Shared(init) } else { Compiled::PerVocabulary(source) })
+        Ok(if shared { Compiled::Shared(Box::new(init)) } else { Compiled::PerVocabulary(source) })
     })
 }
 
@@ -43,7 +43,7 @@ pub(super) fn parser(
 ) -> Result<Parser, GrammarError> {
     on_large_stack(notation, || {
         let init = match compiled {
-            Compiled::Shared(init) => init.clone(),
+            Compiled::Shared(init) => (**init).clone(),
             Compiled::PerVocabulary(source) => GrammarInit::Serialized(source.clone()),
         };
         let env = vocabulary.env.clone();

@@ -5,7 +5,7 @@ use super::compile;
 use super::error::{GrammarError, MatcherError};
 use super::mask::Mask;
 use super::vocabulary::Vocabulary;
-use llguidance::earley::Parser;
+use llguidance::earley::{Parser, ParserError};
 use llguidance::panic_utils;
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
@@ -22,9 +22,11 @@ const MAX_FORCED: usize = 256;
 pub struct Prototype {
     grammar: Arc<Grammar>,
     vocabulary: Arc<Vocabulary>,
-    /// Stays at the start.
+    /// Stays at the start. Its clones share its lexer.
     start: Parser,
-    /// Set when the library failed in the middle of something: what is shared may be wrong now.
+    /// The same with a lexer of its own, which nobody uses.
+    spare: Parser,
+    /// Set when the shared lexer met a limit or failed in the middle of something, from which it does not recover.
     broken: AtomicBool,
 }
 
@@ -34,7 +36,8 @@ impl Prototype {
     /// Fails where the grammar names a token that the vocabulary does not have, and where no text satisfies it.
     pub fn new(grammar: Arc<Grammar>, vocabulary: Arc<Vocabulary>) -> Result<Arc<Self>, GrammarError> {
         let start = compile::parser(&grammar.compiled, grammar.notation(), &vocabulary)?;
-        let prototype = Arc::new(Prototype { grammar, vocabulary, start, broken: AtomicBool::new(false) });
+        let (spare, broken) = (start.deep_clone(), AtomicBool::new(false));
+        let prototype = Arc::new(Prototype { grammar, vocabulary, start, spare, broken });
         let mut matcher = Matcher::new(&prototype);
         let notation = prototype.grammar.notation();
         let too_complex =
@@ -70,6 +73,8 @@ pub struct Matcher {
     tokens: Vec<u32>,
     /// Whether the last token was an end token.
     ended: bool,
+    /// Whether the lexer is not the prototype's, since that is broken.
+    apart: bool,
 }
 
 impl std::fmt::Debug for Matcher {
@@ -82,7 +87,7 @@ impl Matcher {
     /// At the start of the grammar.
     pub fn new(prototype: &Arc<Prototype>) -> Self {
         let parser = prototype.start.clone();
-        Matcher { prototype: Arc::clone(prototype), parser, tokens: Vec::new(), ended: false }
+        Matcher { prototype: Arc::clone(prototype), parser, tokens: Vec::new(), ended: false, apart: false }
     }
 
     /// What it started from.
@@ -140,7 +145,7 @@ impl Matcher {
         let bytes = self.vocabulary().trie().decode_raw(&[token]);
         self.guarded(|parser| match parser.apply_token(&bytes, token) {
             Ok(_) => Ok(()),
-            Err(error) => Err(first_line(&error.to_string())),
+            Err(error) => Err(error.to_string()),
         })
     }
 
@@ -239,6 +244,7 @@ impl Matcher {
             parser: self.parser.clone(),
             tokens: self.tokens.clone(),
             ended: self.ended,
+            apart: self.apart,
         }
     }
 
@@ -253,7 +259,9 @@ impl Matcher {
 
     /// Back to the start.
     pub fn reset(&mut self) {
-        self.parser = self.prototype.start.clone();
+        self.apart = self.prototype.is_broken();
+        let Prototype { start, spare, .. } = &*self.prototype;
+        self.parser = if self.apart { spare.deep_clone() } else { start.clone() };
         self.tokens.clear();
         self.ended = false;
     }
@@ -263,7 +271,7 @@ impl Matcher {
         let trie = self.prototype.vocabulary.trie();
         let text = self.tokens[left..].iter().filter(|token| !self.prototype.vocabulary.is_end(**token));
         let bytes: usize = text.map(|&token| trie.token_len(token)).sum();
-        let rolled = self.guarded(|parser| parser.rollback(bytes).map_err(|error| error.to_string()));
+        let rolled = self.attempt(&|parser| parser.rollback(bytes).map_err(|error| error.to_string()));
         if rolled.is_ok() {
             // The library keeps the last mask by the number of its row, and another row of that number may follow.
             self.parser.invalidate_bias_cache();
@@ -271,8 +279,14 @@ impl Matcher {
             self.tokens.truncate(left);
             return Ok(());
         }
-        // Not all grammars can be rolled back, and none after a limit was met: start again.
-        let tokens: Vec<u32> = self.tokens[..left].to_vec();
+        // Not all grammars can be rolled back, and none after a limit was met.
+        self.restart(left)
+    }
+
+    /// Goes through the first tokens again from the start.
+    fn restart(&mut self, left: usize) -> Result<(), MatcherError> {
+        let mut tokens = std::mem::take(&mut self.tokens);
+        tokens.truncate(left);
         self.reset();
         tokens.iter().enumerate().try_for_each(|(index, &token)| self.accept_one(token, index))
     }
@@ -290,27 +304,36 @@ impl Matcher {
         MatcherError::NotAllowed { token, index, spelled, possible }
     }
 
+    /// Runs a step of the library. If the lexer that others use too is broken, by this step or before, it runs once more with one
+    /// that is not.
+    fn guarded<T>(&mut self, step: impl Fn(&mut Parser) -> Result<T, String>) -> Result<T, MatcherError> {
+        let done = self.attempt(&step);
+        if done.is_ok() || self.apart || !self.prototype.is_broken() {
+            return done;
+        }
+        self.restart(self.tokens.len())?;
+        self.attempt(&step)
+    }
+
     /// Runs a step of the library. It reports some failures beside the result, and a panic in it is a failure too.
-    fn guarded<T>(&mut self, step: impl FnOnce(&mut Parser) -> Result<T, String>) -> Result<T, MatcherError> {
+    fn attempt<T>(&mut self, step: &impl Fn(&mut Parser) -> Result<T, String>) -> Result<T, MatcherError> {
         let parser = &mut self.parser;
         let caught = panic_utils::catch_unwind(AssertUnwindSafe(|| {
             let done = step(parser);
             Ok((done, parser.get_error()))
         }));
-        match caught {
-            Ok((_, Some(error))) => Err(MatcherError::TooComplex(first_line(&error.message()))),
-            Ok((Ok(value), None)) => Ok(value),
-            Ok((Err(error), None)) => Err(MatcherError::TooComplex(error)),
-            Err(panic) => {
-                self.prototype.broken.store(true, Ordering::Relaxed);
-                Err(MatcherError::TooComplex(first_line(&panic.to_string())))
-            }
+        let (broken, error) = match caught {
+            Ok((Ok(value), None)) => return Ok(value),
+            Ok((Err(error), None)) => (false, error),
+            Ok((_, Some(error))) => (matches!(error, ParserError::LexerError(_)), error.message()),
+            Err(panic) => (true, panic.to_string()),
+        };
+        if broken {
+            self.prototype.broken.store(true, Ordering::Relaxed);
         }
+        // What follows the first line is the source, or a backtrace.
+        Err(MatcherError::TooComplex(error.lines().next().unwrap_or_default().to_owned()))
     }
-}
-
-fn first_line(message: &str) -> String {
-    message.lines().next().unwrap_or_default().to_owned()
 }
 
 /// Some of the tokens of a mask.

@@ -2,7 +2,7 @@ use super::*;
 use std::fmt::Write;
 
 fn error(source: Source) -> GrammarError {
-    Grammar::new(source).err().expect("the grammar is refused")
+    Grammar::new(source).expect_err("the grammar is refused")
 }
 
 #[test]
@@ -55,6 +55,27 @@ fn a_grammar_that_is_too_ambiguous_fails_and_can_be_rolled_back() {
     assert!(matches!(failed, MatcherError::TooComplex(_)), "{failed}");
     matcher.roll_back(steps).unwrap();
     matcher.accept(&[u32::from(b'a')]).unwrap();
+}
+
+#[test]
+fn a_lexer_that_gets_too_complex_harms_nobody_else() {
+    // Each state remembers which of the last characters were which.
+    let text = "start: A\nA: /(?s:.)*a(?s:.){100}/ & /(?s:.)*b(?s:.){90}/";
+    let grammar = Arc::new(Grammar::new(Source::Ebnf(text.to_owned())).unwrap());
+    let prototype = Prototype::new(Arc::clone(&grammar), Arc::clone(&VOCABULARY)).unwrap();
+    let (mut matcher, mut other) = (Matcher::new(&prototype), Matcher::new(&prototype));
+    let letter = |step: usize| [u32::from(b"aab"[step % 3])];
+    let (failed, steps) = (0..100)
+        .find_map(|step| {
+            matcher.mask().map(drop).and_then(|()| matcher.accept(&letter(step))).err().zip(Some(step))
+        })
+        .unwrap();
+    assert!(matches!(failed, MatcherError::TooComplex(_)) && prototype.is_broken(), "{failed}");
+    other.accept(&letter(0)).unwrap();
+    other.mask().unwrap();
+    matcher.roll_back(steps).unwrap();
+    matcher.accept(&letter(0)).unwrap();
+    assert_eq!(state(&mut matcher), state(&mut other));
 }
 
 #[test]
