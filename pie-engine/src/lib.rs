@@ -20,6 +20,7 @@ pub mod chat;
 pub mod clock;
 pub mod control;
 pub mod engine;
+pub mod grammar;
 pub mod host;
 pub mod ids;
 pub mod kv;

@@ -1,10 +1,11 @@
 //! A model with what belongs to it: its tokenizer and its chat format.
 
 use crate::chat::{ChatDecoder, ChatFormat, ReasoningDecoder, ToolDecoder};
+use crate::grammar::{GrammarCache, Tokens, Vocabulary, VocabularyError};
 use crate::model::dummy::{Dummy, DummyConfig, Script};
 use crate::model::{Model, ModelInfo};
 use crate::tokenizer::Tokenizer;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 /// The name that every engine's model answers to besides its own.
 pub const DEFAULT_MODEL: &str = "default";
@@ -18,6 +19,10 @@ pub struct LoadedModel {
     pub tokenizer: Arc<Tokenizer>,
     /// Turns of a conversation as tokens.
     pub chat: Arc<ChatFormat>,
+    /// Grammars that inferlets asked for.
+    pub(crate) grammars: Arc<GrammarCache>,
+    /// Made when the first grammar needs it.
+    vocabulary: Arc<OnceLock<Result<Arc<Vocabulary>, VocabularyError>>>,
 }
 
 impl LoadedModel {
@@ -38,6 +43,8 @@ impl LoadedModel {
             model: Arc::new(Dummy::new(DummyConfig { name: "dummy".to_owned(), script })),
             tokenizer: Arc::new(tokenizer),
             chat: Arc::new(ChatFormat::dummy()),
+            grammars: Arc::default(),
+            vocabulary: Arc::default(),
         }
     }
 
@@ -49,6 +56,20 @@ impl LoadedModel {
     /// Whether `model.load` of this name gets this model.
     pub fn answers_to(&self, name: &str) -> bool {
         name == DEFAULT_MODEL || name == self.info().name
+    }
+
+    /// The tokens in the form that grammars need. Fails on a vocabulary that is too large.
+    pub(crate) fn vocabulary(&self) -> Result<&Arc<Vocabulary>, VocabularyError> {
+        let made = self.vocabulary.get_or_init(|| {
+            let (ids, bytes) = self.tokenizer.vocabs();
+            let size = self.info().vocab_size.max(self.tokenizer.vocab_size());
+            let special = self.tokenizer.special_tokens().0;
+            let end = &self.chat.stop_tokens(&self.tokenizer);
+            let vocabulary = Vocabulary::new(&Tokens { size, ids, bytes, special, end })?;
+            let tokenizer = Arc::clone(&self.tokenizer);
+            Ok(Arc::new(vocabulary.with_encoder(Arc::new(move |text| tokenizer.encode_text(text)))))
+        });
+        made.as_ref().map_err(Clone::clone)
     }
 
     pub(crate) fn chat_decoder(&self) -> ChatDecoder {

@@ -3,7 +3,7 @@
 use super::scan::{Marks, Span};
 use super::template::{Slot, Template};
 use super::tool::{self, ToolFormat};
-use super::{ChatDecoder, ChatError, ReasoningDecoder, ToolDecoder, derive};
+use super::{ChatDecoder, ChatError, ReasoningDecoder, ToolDecoder, call_grammar, derive};
 use crate::tokenizer::Tokenizer;
 use serde::Deserialize;
 use std::sync::Arc;
@@ -127,6 +127,18 @@ impl ChatFormat {
         let format = self.tools.as_ref().ok_or_else(|| self.unsupported("tools"))?;
         let tokens = format.equip.tokens(tokenizer, &tool::parse_all(tools)?);
         tokens.map_err(|reason| ChatError::Template { model: self.model.clone(), reason })
+    }
+
+    /// A grammar of calls to these tools, in Lark's notation; none if the model has no format for them. Fails on descriptions that
+    /// [`equip`](Self::equip) fails on, on parameters that cannot be enforced, and without tools.
+    pub fn call_grammar(&self, tokenizer: &Tokenizer, tools: &[String]) -> Result<Option<String>, ChatError> {
+        let Some(format) = &self.tools else { return Ok(None) };
+        let tools = tool::parse_all(tools)?;
+        if tools.is_empty() {
+            return Err(ChatError::Tool { number: 1, reason: "there is none".to_owned() });
+        }
+        let written = call_grammar::write(format, tokenizer, &tools);
+        written.map(Some).map_err(|(number, error)| ChatError::Tool { number, reason: error.to_string() })
     }
 
     /// Gives the model the result of a call. A model that has no role for results gets it as a message of the user.

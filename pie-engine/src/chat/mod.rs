@@ -6,12 +6,13 @@
 //! Invariants: text from outside (messages, names, results, descriptions) never becomes a control token; what a decoder makes
 //! of a stream of tokens does not depend on how the stream is cut into batches.
 //!
-//! Not here: parsing a finished text, which the SDKs do, and grammars of calls.
+//! Not here: parsing a finished text, which the SDKs do, and compiling the grammars of calls, which are written here.
 //!
 //! Reading order: this file; `template` for how text becomes tokens; `scan` for how tokens become spans of text, and the three
 //! decoders that fold over it.
 
 mod call;
+mod call_grammar;
 mod chat_decoder;
 mod derive;
 #[cfg(test)]

@@ -1,6 +1,7 @@
 //! The three decoders and the fragments, on the dummy's format.
 
 use super::*;
+use crate::grammar::{Grammar, Matcher, Prototype, Source, Tokens, Vocabulary};
 use crate::tokenizer::Tokenizer;
 use proptest::prelude::*;
 use std::sync::{Arc, LazyLock};
@@ -330,4 +331,45 @@ proptest! {
         };
         prop_assert_eq!(calls(batches(&tokens, &cuts)), calls(vec![&tokens]));
     }
+}
+
+/// Whether the grammar of calls allows a reply, in which control tokens are spelled out, up to its end.
+fn is_call(tools: &[&str], reply: &str) -> bool {
+    let (tokenizer, format) = dummy();
+    let tools: Vec<String> = tools.iter().map(|tool| (*tool).to_owned()).collect();
+    let lark = format.call_grammar(&tokenizer, &tools).unwrap().expect("the dummy calls tools");
+    let grammar = Arc::new(Grammar::new(Source::Ebnf(lark)).unwrap());
+    let (ids, bytes) = tokenizer.vocabs();
+    let (special, end) = (tokenizer.special_tokens().0, &format.stop_tokens(&tokenizer)[..]);
+    let tokens = Tokens { size: tokenizer.vocab_size(), ids, bytes, special, end };
+    let vocabulary = Arc::new(Vocabulary::new(&tokens).unwrap());
+    let mut matcher = Matcher::new(&Prototype::new(grammar, vocabulary).unwrap());
+    matcher.accept(&tokenizer.encode(reply)).is_ok()
+}
+
+#[test]
+fn the_grammar_of_calls_allows_what_the_decoder_reads_and_the_tools_take() {
+    let add = r#"{"name": "add", "parameters": {"type": "object", "properties": {"a": {"type": "integer"}}, "required": ["a"], "additionalProperties": false}}"#;
+    let tools = [add, r#"{"name": "say \"hi\""}"#];
+    let valid = r#"<|call|>{"name": "add", "arguments": {"a": 1}}<|/call|>"#;
+    assert_eq!(tool_events(&[valid]), [call("add", r#"{"a": 1}"#)]);
+    assert!(is_call(&tools, &format!("{valid}<|turn|>")));
+    assert!(is_call(&tools, &format!("{valid}\n{valid}<|turn|>")));
+    assert!(is_call(&tools, r#"<|call|>{"name": "say \"hi\"", "arguments": {}}<|/call|><|end|>"#));
+    assert!(!is_call(&tools, r#"<|call|>{"name": "add", "arguments": {"a": "1"}}<|/call|>"#));
+    assert!(!is_call(&tools, r#"<|call|>{"name": "sub", "arguments": {}}<|/call|>"#));
+    assert!(!is_call(&tools, "Hello"));
+    assert!(!is_call(&tools, "<|turn|>"));
+}
+
+#[test]
+fn the_grammar_of_calls_names_the_tool_that_cannot_be_enforced() {
+    let (tokenizer, format) = dummy();
+    let tool = r#"{"name": "f", "parameters": {"type": "array", "uniqueItems": true}}"#;
+    let error = format.call_grammar(&tokenizer, &[tool.to_owned()]).unwrap_err().to_string();
+    assert_eq!(
+        error,
+        "tool 1 is not valid: the keyword `uniqueItems` is not supported, at `#` of the schema"
+    );
+    assert!(format.call_grammar(&tokenizer, &[]).is_err());
 }

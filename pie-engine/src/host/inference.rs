@@ -7,13 +7,15 @@ use super::bindings::pie::core::inference::{
 use super::budget::Held;
 use super::context::ContextHandle;
 use super::model::{ModelHandle, TokenizerHandle};
+use super::not_available;
 use super::state::State;
-use super::work::DESCRIBED_BYTE;
-use super::{not_available, not_available_trap};
+use super::work::{ACCEPTED_TOKEN, COMPILED_BYTE, DESCRIBED_BYTE, MASKED_TOKEN};
 use crate::brle::Brle;
 use crate::engine::operation::{Answer, Ask, Operation, PassCell};
 use crate::engine::request::Draft;
+use crate::grammar::{Grammar, Matcher, Source};
 use crate::sample::{Probe, Sampler};
+use std::sync::Arc;
 use wasmtime::Result;
 use wasmtime::component::Resource;
 use wasmtime_wasi_io::poll::DynPollable;
@@ -51,12 +53,26 @@ impl Abandoned {
 }
 
 /// A compiled grammar.
-pub struct GrammarHandle;
+pub struct GrammarHandle {
+    grammar: Arc<Grammar>,
+    /// The room that it takes.
+    _held: Held,
+}
 
 /// A walk through a grammar.
-pub struct MatcherHandle;
+pub struct MatcherHandle {
+    /// The walk; or why there is none, which is told when tokens are to be accepted.
+    matcher: Result<Matcher, String>,
+    /// The room that the walk takes.
+    held: Held,
+}
 
-const GRAMMAR: &str = "pie:core/inference.grammar";
+/// What a compiled grammar takes for each byte of its source, roughly.
+const GRAMMAR_BYTES: u64 = 64;
+/// What a walk takes, and what it takes for each token, roughly.
+const MATCHER_BYTES: u64 = 16 << 10;
+/// See [`MATCHER_BYTES`].
+const MATCHER_TOKEN_BYTES: u64 = 128;
 
 impl State {
     /// The description of a pass, which is about to grow by so many bytes.
@@ -70,6 +86,34 @@ impl State {
     /// The signal that a pass has been answered.
     pub(super) fn output_ready(&self, future: &Resource<FutureOutput>) -> Result<PassCell> {
         Ok(self.table.get(future)?.cell.clone())
+    }
+
+    /// A handle of a grammar, or what is wrong with it. Costs the same whether it was compiled before or not.
+    pub(super) fn grammar(&mut self, source: Source) -> Result<Result<Resource<GrammarHandle>, String>> {
+        self.pay(source.bytes(), COMPILED_BYTE)?;
+        let mut held = self.held.nothing();
+        held.grow(source.bytes() as u64 * GRAMMAR_BYTES)?;
+        match self.model.grammars.grammar(source) {
+            Ok(grammar) => Ok(Ok(self.table.push(GrammarHandle { grammar, _held: held })?)),
+            Err(error) => Ok(Err(error.to_string())),
+        }
+    }
+
+    /// A handle of a walk from the start of a grammar.
+    pub(super) fn matcher(
+        &mut self,
+        grammar: Result<Arc<Grammar>, String>,
+    ) -> Result<Resource<MatcherHandle>> {
+        let mut held = self.held.nothing();
+        held.grow(MATCHER_BYTES)?;
+        if let Ok(grammar) = &grammar {
+            self.pay(grammar.source().bytes(), COMPILED_BYTE)?;
+        }
+        let matcher = grammar.and_then(|grammar| {
+            let vocabulary = self.model.vocabulary().map_err(|error| error.to_string())?;
+            self.model.grammars.matcher(&grammar, vocabulary).map_err(|error| error.to_string())
+        });
+        Ok(self.table.push(MatcherHandle { matcher, held })?)
     }
 
     async fn execute_pass(
@@ -252,24 +296,24 @@ fn native_bytes(values: &[f32]) -> Vec<u8> {
 }
 
 impl HostGrammar for State {
-    fn from_json_schema(&mut self, _schema: String) -> Result<Result<Resource<GrammarHandle>, String>> {
-        Ok(Err(not_available(GRAMMAR)))
+    fn from_json_schema(&mut self, schema: String) -> Result<Result<Resource<GrammarHandle>, String>> {
+        self.grammar(Source::JsonSchema(schema))
     }
 
     fn json(&mut self) -> Result<Resource<GrammarHandle>> {
-        not_available_trap(GRAMMAR)
+        self.grammar(Source::Json)?.map_err(wasmtime::Error::msg)
     }
 
-    fn from_regex(&mut self, _pattern: String) -> Result<Result<Resource<GrammarHandle>, String>> {
-        Ok(Err(not_available(GRAMMAR)))
+    fn from_regex(&mut self, pattern: String) -> Result<Result<Resource<GrammarHandle>, String>> {
+        self.grammar(Source::Regex(pattern))
     }
 
-    fn from_ebnf(&mut self, _ebnf: String) -> Result<Result<Resource<GrammarHandle>, String>> {
-        Ok(Err(not_available(GRAMMAR)))
+    fn from_ebnf(&mut self, ebnf: String) -> Result<Result<Resource<GrammarHandle>, String>> {
+        self.grammar(Source::Ebnf(ebnf))
     }
 
-    fn to_string(&mut self, _grammar: Resource<GrammarHandle>) -> Result<String> {
-        not_available_trap(GRAMMAR)
+    fn to_string(&mut self, grammar: Resource<GrammarHandle>) -> Result<String> {
+        Ok(self.table.get(&grammar)?.grammar.to_string())
     }
 
     fn drop(&mut self, grammar: Resource<GrammarHandle>) -> Result<()> {
@@ -281,30 +325,55 @@ impl HostGrammar for State {
 impl HostMatcher for State {
     fn new(
         &mut self,
-        _grammar: Resource<GrammarHandle>,
+        grammar: Resource<GrammarHandle>,
         _tokenizer: Resource<TokenizerHandle>,
     ) -> Result<Resource<MatcherHandle>> {
-        not_available_trap(GRAMMAR)
+        let grammar = Arc::clone(&self.table.get(&grammar)?.grammar);
+        self.matcher(Ok(grammar))
     }
 
     fn accept_tokens(
         &mut self,
-        _matcher: Resource<MatcherHandle>,
-        _tokens: Vec<u32>,
+        matcher: Resource<MatcherHandle>,
+        tokens: Vec<u32>,
     ) -> Result<Result<(), String>> {
-        Ok(Err(not_available(GRAMMAR)))
+        self.pay(tokens.len(), ACCEPTED_TOKEN)?;
+        let MatcherHandle { matcher, held } = self.table.get_mut(&matcher)?;
+        held.grow(tokens.len() as u64 * MATCHER_TOKEN_BYTES)?;
+        Ok(match matcher {
+            Ok(matcher) => matcher.accept(&tokens).map_err(|error| error.to_string()),
+            Err(error) => Err(error.clone()),
+        })
     }
 
-    fn next_token_logit_mask(&mut self, _matcher: Resource<MatcherHandle>) -> Result<Vec<u32>> {
-        not_available_trap(GRAMMAR)
+    fn next_token_logit_mask(&mut self, matcher: Resource<MatcherHandle>) -> Result<Vec<u32>> {
+        let vocabulary = self.model.info().vocab_size;
+        self.pay(vocabulary as usize, MASKED_TOKEN)?;
+        let mask = match &mut self.table.get_mut(&matcher)?.matcher {
+            Ok(matcher) => matcher.mask().ok(),
+            Err(_) => None,
+        };
+        // The interface has no error here. A pass refuses a mask that allows nothing, and `accept_tokens` says why it does.
+        Ok(mask.map_or_else(|| vec![vocabulary], |mask| mask.into_brle().0))
     }
 
-    fn is_terminated(&mut self, _matcher: Resource<MatcherHandle>) -> Result<bool> {
-        not_available_trap(GRAMMAR)
+    fn is_terminated(&mut self, matcher: Resource<MatcherHandle>) -> Result<bool> {
+        self.pay(self.model.info().vocab_size as usize, MASKED_TOKEN)?;
+        Ok(match &mut self.table.get_mut(&matcher)?.matcher {
+            Ok(matcher) => matcher.is_terminated().unwrap_or(false),
+            Err(_) => false,
+        })
     }
 
-    fn reset(&mut self, _matcher: Resource<MatcherHandle>) -> Result<()> {
-        not_available_trap(GRAMMAR)
+    fn reset(&mut self, matcher: Resource<MatcherHandle>) -> Result<()> {
+        let mut held = self.held.nothing();
+        held.grow(MATCHER_BYTES)?;
+        let handle = self.table.get_mut(&matcher)?;
+        handle.held = held;
+        if let Ok(matcher) = &mut handle.matcher {
+            matcher.reset();
+        }
+        Ok(())
     }
 
     fn drop(&mut self, matcher: Resource<MatcherHandle>) -> Result<()> {

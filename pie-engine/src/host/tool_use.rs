@@ -4,10 +4,14 @@ use super::bindings::pie::instruct::tool_use::{Event, Host, HostDecoder};
 use super::inference::{GrammarHandle, MatcherHandle};
 use super::model::ModelHandle;
 use super::state::State;
-use super::work::Decoding;
+use super::work::{COMPILED_BYTE, Decoding};
 use crate::chat::{ToolDecoder, ToolEvent};
+use crate::grammar::Source;
 use wasmtime::Result;
 use wasmtime::component::Resource;
+
+/// All tokens, in Lark's notation: for models without a format of calls.
+const ANYTHING: &str = "start: <[*]>*";
 
 /// A decoder that a guest has.
 pub type ToolDecoding = Decoding<ToolDecoder>;
@@ -37,17 +41,30 @@ impl Host for State {
     fn format(
         &mut self,
         _model: Resource<ModelHandle>,
-        _tools: Vec<String>,
+        tools: Vec<String>,
     ) -> Result<Option<Resource<GrammarHandle>>> {
-        Ok(None)
+        self.pay_for_template(tools.iter().map(String::len).sum())?;
+        // The interface has no error here, and neither no grammar nor another one would be what was asked for.
+        match self.model.chat.call_grammar(&self.model.tokenizer, &tools) {
+            Ok(None) => Ok(None),
+            Ok(Some(lark)) => self.grammar(Source::Ebnf(lark))?.map(Some).map_err(wasmtime::Error::msg),
+            Err(error) => Err(wasmtime::Error::msg(error.to_string())),
+        }
     }
 
     fn create_matcher(
         &mut self,
         _model: Resource<ModelHandle>,
-        _tools: Vec<String>,
+        tools: Vec<String>,
     ) -> Result<Resource<MatcherHandle>> {
-        super::not_available_trap("pie:instruct/tool-use.create-matcher")
+        self.pay_for_template(tools.iter().map(String::len).sum())?;
+        let source = match self.model.chat.call_grammar(&self.model.tokenizer, &tools) {
+            Ok(lark) => lark.unwrap_or_else(|| ANYTHING.to_owned()),
+            Err(error) => return self.matcher(Err(error.to_string())),
+        };
+        self.pay(source.len(), COMPILED_BYTE)?;
+        let grammar = self.model.grammars.grammar(Source::Ebnf(source));
+        self.matcher(grammar.map_err(|error| error.to_string()))
     }
 }
 

@@ -18,6 +18,12 @@ pub const DECODED_TOKEN: u64 = 64;
 pub const FED_TOKEN: u64 = 512;
 /// Units for each byte of the description of a forward pass.
 pub const DESCRIBED_BYTE: u64 = 4;
+/// Units for each byte of the source of a grammar, when it is made and when a walk through it begins.
+pub const COMPILED_BYTE: u64 = 4096;
+/// Units for each token that a walk through a grammar moves over.
+pub const ACCEPTED_TOKEN: u64 = 16_384;
+/// Units for each token of the vocabulary that a mask is made over.
+pub const MASKED_TOKEN: u64 = 4;
 /// Bytes of text that count for what a chat template adds by itself.
 pub const TEMPLATE_BYTES: u64 = 128;
 /// What a decoder keeps for a token besides its text, in bytes.

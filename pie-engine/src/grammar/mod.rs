@@ -1,0 +1,151 @@
+//! Structured output: texts that a model is held to, through [llguidance](https://docs.rs/llguidance).
+//!
+//! A [`Grammar`] is checked and compiled without knowing a tokenizer; with a [`Vocabulary`] it becomes a [`Prototype`], from which
+//! [`Matcher`]s start. A matcher says which tokens may come as a [`Mask`], and moves over those that did. A [`GrammarCache`] keeps
+//! grammars and prototypes by content.
+//!
+//! Invariants: a token is accepted if and only if it is in the mask; an end token is possible exactly where the grammar can end; a
+//! text that a JSON schema's matcher ends at validates; what cannot be enforced is an error and never ignored; limits are in steps
+//! and sizes, never in time; a call that fails leaves a matcher as it was.
+//!
+//! JSON is held to more than its schema: keys come in the order in which the schema lists them, with all others after them, and
+//! characters are written as themselves where JSON allows it, DEL excepted. Where an object lists keys and has room for others,
+//! characters that JSON has only `\u0001` and the like for cannot be written, since `\u0061` could then spell a listed key in a
+//! second way.
+//!
+//! EBNF is read as Lark reads it: terminals (in the `::=` notation, rules that do not lead back to themselves) match as much as
+//! they can, and what they took is not given back to the terminal that follows.
+//!
+//! Not here: sampling, and combining the masks of several matchers, which is [`Bitset::intersect_with`](crate::bitset::Bitset).
+//!
+//! Reading order: [`Matcher`], then `compile` for what goes to the library, then `schema` and `ebnf` for what comes before.
+
+mod cache;
+mod compile;
+mod ebnf;
+mod error;
+mod limits;
+mod mask;
+mod matcher;
+mod schema;
+#[cfg(test)]
+mod tests;
+mod vocabulary;
+
+pub use cache::GrammarCache;
+pub use error::{GrammarError, MatcherError, Notation, Place, VocabularyError};
+pub use limits::{
+    CACHED_BYTES, CACHED_GRAMMARS, MAX_NESTING, MAX_REPEAT, MAX_RULES, MAX_SCHEMA_DEPTH, MAX_SOURCE_BYTES,
+};
+pub use mask::Mask;
+pub use matcher::{Matcher, Prototype};
+pub use vocabulary::{Encoder, Tokens, Vocabulary};
+
+use compile::Compiled;
+use llguidance::api::TopLevelGrammar;
+
+/// A JSON Schema in the form in which it can stand behind `%json` in a Lark grammar; or what cannot be enforced.
+pub fn checked_schema(text: &str) -> Result<serde_json::Value, GrammarError> {
+    schema::read(text)
+}
+
+/// What a grammar is made from. Equal sources are the same grammar.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum Source {
+    /// JSON texts that satisfy a JSON Schema.
+    JsonSchema(String),
+    /// Any JSON text.
+    Json,
+    /// Texts that match a regular expression as a whole, in the syntax of the `regex` crate.
+    Regex(String),
+    /// Texts of a context-free grammar in Lark's notation or with `::=`; the first rule tells which.
+    Ebnf(String),
+}
+
+impl Source {
+    /// The size that counts against limits, in bytes.
+    pub fn bytes(&self) -> usize {
+        self.text().len()
+    }
+
+    /// The source as text: `{}`, the schema that all JSON satisfies, for [`Source::Json`].
+    pub fn text(&self) -> &str {
+        match self {
+            Source::Json => "{}",
+            Source::JsonSchema(text) | Source::Regex(text) | Source::Ebnf(text) => text,
+        }
+    }
+
+    /// What it is written in.
+    pub fn notation(&self) -> Notation {
+        match self {
+            Source::Json | Source::JsonSchema(_) => Notation::JsonSchema,
+            Source::Regex(_) => Notation::Regex,
+            Source::Ebnf(text) if ebnf::is_ebnf(text) => Notation::Ebnf,
+            Source::Ebnf(_) => Notation::Lark,
+        }
+    }
+
+    /// The source in the library's terms.
+    fn translate(&self, notation: Notation) -> Result<TopLevelGrammar, GrammarError> {
+        match self {
+            Source::Json => Ok(TopLevelGrammar::from_json_schema(serde_json::Value::Bool(true))),
+            Source::JsonSchema(text) => schema::read(text).map(TopLevelGrammar::from_json_schema),
+            // The library's lexer has no empty expression.
+            Source::Regex(pattern) if pattern.is_empty() => {
+                Ok(TopLevelGrammar::from_lark(r#"start: """#.to_owned()))
+            }
+            Source::Regex(pattern) => Ok(TopLevelGrammar::from_regex(pattern)),
+            Source::Ebnf(text) if notation == Notation::Ebnf => {
+                ebnf::to_lark(text).map(TopLevelGrammar::from_lark)
+            }
+            Source::Ebnf(text) => {
+                ebnf::check_lark(text)?;
+                Ok(TopLevelGrammar::from_lark(text.clone()))
+            }
+        }
+    }
+}
+
+/// A compiled grammar, independent of any tokenizer. It is immutable; share it in an `Arc`.
+pub struct Grammar {
+    source: Source,
+    notation: Notation,
+    compiled: Compiled,
+}
+
+impl std::fmt::Debug for Grammar {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Grammar").field("source", &self.source).finish_non_exhaustive()
+    }
+}
+
+/// The text that it was made from.
+impl std::fmt::Display for Grammar {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(self.source.text())
+    }
+}
+
+impl Grammar {
+    /// Checks and compiles a source. See [`GrammarCache::grammar`] for one that is kept.
+    pub fn new(source: Source) -> Result<Grammar, GrammarError> {
+        let notation = source.notation();
+        let bytes = source.bytes();
+        if bytes > MAX_SOURCE_BYTES {
+            return Err(GrammarError::TooLong { notation, bytes });
+        }
+        let compiled = compile::compile(source.translate(notation)?, notation)?;
+        Ok(Grammar { source, notation, compiled })
+    }
+
+    /// What it was made from.
+    pub fn source(&self) -> &Source {
+        &self.source
+    }
+
+    /// What its source is written in.
+    pub fn notation(&self) -> Notation {
+        self.notation
+    }
+}

@@ -1,0 +1,47 @@
+//! JSON Schema, before the library compiles it: what cannot be enforced is found and named here, and the rest is put into a form
+//! that the library understands as the specification means it.
+//!
+//! Read are drafts [2020-12](https://json-schema.org/draft/2020-12), 2019-09 and 7.
+
+mod keyword;
+mod number;
+mod pattern;
+mod reader;
+
+use super::error::{GrammarError, Notation};
+use super::limits::MAX_SCHEMA_DEPTH;
+use serde_json::{Value, json};
+
+/// Reads and checks a schema, and gives what the library shall compile.
+pub(super) fn read(text: &str) -> Result<Value, GrammarError> {
+    if text.trim().is_empty() {
+        return Err(GrammarError::Empty(Notation::JsonSchema));
+    }
+    let schema: Value = serde_json::from_str(text).map_err(|error| not_json(&error))?;
+    let mut reader = reader::Reader::new(&schema)?;
+    let mut read = reader.schema(&schema, "#")?;
+    reader.finish()?;
+    if let (true, Some(root)) = (reader.keys_are_ambiguous, read.as_object_mut()) {
+        // All escapes but `\u0061`, which could spell a listed key as another one.
+        root.insert("x-guidance".to_owned(), json!({ "json_allowed_escapes": "nrbtf\\\"" }));
+    }
+    Ok(read)
+}
+
+fn not_json(error: &serde_json::Error) -> GrammarError {
+    let message = error.to_string();
+    let message = if message.starts_with("recursion limit exceeded") {
+        format!("the schema is nested deeper than {MAX_SCHEMA_DEPTH} levels")
+    } else {
+        format!("the schema is no JSON: {message}")
+    };
+    GrammarError::Syntax { place: super::Place::nowhere(), message }
+}
+
+fn wrong(at: &str, message: &str) -> GrammarError {
+    GrammarError::Schema { at: at.to_owned(), message: message.to_owned() }
+}
+
+fn unsupported(keyword: &str, at: &str, why: &str) -> GrammarError {
+    GrammarError::Unsupported { keyword: keyword.to_owned(), at: at.to_owned(), why: why.to_owned() }
+}

@@ -1,0 +1,176 @@
+use super::*;
+use std::fmt::Write;
+
+fn error(source: Source) -> GrammarError {
+    Grammar::new(source).expect_err("the grammar is refused")
+}
+
+#[test]
+fn an_empty_source_is_named() {
+    for (source, name) in [
+        (Source::JsonSchema(" \n".to_owned()), "JSON schema"),
+        (Source::Ebnf(String::new()), "Lark grammar"),
+        (Source::Ebnf("\n# nothing\n// at all".to_owned()), "Lark grammar"),
+    ] {
+        assert_eq!(error(source).to_string(), format!("the {name} is empty"));
+    }
+    assert!(accepts_text(&mut matcher(Source::Regex(String::new())), ""));
+}
+
+#[test]
+fn a_source_over_the_limit_is_refused_before_it_is_read() {
+    let long = "x".repeat(MAX_SOURCE_BYTES + 1);
+    for source in [Source::JsonSchema(long.clone()), Source::Regex(long.clone()), Source::Ebnf(long)] {
+        assert!(
+            matches!(error(source), GrammarError::TooLong { bytes, .. } if bytes == MAX_SOURCE_BYTES + 1)
+        );
+    }
+}
+
+#[test]
+fn left_recursion_and_ambiguity_are_no_obstacle() {
+    for text in ["e ::= e \"+\" e | \"1\"", "start: start start | \"1\" | \"+\"", "start: (\"1\"* \"+\"*)*"] {
+        let mut matcher = ebnf(text);
+        assert!(accepts_text(&mut matcher, "1+1+1+1+1"), "{text}");
+    }
+}
+
+#[test]
+fn a_grammar_that_is_too_ambiguous_fails_and_can_be_rolled_back() {
+    // Each text of n letters has more than 2^n derivations of each of many rules.
+    let mut text = String::from("start: a0\n");
+    for rule in 0..60 {
+        let next = (rule + 1) % 60;
+        writeln!(text, "a{rule}: a{rule} a{next} a{rule} | a{next} a{next} | \"a\" | \"a\" a{rule}").unwrap();
+    }
+    let mut matcher = ebnf(&text);
+    let mut steps = 0;
+    let failed = loop {
+        if let Err(error) = matcher.mask().map(drop).and_then(|()| matcher.accept(&[u32::from(b'a')])) {
+            break error;
+        }
+        steps += 1;
+        assert!(steps < 2000, "it never gets too complex");
+    };
+    assert!(matches!(failed, MatcherError::TooComplex(_)), "{failed}");
+    matcher.roll_back(steps).unwrap();
+    matcher.accept(&[u32::from(b'a')]).unwrap();
+}
+
+#[test]
+fn a_lexer_that_gets_too_complex_harms_nobody_else() {
+    // Each state remembers which of the last characters were which.
+    let text = "start: A\nA: /(?s:.)*a(?s:.){100}/ & /(?s:.)*b(?s:.){90}/";
+    let grammar = Arc::new(Grammar::new(Source::Ebnf(text.to_owned())).unwrap());
+    let prototype = Prototype::new(Arc::clone(&grammar), Arc::clone(&VOCABULARY)).unwrap();
+    let (mut matcher, mut other) = (Matcher::new(&prototype), Matcher::new(&prototype));
+    let letter = |step: usize| [u32::from(b"aab"[step % 3])];
+    let (failed, steps) = (0..100)
+        .find_map(|step| {
+            matcher.mask().map(drop).and_then(|()| matcher.accept(&letter(step))).err().zip(Some(step))
+        })
+        .unwrap();
+    assert!(matches!(failed, MatcherError::TooComplex(_)) && prototype.is_broken(), "{failed}");
+    other.accept(&letter(0)).unwrap();
+    other.mask().unwrap();
+    matcher.roll_back(steps).unwrap();
+    matcher.accept(&letter(0)).unwrap();
+    assert_eq!(state(&mut matcher), state(&mut other));
+}
+
+#[test]
+fn a_grammar_without_a_text_is_refused() {
+    for (source, expected) in [
+        ("start: start \"a\"", "no token of this vocabulary can begin a text"),
+        ("s ::= \"a\" s2\ns2 ::= s2", ""),
+    ] {
+        let result = Grammar::new(Source::Ebnf(source.to_owned()))
+            .and_then(|grammar| Prototype::new(Arc::new(grammar), Arc::clone(&VOCABULARY)).map(drop));
+        match result {
+            Err(error) => assert!(error.to_string().contains(expected), "{error}"),
+            // A dead end further on shows when it is reached.
+            Ok(()) => {
+                let mut matcher = ebnf(source);
+                matcher.accept(&[u32::from(b'a')]).unwrap();
+                assert!(matches!(matcher.mask(), Err(MatcherError::NothingAllowed(_))));
+            }
+        }
+    }
+    let never = error(Source::JsonSchema(r#"{"type":"string","const":1}"#.to_owned()));
+    assert!(matches!(never, GrammarError::Unsatisfiable { .. }), "{never}");
+    assert!(matches!(error(Source::JsonSchema("false".to_owned())), GrammarError::Unsatisfiable { .. }));
+}
+
+#[test]
+fn long_chains_of_rules_neither_overflow_nor_hang() {
+    let chain = |rule: fn(usize) -> String, last: &str| {
+        let mut text = String::from("start: a0\n");
+        let mut number = 0;
+        while text.len() + 40 < MAX_SOURCE_BYTES {
+            text += &rule(number);
+            number += 1;
+        }
+        text + &format!("a{number}: {last}\nA{number}: {last}\n")
+    };
+    let rules = chain(|n| format!("a{n}: a{}\n", n + 1), "\"x\"");
+    let nested = chain(|n| format!("a{n}: \"x\" a{} \"y\"\n", n + 1), "\"x\"");
+    let terminals =
+        chain(|n| format!("A{n}: \"x\" A{}?\n", n + 1), "\"x\"").replace("start: a0", "start: A0");
+    for text in [rules, nested, terminals] {
+        // On a stack as small as those of fibers: only compiling may recurse.
+        let small = std::thread::Builder::new().stack_size(256 << 10);
+        let walk = small.spawn(move || match Grammar::new(Source::Ebnf(text)) {
+            Ok(grammar) => match Prototype::new(Arc::new(grammar), Arc::clone(&VOCABULARY)) {
+                Ok(prototype) => {
+                    let mut matcher = Matcher::new(&prototype);
+                    for _ in 0..100 {
+                        if matcher.mask().is_err() || matcher.accept(&[u32::from(b'x')]).is_err() {
+                            break;
+                        }
+                    }
+                }
+                Err(error) => assert!(matches!(error, GrammarError::TooComplex { .. }), "{error}"),
+            },
+            Err(error) => assert!(matches!(error, GrammarError::TooComplex { .. }), "{error}"),
+        });
+        walk.unwrap().join().unwrap();
+    }
+}
+
+#[test]
+fn long_chains_of_references_neither_overflow_nor_hang() {
+    let mut text = String::from(r##"{"$ref":"#/$defs/a0","$defs":{"##);
+    let mut number = 0;
+    while text.len() + 200 < MAX_SOURCE_BYTES {
+        write!(text, r##""a{number}":{{"items":{{"$ref":"#/$defs/a{}"}}}},"##, number + 1).unwrap();
+        number += 1;
+    }
+    write!(text, r#""a{number}":true}}}}"#).unwrap();
+    let small = std::thread::Builder::new().stack_size(256 << 10);
+    small.spawn(move || drop(Grammar::new(Source::JsonSchema(text)))).unwrap().join().unwrap();
+}
+
+#[test]
+fn nesting_has_a_limit_that_errors_name() {
+    let deep = |levels: usize| format!("s ::= {}\"a\" s{}", "(".repeat(levels), ")".repeat(levels));
+    assert!(Grammar::new(Source::Ebnf(deep(MAX_NESTING))).is_ok());
+    let place = Place::new(1, 7 + MAX_NESTING as u32);
+    let notation = Notation::Ebnf;
+    assert_eq!(error(Source::Ebnf(deep(MAX_NESTING + 1))), GrammarError::TooDeep { notation, place });
+    let stars = format!("s ::= \"a\"{}", "*".repeat(100));
+    assert!(matches!(error(Source::Ebnf(stars)), GrammarError::TooDeep { .. }));
+    let arrays = format!("{}true{}", r#"{"items":"#.repeat(200), "}".repeat(200));
+    let message = error(Source::JsonSchema(arrays)).to_string();
+    assert_eq!(message, "the schema is nested deeper than 127 levels");
+}
+
+#[test]
+fn expressions_that_nobody_could_write_out_are_cheap() {
+    for pattern in ["((a{1000}){1000}){1000}", "[ab]*a[ab]{1000}", "(a?){1000}a{1000}"] {
+        let mut matcher = matcher(Source::Regex(pattern.to_owned()));
+        for _ in 0..50 {
+            matcher.accept(&[u32::from(b'a')]).unwrap();
+        }
+        assert!(matcher.mask().unwrap().allows(u32::from(b'a')), "{pattern}");
+    }
+}
