@@ -10,9 +10,8 @@ mod input;
 mod model;
 mod target;
 
-use std::panic::resume_unwind;
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 use std::thread;
 use std::time::Duration;
 
@@ -126,8 +125,13 @@ impl Args {
 /// There is nothing to run, it cannot be built, it is asked wrongly, or it fails.
 pub fn run(args: &Args, env: &Environment, ui: &Ui) -> Result<()> {
     let model = Source::read(&args.model, args.script.as_deref(), env)?;
-    // It is loaded while the component is built, or its code is found.
-    let model = thread::spawn(move || model.load());
+    // It is loaded while the component is built, or its code is found; and here, should the thread still not run when it is needed, as
+    // it takes an idle processor a millisecond to wake up.
+    let model = Arc::new(LazyLock::new(move || model.load()));
+    let ahead = Arc::clone(&model);
+    thread::spawn(move || {
+        LazyLock::force(&ahead);
+    });
     let target = Target::find(&args.path, args.manifest.as_deref(), env)?;
     let input = match input::read(args, target.manifest(), env)? {
         Input::Help => return input::help(args, target.manifest(), ui),
@@ -144,7 +148,7 @@ pub fn run(args: &Args, env: &Environment, ui: &Ui) -> Result<()> {
     let runtime = RuntimeConfig { code_cache: cache::folder(env), threads, ..RuntimeConfig::default() };
     let runtime = Runtime::new(runtime).map_err(cannot_start)?;
     let inferlet = runtime.compile(&component.bytes).map_err(|error| component.rejected(error))?;
-    let model = model.join().unwrap_or_else(|panic| resume_unwind(panic));
+    let model = LazyLock::force(&model).clone();
     let engine = Engine::on(Arc::new(runtime), EngineConfig::new(model)).map_err(cannot_start)?;
 
     let _interrupt = console::cancel_on_interrupt(&control, env);
