@@ -111,20 +111,22 @@ pub(super) fn entry(event: &Event, vocabulary: &Vocabulary) -> Entry {
             pass,
             context,
             tokens,
+            guesses,
             positions,
             reused,
             attention_mask,
             allowed,
             samplers,
         } => {
-            let input = pass_input(*context, tokens, positions.as_ref(), vocabulary);
+            let input = pass_input(*context, tokens, guesses.as_ref(), positions.as_ref(), vocabulary);
             let conditions = pass_conditions(*reused, attention_mask.is_some(), *allowed);
             let (question, details) = questions(samplers);
             Entry::of(*instance, input + &conditions + &question).about(pass).with(details)
         }
         Event::Step { step, passes, rows } => stepped(*step, passes, *rows),
-        Event::PassDone { instance, pass, slots, margin } => {
-            pass_done(*instance, *pass, slots, *margin, vocabulary)
+        Event::PassDone { instance, pass, slots, held, guesses, margin } => {
+            let text = answers(slots, vocabulary) + &verified(*held, guesses.as_ref(), *margin, vocabulary);
+            Entry::of(*instance, text).about(pass)
         }
         Event::PassFailed { instance, pass, error } => {
             let text = format!("failed: {}", visible::on_one_line(error));
@@ -173,12 +175,14 @@ fn pages(instance: InstanceId, context: ContextId, operation: PageOperation, cou
 fn pass_input(
     context: Option<ContextId>,
     tokens: &Tokens,
+    guesses: Option<&Tokens>,
     positions: Option<&Tokens>,
     vocabulary: &Vocabulary,
 ) -> String {
     let over = context.map(|context| format!(" over {context}")).unwrap_or_default();
     let at = positions.map(|positions| format!(" at {}", id_list(positions))).unwrap_or_default();
-    format!("pass{over}: {}{at}", token_list(tokens, vocabulary))
+    let guessed = guessed(", guessed", guesses, vocabulary);
+    format!("pass{over}: {}{guessed}{at}", token_list(tokens, vocabulary))
 }
 
 fn pass_conditions(reused: u32, masked: bool, allowed: Option<u32>) -> String {
@@ -217,23 +221,29 @@ fn stepped(step: u64, passes: &[(InstanceId, PassId)], rows: u32) -> Entry {
     }
 }
 
-fn pass_done(
-    instance: InstanceId,
-    pass: PassId,
-    slots: &[Slot],
+fn answers(slots: &[Slot], vocabulary: &Vocabulary) -> String {
+    if slots.is_empty() {
+        return "done".to_owned();
+    }
+    let answers: Vec<String> = slots.iter().map(|answer| slot(answer, vocabulary)).collect();
+    format!("gave {}", answers.join(", "))
+}
+
+/// What a pass found out besides its answers.
+fn verified(
+    held: Option<u32>,
+    next: Option<&Tokens>,
     margin: Option<f32>,
     vocabulary: &Vocabulary,
-) -> Entry {
-    let mut text = if slots.is_empty() {
-        "done".to_owned()
-    } else {
-        let answers: Vec<String> = slots.iter().map(|answer| slot(answer, vocabulary)).collect();
-        format!("gave {}", answers.join(", "))
-    };
-    if let Some(margin) = margin {
-        text += &format!(" (margin {margin:.3})");
-    }
-    Entry::of(instance, text).about(pass)
+) -> String {
+    let held = held.map(|held| format!(", {} held", counted(held, "guess"))).unwrap_or_default();
+    let margin = margin.map(|margin| format!(" (margin {margin:.3})")).unwrap_or_default();
+    held + &guessed(", next guessed", next, vocabulary) + &margin
+}
+
+/// Guessed tokens, if there are any.
+fn guessed(what: &str, guesses: Option<&Tokens>, vocabulary: &Vocabulary) -> String {
+    guesses.map(|guesses| format!("{what} {}", token_list(guesses, vocabulary))).unwrap_or_default()
 }
 
 fn slot(slot: &Slot, vocabulary: &Vocabulary) -> String {
@@ -300,11 +310,15 @@ pub fn limit_name(limit: Limit) -> &'static str {
 }
 
 fn usage_line(usage: &Usage) -> String {
-    let Usage { passes, input_tokens, reused_tokens, sampled_tokens, peak_pages, least_margin } = *usage;
+    let Usage { passes, input_tokens, reused_tokens, sampled_tokens, peak_pages, least_margin, .. } = *usage;
+    let guessed = match (usage.accepted_tokens, usage.drafted_tokens) {
+        (_, 0) => String::new(),
+        (accepted, drafted) => format!(", {accepted} of {} held", counted(drafted, "guess")),
+    };
     let reused = if reused_tokens > 0 { format!(" ({reused_tokens} reused)") } else { String::new() };
     let margin = least_margin.map(|margin| format!(", least margin {margin:.3}")).unwrap_or_default();
     format!(
-        "{}, {}{reused}, {sampled_tokens} sampled, at most {}{margin}",
+        "{}, {}{reused}, {sampled_tokens} sampled{guessed}, at most {}{margin}",
         counted(passes, "pass"),
         counted(input_tokens, "input token"),
         counted(peak_pages, "page"),

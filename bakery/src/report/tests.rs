@@ -63,6 +63,7 @@ fn passes() -> Vec<Event> {
         pass: PassId(pass),
         context: Some(CONTEXT),
         tokens,
+        guesses: None,
         positions: None,
         reused: 0,
         attention_mask: None,
@@ -76,7 +77,26 @@ fn passes() -> Vec<Event> {
         *attention_mask = Some("digest".into());
         samplers.push(SamplerCall { indices: (0..20).collect(), sampler: "entropy".into() });
     }
-    let done = |pass, slots, margin| Event::PassDone { instance: MAIN, pass: PassId(pass), slots, margin };
+    let mut guessing = pass(5, vec![11].into());
+    if let Event::Pass { guesses, .. } = &mut guessing {
+        *guesses = Some(vec![12, 13].into());
+    }
+    let done = |pass, slots, margin| Event::PassDone {
+        instance: MAIN,
+        pass: PassId(pass),
+        slots,
+        held: None,
+        guesses: None,
+        margin,
+    };
+    let verified = Event::PassDone {
+        instance: MAIN,
+        pass: PassId(5),
+        slots: vec![Slot::Token(12), Slot::Token(17), Slot::Token(17)],
+        held: Some(1),
+        guesses: Some(vec![11, 12].into()),
+        margin: None,
+    };
     vec![
         pass(1, vec![11, 12, 13].into()),
         masked,
@@ -94,6 +114,8 @@ fn passes() -> Vec<Event> {
             None,
         ),
         done(3, vec![], None),
+        guessing,
+        verified,
         Event::PassFailed { instance: MAIN, pass: PassId(4), error: "page 3 was read\nunwritten".into() },
     ]
 }
@@ -124,6 +146,8 @@ fn ends() -> Vec<Event> {
         input_tokens: 23,
         reused_tokens: 16,
         sampled_tokens: 1,
+        drafted_tokens: 2,
+        accepted_tokens: 1,
         peak_pages: 2,
         least_margin: Some(0.5),
     };
@@ -200,39 +224,41 @@ model dummy (scalar), seed 7, engine 0.1.0
    1.027 ms i1   p1   gave token 17 (margin 0.500)
    1.029 ms i1   p2   gave distribution of 100 [5: 0.750, 6: 0.125 …], logits of 8 bytes (af5570f5a181), log-probabilities [-0.500 -1.000 -1.500 -2.000 …], entropy 1.250, embedding of 2 bytes (a12871fee210)
    1.030 ms i1   p3   done
-   1.032 ms i1   p4   failed: page 3 was read\nunwritten
-   1.033 ms i1        stdout "half a "
-   1.035 ms i1        stdout "line"
-   1.036 ms i1        sent "a \"message\""
-   1.038 ms i1        stderr "beware\n"
-   1.039 ms i1        sent a file of 3 bytes (039058c6f2c0)
-   1.041 ms i1        received "hi"
-   1.042 ms i1        found the session closed
-   1.044 ms i1        received a file of 1 byte (6e340b9cffb3)
+   1.032 ms i1   p5   pass over c1: 1 token [11], guessed 2 tokens [12 13]; top-p 0.6 0.95 of row 2
+   1.033 ms i1   p5   gave token 12, token 17, token 17, 1 guess held, next guessed 2 tokens [11 12]
+   1.035 ms i1   p4   failed: page 3 was read\nunwritten
+   1.036 ms i1        stdout "half a "
+   1.038 ms i1        stdout "line"
+   1.039 ms i1        sent "a \"message\""
+   1.041 ms i1        stderr "beware\n"
+   1.042 ms i1        sent a file of 3 bytes (039058c6f2c0)
+   1.044 ms i1        received "hi"
    1.045 ms i1        found the session closed
-   1.047 ms i1        subscribed to "news"
-   1.048 ms i1        broadcast "hear" on "news" to 1 subscription
-   1.050 ms i1        heard "hear" on "news"
-   1.051 ms i1        pushed "do" to "work"
-   1.053 ms i1        pulled "do" from "work"
-   1.054 ms i1        stdout "clear \u{1b}[2J screen"
-   1.056 ms i2        answered "It was… (9000 bytes)
-                        3 passes, 23 input tokens (16 reused), 1 sampled, at most 2 pages, least margin 0.500
-   1.057 ms i2        returned the error "no such city"
-                        3 passes, 23 input tokens (16 reused), 1 sampled, at most 2 pages, least margin 0.500
-   1.059 ms i2        trapped: wasm `unreachable` executed
+   1.047 ms i1        received a file of 1 byte (6e340b9cffb3)
+   1.048 ms i1        found the session closed
+   1.050 ms i1        subscribed to "news"
+   1.051 ms i1        broadcast "hear" on "news" to 1 subscription
+   1.053 ms i1        heard "hear" on "news"
+   1.054 ms i1        pushed "do" to "work"
+   1.056 ms i1        pulled "do" from "work"
+   1.057 ms i1        stdout "clear \u{1b}[2J screen"
+   1.059 ms i2        answered "It was… (9000 bytes)
+                        3 passes, 23 input tokens (16 reused), 1 sampled, 1 of 2 guesses held, at most 2 pages, least margin 0.500
+   1.060 ms i2        returned the error "no such city"
+                        3 passes, 23 input tokens (16 reused), 1 sampled, 1 of 2 guesses held, at most 2 pages, least margin 0.500
+   1.062 ms i2        trapped: wasm `unreachable` executed
                         in hello::inner at src/lib.rs:7
                         in hello::run
-                        3 passes, 23 input tokens (16 reused), 1 sampled, at most 2 pages, least margin 0.500
-   1.060 ms i2        went over the memory limit: 300 MiB of 256 MiB
-                        3 passes, 23 input tokens (16 reused), 1 sampled, at most 2 pages, least margin 0.500
-   1.062 ms i2        got stuck: nothing will be sent
-                        3 passes, 23 input tokens (16 reused), 1 sampled, at most 2 pages, least margin 0.500
-   1.063 ms i2        was cancelled: interrupted
-                        3 passes, 23 input tokens (16 reused), 1 sampled, at most 2 pages, least margin 0.500
-   1.065 ms i1        answered {"greeting":"Hello, Ada!"}
-                        3 passes, 23 input tokens (16 reused), 1 sampled, at most 2 pages, least margin 0.500
-   1.066 ms           finding: page 3 leaked
+                        3 passes, 23 input tokens (16 reused), 1 sampled, 1 of 2 guesses held, at most 2 pages, least margin 0.500
+   1.063 ms i2        went over the memory limit: 300 MiB of 256 MiB
+                        3 passes, 23 input tokens (16 reused), 1 sampled, 1 of 2 guesses held, at most 2 pages, least margin 0.500
+   1.065 ms i2        got stuck: nothing will be sent
+                        3 passes, 23 input tokens (16 reused), 1 sampled, 1 of 2 guesses held, at most 2 pages, least margin 0.500
+   1.066 ms i2        was cancelled: interrupted
+                        3 passes, 23 input tokens (16 reused), 1 sampled, 1 of 2 guesses held, at most 2 pages, least margin 0.500
+   1.068 ms i1        answered {"greeting":"Hello, Ada!"}
+                        3 passes, 23 input tokens (16 reused), 1 sampled, 1 of 2 guesses held, at most 2 pages, least margin 0.500
+   1.069 ms           finding: page 3 leaked
 
 "#]].raw());
 }
@@ -248,6 +274,7 @@ fn tokens_are_shown_as_text_where_the_tokenizer_is_known() {
         pass: PassId(1),
         context: Some(CONTEXT),
         tokens: words.clone().into(),
+        guesses: None,
         positions: None,
         reused: 0,
         attention_mask: None,
@@ -259,7 +286,8 @@ fn tokens_are_shown_as_text_where_the_tokenizer_is_known() {
         Slot::Distribution { count: 1, ids: vec![words[1]], probabilities: vec![1.0] },
         Slot::Token(u32::MAX),
     ];
-    let done = Event::PassDone { instance: MAIN, pass: PassId(1), slots, margin: None };
+    let done =
+        Event::PassDone { instance: MAIN, pass: PassId(1), slots, held: None, guesses: None, margin: None };
     let mut out = Vec::new();
     let mut timeline = Timeline::new(&mut out, Theme::new(false), None);
     timeline.begin(&header).unwrap();

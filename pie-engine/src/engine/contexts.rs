@@ -27,10 +27,14 @@ impl Core {
                 PageOperation::Reserve => return false,
                 _ => context,
             },
+            Operation::Execute { request, .. } => {
+                let context =
+                    request.context.and_then(|context| self.find_context(envelope.instance, context));
+                return context.is_some_and(|context| context.verifying);
+            }
             _ => return false,
         };
-        let entry = self.instances.get(&envelope.instance);
-        entry.and_then(|entry| entry.contexts.get(context)).is_some_and(|context| context.in_flight > 0)
+        self.find_context(envelope.instance, *context).is_some_and(|context| context.in_flight > 0)
     }
 
     /// Carries out what waited, in order, as far as it can now.
@@ -46,28 +50,32 @@ impl Core {
         source: Source,
     ) -> Result<(ContextId, Counts), String> {
         let user = Arc::clone(&self.entry(instance)?.user);
-        let (table, draws, origin) = match source {
-            Source::Empty => (self.kv.create(), 0, Origin::New),
+        let mut parent = (0, None);
+        let (table, origin) = match source {
+            Source::Empty => (self.kv.create(), Origin::New),
             Source::Fork(from) => {
                 let context = self.context(instance, from)?;
-                let (table, draws) = (context.table, context.draws);
-                (self.fork_table(table)?, draws, Origin::Fork { from })
+                let table = context.table;
+                parent = (context.draws, context.drafter.clone());
+                (self.fork_table(table)?, Origin::Fork { from })
             }
             Source::Open(name) => {
                 let table = *self.snapshot(&user, &name)?;
-                (self.fork_table(table)?, 0, Origin::Open { name })
+                (self.fork_table(table)?, Origin::Open { name })
             }
             Source::Take(name) => {
                 let table = *self.snapshot(&user, &name)?;
                 self.snapshots.remove(&(user, name.clone()));
-                (table, 0, Origin::Take { name })
+                (table, Origin::Take { name })
             }
         };
         let counts = self.counts(table);
         let entry = self.entry(instance)?;
         entry.created += 1;
         let context = ContextId(entry.created);
-        entry.contexts.insert(context, Context { table, draws, in_flight: 0 });
+        let (draws, drafter) = parent;
+        let made = Context { table, draws, in_flight: 0, verifying: false, rejected: 0, drafter };
+        entry.contexts.insert(context, made);
         entry.adjust(Counts::default(), counts);
         self.record(instance, Event::ContextCreated { instance, context, origin });
         Ok((context, counts))
@@ -75,6 +83,10 @@ impl Core {
 
     fn fork_table(&mut self, table: TableId) -> Result<TableId, String> {
         self.kv.fork(table).map_err(text)
+    }
+
+    fn find_context(&self, instance: InstanceId, context: ContextId) -> Option<&Context> {
+        self.instances.get(&instance).and_then(|entry| entry.contexts.get(&context))
     }
 
     fn snapshot(&self, user: &Arc<str>, name: &str) -> Result<&TableId, String> {
@@ -163,7 +175,13 @@ impl Core {
         let table = self.context(instance, context)?.table;
         let before = self.counts(table);
         self.apply(table, operation, count)?;
-        let after = self.counts(table);
+        let now = self.counts(table);
+        let tokens = self.kv.counts(table).map_err(text)?.tokens;
+        let owner = self.context(instance, context)?;
+        let after = Counts { rejected: owner.rejected, ..now };
+        if let Some(drafter) = &mut owner.drafter {
+            drafter.cut(tokens);
+        }
         self.entry(instance)?.adjust(before, after);
         self.record(instance, Event::Pages { instance, context, operation, count });
         Ok(after)

@@ -10,6 +10,7 @@ pub mod operation;
 mod passes;
 pub mod request;
 mod sampling;
+mod speculation;
 mod step;
 #[cfg(test)]
 mod tests;
@@ -23,6 +24,7 @@ use crate::sched::{self, Queue};
 use crate::trace::{Event, Outcome, Recorder, Usage};
 use operation::{Counts, Envelope, Operation};
 use passes::Pending;
+use speculation::Follower;
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
@@ -77,10 +79,16 @@ struct Entry {
 /// A context of an instance.
 struct Context {
     table: TableId,
-    /// How many tokens samplers have drawn in it; each draw has its own randomness.
+    /// How often samplers have drawn in it; each draw has its own randomness.
     draws: u64,
     /// Passes that were accepted and have not been answered.
     in_flight: u32,
+    /// Whether one of them has guesses: until they are verified, nobody knows where the next pass begins.
+    verifying: bool,
+    /// Guessed tokens that did not hold.
+    rejected: u64,
+    /// What guesses are taken from, once somebody has asked for some.
+    drafter: Option<Follower>,
 }
 
 impl Core {
@@ -211,6 +219,7 @@ impl Core {
                 committed: counts.committed_pages,
                 working: counts.working_pages,
                 tokens: counts.working_tokens,
+                rejected: 0,
             },
         )
     }

@@ -24,6 +24,8 @@ pub struct Counts {
     pub working: u32,
     /// Tokens in the working pages.
     pub tokens: u32,
+    /// Guessed tokens that did not hold and were dropped, since the context was made. Says how old a copy of these counts is.
+    pub rejected: u64,
 }
 
 /// What a new context starts from.
@@ -64,6 +66,8 @@ pub struct Question {
     pub index: u32,
     /// What is asked there.
     pub ask: Ask,
+    /// How many draws of the pass come before: those at earlier tokens, and earlier ones at the same token.
+    pub draw: u32,
 }
 
 /// The answer to one question.
@@ -83,16 +87,33 @@ pub enum Answer {
     Embedding(Vec<f32>),
 }
 
-/// Where a pass's answer appears: one per question, or why there is none.
-pub type PassCell = Arc<SetOnce<Result<Vec<Answer>, String>>>;
+/// What a pass has found out.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct PassOutput {
+    /// One answer for each question.
+    pub answers: Vec<Answer>,
+    /// The drafter's guesses at what follows the token that was chosen last.
+    pub guesses: Vec<u32>,
+    /// The position of each of them.
+    pub guess_positions: Vec<u32>,
+    /// See [`Counts::rejected`].
+    pub rejected: u64,
+}
+
+/// Where a pass's output appears, or why there is none.
+pub type PassCell = Arc<SetOnce<Result<PassOutput, String>>>;
 
 /// A forward pass whose shape has been checked.
 #[derive(Clone, Debug)]
 pub struct PassRequest {
     /// The context to read and extend; without one the pass sees only its own tokens.
     pub context: Option<ContextId>,
-    /// At least one token.
+    /// The input, at least one token, and behind it the guesses.
     pub tokens: Vec<u32>,
+    /// How many of the tokens are guesses, which stay in the context as far as they hold.
+    pub guesses: u32,
+    /// Whether the drafter is to guess what follows.
+    pub wants_guesses: bool,
     /// A position for each token.
     pub positions: Vec<u32>,
     /// An attention mask for each token.

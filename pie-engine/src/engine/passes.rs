@@ -1,8 +1,8 @@
 //! Forward passes from acceptance to delivery.
 
 use super::contexts::text;
-use super::operation::{Answer, Ask, Counts, PassRequest};
-use super::{Core, Entry};
+use super::operation::{Answer, Counts, PassOutput, PassRequest};
+use super::{Core, Entry, speculation};
 use crate::ids::{InstanceId, PassId};
 use crate::kv::{Claim, Input, TableId};
 use crate::sched::Queued;
@@ -22,6 +22,10 @@ pub(super) struct Pending {
     /// The draw of its first sampler.
     pub draws: u64,
     pub answers: Vec<Option<Answer>>,
+    /// How many of its guesses hold, once they are verified.
+    pub held: Option<u32>,
+    /// The drafter's guesses at what follows.
+    pub guesses: Vec<u32>,
     /// The least margin of its arg max samplers.
     pub margin: Option<f32>,
     /// Why it failed, if sampling did.
@@ -59,7 +63,8 @@ impl Core {
         match request.positions.iter().position(|&position| position >= limit) {
             None => Ok(()),
             Some(index) => Err(format!(
-                "input token {index} has position {}, and the model's positions end at {}",
+                "{} has position {}, and the model's positions end at {}",
+                request.name(index),
                 request.positions[index],
                 limit - 1
             )),
@@ -103,13 +108,15 @@ impl Core {
             wanted_from: wanted.unwrap_or(request.tokens.len()),
         };
         let claim = self.kv.claim(table, input).map_err(text)?;
-        let counts = self.counts(table);
+        let mut counts = self.counts(table);
         let key = self.next_pass;
         self.next_pass += 1;
         let entry = self.entry(instance)?;
         let pass = entry.next_pass();
         entry.count(&request, claim.reused);
         let draws = entry.draw(&request);
+        let context = request.context.and_then(|context| entry.contexts.get_mut(&context));
+        counts.rejected = context.map_or(0, |context| context.rejected);
         entry.recorder.record(describe(instance, pass, &request, start, claim.reused));
         let answers = vec![None; request.questions.len()];
         let pending = Pending {
@@ -120,6 +127,8 @@ impl Core {
             done: claim.reused,
             draws,
             answers,
+            held: None,
+            guesses: Vec::new(),
             margin: None,
             error: None,
             request,
@@ -159,7 +168,8 @@ impl Core {
 
     /// Answers a pass and forgets it.
     pub(super) fn deliver(&mut self, pending: Pending) {
-        let Pending { instance, pass, answers, margin, error, request, table, .. } = pending;
+        let Pending { instance, pass, answers, held, guesses, margin, error, request, table, .. } = pending;
+        let mut rejected = 0;
         if let Ok(entry) = self.entry(instance) {
             entry.usage.least_margin = least(entry.usage.least_margin, margin);
         }
@@ -167,6 +177,8 @@ impl Core {
             Some(context) => {
                 if let Ok(context) = self.context(instance, context) {
                     context.in_flight -= 1;
+                    context.verifying &= request.guesses == 0;
+                    rejected = context.rejected;
                 }
             }
             None => self.free_table(table),
@@ -174,15 +186,19 @@ impl Core {
         let answers: Option<Vec<Answer>> = answers.into_iter().collect();
         let result = match (error, answers) {
             (Some(error), _) => Err(error),
-            (None, Some(answers)) => Ok(answers),
+            (None, Some(answers)) => {
+                let guess_positions = speculation::guess_positions(&request, held, guesses.len());
+                Ok(PassOutput { answers, guesses, guess_positions, rejected })
+            }
             (None, None) => Err("the engine left a question unanswered".to_owned()),
         };
         self.record(
             instance,
             match &result {
-                Ok(answers) => {
+                Ok(PassOutput { answers, guesses, .. }) => {
                     let slots = answers.iter().map(slot).collect();
-                    Event::PassDone { instance, pass, slots, margin }
+                    let guesses = (!guesses.is_empty()).then(|| Tokens::from(guesses.clone()));
+                    Event::PassDone { instance, pass, slots, held, guesses, margin }
                 }
                 Err(error) => Event::PassFailed { instance, pass, error: error.clone() },
             },
@@ -197,20 +213,24 @@ impl Entry {
         self.usage.passes += 1;
         self.usage.input_tokens += request.tokens.len() as u64;
         self.usage.reused_tokens += u64::from(reused);
-        self.usage.sampled_tokens += samplers(request);
+        self.usage.drafted_tokens += u64::from(request.guesses);
+        // What is chosen at guesses counts once it is known which of them hold.
+        self.usage.sampled_tokens += request.choices_before(request.input_len());
     }
 
-    /// The number of the pass's first draw. Draws are counted for each context, so that nobody else's draws matter.
+    /// The number of the pass's first draw. Draws are counted for each context, so that nobody else's draws matter; those at guesses
+    /// once it is known which of them hold.
     fn draw(&mut self, request: &PassRequest) -> u64 {
         let draws = match request.context.and_then(|context| self.contexts.get_mut(&context)) {
             Some(context) => {
                 context.in_flight += 1;
+                context.verifying |= request.guesses > 0;
                 &mut context.draws
             }
             None => &mut self.draws,
         };
         let first = *draws;
-        *draws += samplers(request);
+        *draws += request.draws_before(request.input_len());
         first
     }
 }
@@ -221,10 +241,6 @@ pub(super) fn least(a: Option<f32>, b: Option<f32>) -> Option<f32> {
         (Some(a), Some(b)) => Some(a.min(b)),
         (a, b) => a.or(b),
     }
-}
-
-fn samplers(request: &PassRequest) -> u64 {
-    request.questions.iter().filter(|question| matches!(question.ask, Ask::Sample(_))).count() as u64
 }
 
 /// A mask covers the slots up to its own token, or those of the whole pass.
@@ -248,6 +264,7 @@ fn check_masks(request: &PassRequest, start: u32) -> Result<(), String> {
 
 fn describe(instance: InstanceId, pass: PassId, request: &PassRequest, start: u32, reused: u32) -> Event {
     let consecutive = request.positions.iter().copied().eq(start..start + request.positions.len() as u32);
+    let (input, guessed) = request.tokens.split_at(request.input_len() as usize);
     let attention_mask = request.masks.as_ref().map(|masks| {
         let numbers =
             masks.iter().flat_map(|mask| std::iter::once(mask.0.len() as u32).chain(mask.0.iter().copied()));
@@ -257,7 +274,8 @@ fn describe(instance: InstanceId, pass: PassId, request: &PassRequest, start: u3
         instance,
         pass,
         context: request.context,
-        tokens: Tokens::from(request.tokens.clone()),
+        tokens: Tokens::from(input.to_vec()),
+        guesses: (!guessed.is_empty()).then(|| Tokens::from(guessed.to_vec())),
         positions: (!consecutive).then(|| Tokens::from(request.positions.clone())),
         reused,
         attention_mask,

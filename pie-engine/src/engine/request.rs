@@ -6,6 +6,7 @@ use crate::brle::Brle;
 use crate::ids::ContextId;
 use crate::sample::Probe;
 use crate::trace::SamplerCall;
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use tokio::sync::SetOnce;
 
@@ -22,8 +23,12 @@ pub struct Draft {
     pub context: Option<Result<ContextId, String>>,
     /// Attention masks, one for each input token.
     pub masks: Option<Vec<Brle>>,
+    /// Whether the drafter is to guess what follows.
+    pub wants_guesses: bool,
     pub(super) tokens: Vec<u32>,
     pub(super) positions: Vec<u32>,
+    pub(super) guesses: Vec<u32>,
+    pub(super) guess_positions: Vec<u32>,
     pub(super) allowed: Option<Brle>,
     pub(super) calls: Vec<(Vec<u32>, Ask)>,
     pub(super) refused: Option<String>,
@@ -38,6 +43,16 @@ impl Draft {
         }
         self.tokens.extend(tokens);
         self.positions.extend(positions);
+    }
+
+    /// Adds guessed tokens behind the input. Called several times, it appends.
+    pub fn guess(&mut self, tokens: Vec<u32>, positions: Vec<u32>) {
+        if tokens.len() != positions.len() {
+            let (tokens, positions) = (tokens.len(), positions.len());
+            self.refuse(format!("{tokens} guessed tokens came with {positions} positions"));
+        }
+        self.guesses.extend(tokens);
+        self.guess_positions.extend(positions);
     }
 
     /// Restricts samplers to some tokens. Called several times, the last call counts.
@@ -61,15 +76,23 @@ impl Draft {
             return Err(error);
         }
         let context = self.context.transpose()?;
-        check_tokens(&self.tokens, vocabulary)?;
+        if self.tokens.is_empty() {
+            return Err("the pass has no input tokens; it needs at least one".to_owned());
+        }
+        check_tokens("input", &self.tokens, vocabulary)?;
+        check_tokens("guessed", &self.guesses, vocabulary)?;
+        let tokens = [self.tokens, self.guesses].concat();
+        let guesses = (tokens.len() - self.positions.len()) as u32;
+        let positions = [self.positions, self.guess_positions].concat();
         if let Some(masks) = &self.masks
-            && masks.len() != self.tokens.len()
+            && masks.len() != tokens.len()
         {
-            let (masks, tokens) = (masks.len(), self.tokens.len());
+            let (masks, tokens) = (masks.len(), tokens.len());
             return Err(format!("{tokens} input tokens came with {masks} attention masks; each needs one"));
         }
         let allowed = self.allowed.map(|mask| check_logit_mask(&mask, vocabulary)).transpose()?;
-        let questions = check_calls(&self.calls, self.tokens.len(), vocabulary)?;
+        let questions = check_calls(&self.calls, tokens.len(), vocabulary)?;
+        check_guesses(&questions, tokens.len() as u32, guesses)?;
         let calls = self
             .calls
             .into_iter()
@@ -77,8 +100,10 @@ impl Draft {
             .collect();
         Ok(PassRequest {
             context,
-            tokens: self.tokens,
-            positions: self.positions,
+            tokens,
+            guesses,
+            wants_guesses: self.wants_guesses,
+            positions,
             masks: self.masks,
             allowed,
             questions,
@@ -88,16 +113,27 @@ impl Draft {
     }
 }
 
-fn check_tokens(tokens: &[u32], vocabulary: u32) -> Result<(), String> {
-    if tokens.is_empty() {
-        return Err("the pass has no input tokens; it needs at least one".to_owned());
-    }
+fn check_tokens(kind: &str, tokens: &[u32], vocabulary: u32) -> Result<(), String> {
     match tokens.iter().position(|&token| token >= vocabulary) {
         None => Ok(()),
         Some(index) => Err(format!(
-            "input token {index} is {}, and the model's tokens end at {}",
+            "{kind} token {index} is {}, and the model's tokens end at {}",
             tokens[index],
             vocabulary - 1
+        )),
+    }
+}
+
+/// A guess holds or not by what is chosen at the token before it, so something has to be chosen there.
+fn check_guesses(questions: &[Question], tokens: u32, guesses: u32) -> Result<(), String> {
+    let chosen: BTreeSet<u32> =
+        questions.iter().filter(|question| question.ask.is_choice()).map(|question| question.index).collect();
+    match (tokens - guesses..tokens).find(|guess| !chosen.contains(&(guess - 1))) {
+        None => Ok(()),
+        Some(guess) => Err(format!(
+            "guessed token {} cannot be verified: ask a sampler that chooses a token at index {}, before it",
+            guess + guesses - tokens,
+            guess - 1
         )),
     }
 }
@@ -141,11 +177,47 @@ fn check_size(calls: &[(Vec<u32>, Ask)], vocabulary: u32) -> Result<(), String> 
 }
 
 impl PassRequest {
+    /// The tokens that are no guesses.
+    pub fn input_len(&self) -> u32 {
+        self.tokens.len() as u32 - self.guesses
+    }
+
+    /// What a token is called in errors.
+    pub fn name(&self, token: usize) -> String {
+        match token.checked_sub(self.input_len() as usize) {
+            None => format!("input token {token}"),
+            Some(guess) => format!("guessed token {guess}"),
+        }
+    }
+
+    /// How often the samplers at the tokens before `end` draw.
+    pub fn draws_before(&self, end: u32) -> u64 {
+        self.questions.iter().filter(|question| question.index < end && question.ask.draws()).count() as u64
+    }
+
+    /// How many tokens the samplers before `end` choose.
+    pub fn choices_before(&self, end: u32) -> u64 {
+        self.questions.iter().filter(|question| question.index < end && question.ask.is_choice()).count()
+            as u64
+    }
+
     /// Bytes that the questions and answers take at most.
     pub fn answer_bytes(&self, vocabulary: u32) -> u64 {
         let each =
             |question: &Question| size_of::<Question>() as u64 + 4 * numbers(&question.ask, vocabulary);
         self.questions.iter().map(each).sum()
+    }
+}
+
+/// Numbers draws in the order in which they come when the tokens are computed one by one, so that it does not matter how many
+/// of them are guessed and verified at once.
+fn number_draws(questions: &mut [Question]) {
+    let mut order: Vec<usize> = (0..questions.len()).collect();
+    order.sort_by_key(|&question| questions[question].index);
+    let mut draws = 0;
+    for question in order {
+        questions[question].draw = draws;
+        draws += u32::from(questions[question].ask.draws());
     }
 }
 
@@ -165,8 +237,9 @@ fn check_calls(calls: &[(Vec<u32>, Ask)], tokens: usize, vocabulary: u32) -> Res
                     tokens - 1
                 ));
             }
-            questions.push(Question { index, ask: ask.clone() });
+            questions.push(Question { index, ask: ask.clone(), draw: 0 });
         }
     }
+    number_draws(&mut questions);
     Ok(questions)
 }

@@ -7,6 +7,16 @@ use crate::bitset::Bitset;
 use crate::sample::{self, Probe, Reading, SampleError, Scratch};
 
 impl Ask {
+    /// Whether the answer is a token.
+    pub(super) fn is_choice(&self) -> bool {
+        matches!(self, Ask::Sample(_))
+    }
+
+    /// Whether it takes randomness: the arg max does not.
+    pub(super) fn draws(&self) -> bool {
+        matches!(self, Ask::Sample(sampler) if !sampler.is_greedy())
+    }
+
     /// Whether the answer is an embedding.
     pub(super) fn is_embedding(&self) -> bool {
         matches!(self, Ask::Probe(Probe::Embedding))
@@ -34,10 +44,8 @@ impl Core {
         let seed = entry.seed;
         let vocabulary = self.model.info().vocab_size as usize;
         let size = self.model.info().embedding_size.map(|size| size as usize);
-        let mut draw = pending.draws;
         for (index, question) in pending.request.questions.iter().enumerate() {
-            let counter = draw;
-            draw += u64::from(matches!(question.ask, Ask::Sample(_)));
+            let counter = pending.draws + u64::from(question.draw);
             let Some(row) = question.index.checked_sub(from).and_then(|r| rows.binary_search(&r).ok()) else {
                 continue;
             };

@@ -76,11 +76,14 @@ impl Core {
             logits += share.rows.len();
             embeddings += if share.embeddings { share.rows.len() } else { 0 };
             pending.done = share.to;
-            let written = self.kv.written(pending.table, pending.claim.start + share.to);
+            // Guesses are not written for good before it is known that they hold.
+            let written = pending.claim.start + share.to.min(pending.request.input_len());
+            let written = self.kv.written(pending.table, written);
             debug_assert!(written.is_ok(), "a pass in flight has a table: {written:?}");
-            let left = pending.left();
             self.queue.advance(share.key, share.to - share.from);
-            if left == 0 {
+            if pending.left() == 0 {
+                self.verify(&mut pending);
+                self.draft(&mut pending);
                 self.complete.push_back(share.key);
             }
             self.passes.insert(share.key, pending);
@@ -92,7 +95,7 @@ impl Core {
         for share in shares {
             let Some(mut pending) = self.passes.remove(&share.key) else { continue };
             self.queue.remove(share.key);
-            let abandoned = self.kv.abandon(pending.table, &pending.claim);
+            let abandoned = self.kv.abandon(pending.table, pending.claim.start);
             debug_assert!(abandoned.is_ok(), "a pass in flight has a table: {abandoned:?}");
             let table = pending.table;
             pending.error = Some(error.to_string());

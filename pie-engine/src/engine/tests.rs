@@ -1,5 +1,7 @@
 //! The core without WebAssembly: operations go in, answers and events come out.
 
+mod speculation;
+
 use super::contexts::MOST_SNAPSHOTS;
 use super::operation::{Answer, Ask, Counts, Envelope, Operation, PassCell, Reply, Source};
 use super::request::Draft;
@@ -91,7 +93,7 @@ impl Bench {
     fn run(&mut self, instance: InstanceId, draft: Draft) -> Result<Vec<Answer>, String> {
         let (cell, _) = self.execute(instance, draft)?;
         while self.core.step() {}
-        cell.get().cloned().expect("no step is left to do")
+        cell.get().cloned().expect("no step is left to do").map(|output| output.answers)
     }
 
     fn filled(&mut self, instance: InstanceId, tokens: &[u32]) -> ContextId {

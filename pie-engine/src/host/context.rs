@@ -3,7 +3,7 @@
 use super::bindings::pie::core::context::{Host, HostContext};
 use super::model::ModelHandle;
 use super::state::State;
-use crate::engine::operation::{Counts, Operation, Source};
+use crate::engine::operation::{Counts, Operation, PassCell, Source};
 use crate::ids::ContextId;
 use crate::trace::PageOperation;
 use wasmtime::Result;
@@ -14,7 +14,18 @@ use wasmtime::component::Resource;
 pub struct ContextHandle {
     pub(crate) id: ContextId,
     pub(crate) counts: Counts,
+    /// The last pass with guesses. Those that do not hold leave the context when it is done, and `counts` may be older than that.
+    guessing: Option<PassCell>,
     alive: bool,
+}
+
+impl ContextHandle {
+    /// Tokens in the working pages.
+    fn tokens(&self) -> u32 {
+        let output = self.guessing.as_ref().and_then(|cell| cell.get()?.as_ref().ok());
+        let rejected = output.map_or(0, |output| output.rejected.saturating_sub(self.counts.rejected));
+        self.counts.tokens.saturating_sub(rejected as u32)
+    }
 }
 
 const DESTROYED: &str = "the context has been destroyed";
@@ -22,7 +33,9 @@ const DESTROYED: &str = "the context has been destroyed";
 impl State {
     async fn create_context(&mut self, source: Source) -> Result<Result<Resource<ContextHandle>, String>> {
         match self.ask(|reply| Operation::Create { source, reply }).await? {
-            Ok((id, counts)) => Ok(Ok(self.table.push(ContextHandle { id, counts, alive: true })?)),
+            Ok((id, counts)) => {
+                Ok(Ok(self.table.push(ContextHandle { id, counts, guessing: None, alive: true })?))
+            }
             Err(error) => Ok(Err(error)),
         }
     }
@@ -37,6 +50,13 @@ impl State {
     pub(crate) fn set_counts(&mut self, rep: u32, counts: Counts) {
         if let Ok(handle) = self.table.get_mut(&Resource::<ContextHandle>::new_borrow(rep)) {
             handle.counts = counts;
+        }
+    }
+
+    /// A pass with guesses was accepted: some of its tokens may leave the context again.
+    pub(crate) fn expect_rejections(&mut self, rep: u32, pass: PassCell) {
+        if let Ok(handle) = self.table.get_mut(&Resource::<ContextHandle>::new_borrow(rep)) {
+            handle.guessing = Some(pass);
         }
     }
 
@@ -69,6 +89,7 @@ impl State {
         let handle = self.table.get_mut(context)?;
         if std::mem::replace(&mut handle.alive, false) {
             handle.counts = Counts::default();
+            handle.guessing = None;
             let context = handle.id;
             let ended = self.ask(|reply| Operation::Destroy { context, reply }).await?;
             ended.map_err(wasmtime::Error::msg)?;
@@ -168,7 +189,7 @@ impl HostContext for State {
     }
 
     fn working_page_token_count(&mut self, context: Resource<ContextHandle>) -> Result<u32> {
-        Ok(self.table.get(&context)?.counts.tokens)
+        Ok(self.table.get(&context)?.tokens())
     }
 
     async fn truncate_working_page_tokens(

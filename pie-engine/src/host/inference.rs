@@ -133,11 +133,15 @@ impl State {
         };
         held.grow(request.answer_bytes(vocabulary))?;
         let cell = request.cell.clone();
+        let guesses = request.guesses > 0;
         match self.ask(|reply| Operation::Execute { request, reply }).await? {
             Err(error) => Ok(Err(error)),
             Ok((_pass, counts)) => {
                 if let Some(rep) = handle {
                     self.set_counts(rep, counts);
+                    if guesses {
+                        self.expect_rejections(rep, cell.clone());
+                    }
                 }
                 Ok(Ok(self.table.push(FutureOutput { cell, _held: held, taken: false })?))
             }
@@ -176,18 +180,15 @@ impl HostForwardPass for State {
         &mut self,
         pass: Resource<ForwardPass>,
         tokens: Vec<u32>,
-        _positions: Vec<u32>,
+        positions: Vec<u32>,
     ) -> Result<()> {
-        if !tokens.is_empty() {
-            self.draft(&pass, 0)?.refuse(not_available("forward-pass.input-speculative-tokens"));
-        }
+        let bytes = size_of_val(&tokens[..]) + size_of_val(&positions[..]);
+        self.draft(&pass, bytes)?.guess(tokens, positions);
         Ok(())
     }
 
     fn output_speculative_tokens(&mut self, pass: Resource<ForwardPass>, flag: bool) -> Result<()> {
-        if flag {
-            self.draft(&pass, 0)?.refuse(not_available("forward-pass.output-speculative-tokens"));
-        }
+        self.draft(&pass, 0)?.wants_guesses = flag;
         Ok(())
     }
 
@@ -241,10 +242,10 @@ impl HostFutureOutput for State {
         let Some(result) = future.cell.get() else { return Ok(None) };
         future.taken = true;
         match result {
-            Ok(answers) => Ok(Some(Output {
-                slots: answers.iter().cloned().map(translate).collect(),
-                spec_tokens: Vec::new(),
-                spec_positions: Vec::new(),
+            Ok(output) => Ok(Some(Output {
+                slots: output.answers.iter().cloned().map(translate).collect(),
+                spec_tokens: output.guesses.clone(),
+                spec_positions: output.guess_positions.clone(),
             })),
             // The interface has no error here, and the pass had been accepted: only the engine can be at fault.
             Err(error) => Err(wasmtime::Error::msg(format!("a forward pass failed: {error}"))),

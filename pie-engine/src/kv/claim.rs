@@ -101,11 +101,12 @@ impl Kv {
         Ok(())
     }
 
-    /// Gives back the slots of a pass that failed, and of all passes that were claimed after it: they would have built on it.
-    pub fn abandon(&mut self, id: TableId, claim: &Claim) -> Result<(), KvError> {
+    /// Gives back claimed slots from the given one on: those of a pass that failed with those of all passes after it, which would
+    /// have built on it, or those of guesses that did not hold.
+    pub fn abandon(&mut self, id: TableId, from: u32) -> Result<(), KvError> {
         let page_size = self.pool.page_size();
         let table = self.tables.resident_mut(id)?;
-        table.cut(claim.start.min(table.tokens), page_size);
+        table.cut(from.min(table.tokens), page_size);
         Ok(())
     }
 }

@@ -17,6 +17,10 @@ mod tests;
 pub use accounting::Speculation;
 pub use drafter::{Drafter, Lookup};
 
+/// How many tokens the engine's drafter guesses at most. What does not hold was computed in vain, and what holds beyond this
+/// saves little more.
+pub const MOST_DRAFTS: usize = 8;
+
 /// How many of the drafted tokens hold: the length of the common beginning of what was chosen and what was drafted. `chosen[0]` is the
 /// choice at the last plain input token, `chosen[i]` that at the draft `i - 1`.
 ///

@@ -174,7 +174,10 @@ pub enum Event {
         context: Option<ContextId>,
         /// The input tokens.
         tokens: Tokens,
-        /// Their positions, when they are not simply consecutive.
+        /// The guessed tokens behind them, if there are any. Indices count on through them.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        guesses: Option<Tokens>,
+        /// The positions of all of them, when they are not simply consecutive.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         positions: Option<Tokens>,
         /// How many of the input tokens were found in the prefix table and not computed. It depends on what others computed before, and so
@@ -208,6 +211,12 @@ pub enum Event {
         pass: PassId,
         /// One answer per requested index.
         slots: Vec<Slot>,
+        /// How many of the pass's guessed tokens hold, if it has any. The answers behind the last of them mean nothing.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        held: Option<u32>,
+        /// The drafter's guesses at what follows the token that was chosen last.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        guesses: Option<Tokens>,
         /// The smallest margin between first and second logit of its arg max samplers.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         margin: Option<f32>,
@@ -375,8 +384,14 @@ pub struct Usage {
     /// Input tokens that were found in the prefix table, which depends on what others computed before.
     #[serde(default, skip_serializing_if = "is_zero_u64")]
     pub reused_tokens: u64,
-    /// Tokens that samplers chose.
+    /// Tokens that samplers chose; behind a guess that does not hold nothing counts.
     pub sampled_tokens: u64,
+    /// Guessed tokens that were verified.
+    #[serde(default, skip_serializing_if = "is_zero_u64")]
+    pub drafted_tokens: u64,
+    /// Those of them that held.
+    #[serde(default, skip_serializing_if = "is_zero_u64")]
+    pub accepted_tokens: u64,
     /// The most pages its contexts held at once, shared ones counted for each.
     pub peak_pages: u32,
     /// The least margin between first and second logit over all arg max choices: how fragile the run's tokens are.

@@ -31,12 +31,15 @@ impl Event {
                 | Event::ContextCreated { origin: Origin::Open { name } | Origin::Take { name }, .. } => {
                     length(name)
                 }
-                Event::Pass { tokens: input, positions, samplers, .. } => {
+                Event::Pass { tokens: input, guesses, positions, samplers, .. } => {
                     tokens(input)
+                        + guesses.as_ref().map_or(0, tokens)
                         + positions.as_ref().map_or(0, tokens)
                         + samplers.iter().map(call).sum::<u64>()
                 }
-                Event::PassDone { slots, .. } => slots.iter().map(slot).sum(),
+                Event::PassDone { slots, guesses, .. } => {
+                    guesses.as_ref().map_or(0, tokens) + slots.iter().map(slot).sum::<u64>()
+                }
                 Event::PassFailed { error, .. } => length(error),
                 Event::Finding { message } => length(message),
                 Event::Step { .. } => return 0,
@@ -102,7 +105,8 @@ mod tests {
         assert_eq!(message("").bytes(), EVENT);
         assert_eq!(message(&"é".repeat(500)).bytes(), EVENT + 1000);
         let slots = vec![Slot::Token(3), Slot::Logprobs(vec![0.5; 100])];
-        assert_eq!(Event::PassDone { instance, pass, slots, margin: None }.bytes(), EVENT + 2 * ENTRY + 400);
+        let done = Event::PassDone { instance, pass, slots, held: None, guesses: None, margin: None };
+        assert_eq!(done.bytes(), EVENT + 2 * ENTRY + 400);
         let origin = Origin::Open { name: "n".repeat(10) };
         assert_eq!(Event::ContextCreated { instance, context: ContextId(1), origin }.bytes(), EVENT + 10);
         assert_eq!(Event::Step { step: 1, passes: vec![(instance, pass)], rows: 1 }.bytes(), 0);

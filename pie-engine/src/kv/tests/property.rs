@@ -320,7 +320,7 @@ impl World {
         context.written = context.written.min(context.content.len());
         context.committed = context.committed.min(claim.start / PAGE_SIZE);
         context.missing.end = context.missing.end.min(context.written);
-        self.kv.abandon(id, &claim).unwrap();
+        self.kv.abandon(id, claim.start).unwrap();
     }
 
     fn carry_out_changes(&mut self) {

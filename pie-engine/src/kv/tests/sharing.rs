@@ -178,7 +178,7 @@ fn a_failed_pass_gives_up_what_it_reused() {
     fill(&mut kv, b, &PROMPT[..2]);
     let failed = claim(&mut kv, b, &PROMPT[2..]).unwrap();
     assert_eq!(failed.reused, 6);
-    kv.abandon(b, &failed).unwrap();
+    kv.abandon(b, failed.start).unwrap();
     let counts = kv.counts(b).unwrap();
     assert_eq!((counts.tokens, counts.pending_tokens, counts.working_pages), (2, 0, 3));
     fill(&mut kv, b, &[70, 80]);

@@ -141,7 +141,7 @@ fn a_pass_that_fails_while_its_past_is_computed_again_gives_its_slots_back() {
     kv.suspend(table, Means::Recompute).unwrap();
     assert_eq!(kv.restore(table).unwrap().recompute, 0..8);
     kv.recomputed(table, 2).unwrap();
-    kv.abandon(table, &failing).unwrap();
+    kv.abandon(table, failing.start).unwrap();
     assert_eq!((kv.counts(table).unwrap().tokens, kv.check()), (3, vec![]));
     assert_eq!(kv.truncate(table, 1), Err(KvError::Busy { pending: 1 }));
     // The model may have been at it already, and come further than there is to go.
@@ -194,7 +194,7 @@ fn nothing_else_can_be_done_to_a_suspended_table() {
     assert_eq!(claim(&mut kv, table, &[1]), Err(suspended));
     assert_eq!(kv.written(table, 4), Err(suspended));
     assert_eq!(kv.recomputed(table, 4), Err(suspended));
-    assert_eq!(kv.abandon(table, &written), Err(suspended));
+    assert_eq!(kv.abandon(table, written.start), Err(suspended));
     assert_eq!(kv.pages(table), Err(suspended));
     assert_eq!(suspended.to_string(), "table 0.0 is suspended");
     finish(kv, &[table]);

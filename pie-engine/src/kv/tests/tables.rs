@@ -110,7 +110,7 @@ fn a_failed_pass_gives_its_slots_back_and_those_of_later_passes() {
     claim(&mut kv, table, &[6, 7, 8]).unwrap();
     kv.commit(table, 2).unwrap();
     kv.written(table, first.end()).unwrap();
-    kv.abandon(table, &second).unwrap();
+    kv.abandon(table, second.start).unwrap();
     let counts = kv.counts(table).unwrap();
     assert_eq!((counts.tokens, counts.pending_tokens), (2, 0));
     assert_eq!((counts.committed_pages, counts.working_pages), (0, 3));

@@ -83,7 +83,7 @@ enum Drafter {
 struct Untold {
     constraints: Vec<u32>,
     speculator: Vec<u32>,
-    /// Drafts of the last step that did not hold.
+    /// Drafts of the speculator for the last step that did not hold or were not used.
     rejected: u32,
 }
 
@@ -291,8 +291,15 @@ impl<'ctx> Generator<'ctx> {
         }
     }
 
-    /// Drafts for the next step, none if it cannot use them.
+    /// Drafts for the next step, as far as it can use them.
     fn next_drafts(&mut self) -> Result<Vec<u32>> {
+        let mut drafts = self.ask_drafter()?;
+        // Whatever is verified beyond the end of the generation would be taken back, and would have drawn random numbers.
+        drafts.truncate(self.progress.useful_drafts(&drafts));
+        Ok(drafts)
+    }
+
+    fn ask_drafter(&mut self) -> Result<Vec<u32>> {
         let rerun = self.ctx.buffer().is_empty();
         let exact = self.constraints.is_empty() || self.sampler.is_argmax();
         if !matches!(self.drafter, Drafter::Custom(_)) {
@@ -312,6 +319,8 @@ impl<'ctx> Generator<'ctx> {
                 }
                 let (drafts, positions) = speculator.draft();
                 check_drafts(&drafts, &positions, self.ctx.seq_len() + self.ctx.buffer().len() as u32)?;
+                // Until a step says otherwise.
+                self.untold.rejected = drafts.len() as u32;
                 Ok(drafts)
             }
         }

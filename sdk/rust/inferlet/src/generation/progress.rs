@@ -52,6 +52,13 @@ impl Progress {
         self.finish.or(full.then_some(Finish::MaxTokens))
     }
 
+    /// How many of some drafts a step can use. What is chosen behind the last of them counts too, so one less than the limit
+    /// allows; and nothing comes behind a stop token.
+    pub fn useful_drafts(&self, drafts: &[u32]) -> usize {
+        let room = self.max_tokens.map_or(usize::MAX, |max| max.saturating_sub(self.accepted + 1));
+        drafts.iter().take(room).take_while(|draft| !self.stop.contains(draft)).count()
+    }
+
     /// Accepts tokens in order up to the end of the generation; returns how many.
     pub fn accept(&mut self, tokens: &[u32]) -> usize {
         let before = self.accepted;

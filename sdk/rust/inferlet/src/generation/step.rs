@@ -145,7 +145,7 @@ impl Generator<'_> {
         self.keep(plan, in_pages)?;
         self.ctx.append(&accepted[in_pages..]);
         self.untold.speculator.extend_from_slice(accepted);
-        self.untold.rejected = (drafts.len() - in_pages) as u32;
+        self.untold.rejected = self.untold.rejected.saturating_sub(in_pages as u32);
         self.mask = match verified.next_mask {
             Some(mask) => MaskState::Ready(mask),
             None => {
