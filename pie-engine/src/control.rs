@@ -4,8 +4,30 @@ use crate::engine::inbox::Inbox;
 use crate::trace::Outcome;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError};
 
-/// How an instance is to end because somebody outside wants it to; set once.
-pub type Cancellation = Arc<OnceLock<Outcome>>;
+/// How an instance is to end because somebody else wants it to: it alone, or all that was launched with it. Clones share it.
+#[derive(Clone, Debug, Default)]
+pub struct Cancellation {
+    own: Arc<OnceLock<Outcome>>,
+    /// That of the launch which the instance goes back to.
+    root: Option<Arc<OnceLock<Outcome>>>,
+}
+
+impl Cancellation {
+    /// How the instance is to end, if it is.
+    pub fn get(&self) -> Option<&Outcome> {
+        self.own.get().or_else(|| self.root.as_ref()?.get())
+    }
+
+    /// The first outcome counts.
+    fn set(&self, outcome: Outcome) {
+        let _ = self.own.set(outcome);
+    }
+
+    fn for_child(&self) -> Cancellation {
+        let root = self.root.as_ref().unwrap_or(&self.own);
+        Cancellation { own: Arc::default(), root: Some(Arc::clone(root)) }
+    }
+}
 
 /// What a client sends to an instance.
 #[derive(Clone, Default)]
@@ -105,11 +127,10 @@ impl Control {
         });
     }
 
-    /// Ends the instance with this outcome, the next time that it calls the engine or gives way. The first call counts.
+    /// Ends the instance with this outcome, the next time that it calls the engine or gives way, and all that goes back to it. The first call
+    /// counts.
     pub fn cancel(&self, outcome: Outcome) {
-        self.change(|_| {
-            let _ = self.shared.cancellation.set(outcome);
-        });
+        self.change(|_| self.shared.cancellation.set(outcome));
     }
 
     /// Blocks until the instance waits for a message or a file and nothing else can happen; false once the instance has ended. A client that
@@ -127,7 +148,16 @@ impl Control {
     }
 
     pub(crate) fn cancellation(&self) -> Cancellation {
-        Arc::clone(&self.shared.cancellation)
+        self.shared.cancellation.clone()
+    }
+
+    /// The control of an instance that one under this control launches: no client speaks to it, and it ends whenever the launch is cancelled
+    /// that both go back to.
+    pub(crate) fn for_child(&self) -> Control {
+        let cancellation = self.shared.cancellation.for_child();
+        let control = Control { shared: Arc::new(Shared { cancellation, ..Shared::default() }) };
+        control.close();
+        control
     }
 
     /// An instance that it controls takes part in a run. What came before is news to the run.
@@ -167,7 +197,8 @@ impl Bell {
         self.shared.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn ring(&self) {
+    /// Says that something came.
+    pub(crate) fn ring(&self) {
         *self.lock() = true;
         self.shared.1.notify_all();
     }

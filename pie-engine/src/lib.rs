@@ -1,7 +1,7 @@
 //! Runs inferlets against a model and records what they did.
 //!
 //! Reading order: [`run`] is the face, [`trace`] is what comes out, [`model`] is what goes in, [`engine`] is the loop between them,
-//! [`rounds`] drives it, and [`host`] is where WebAssembly is.
+//! [`rounds`] drives it, [`launcher`] starts instances, and [`host`] is where WebAssembly is.
 //!
 //! ```no_run
 //! use pie_engine::{Engine, EngineConfig, Launch, trace::Collected};
@@ -17,15 +17,20 @@
 pub mod bitset;
 pub mod brle;
 pub mod chat;
+pub mod child;
 pub mod clock;
 pub mod control;
+pub mod door;
 pub mod engine;
 pub mod grammar;
 pub mod host;
 pub mod ids;
 pub mod kv;
+pub mod launch;
+pub mod launcher;
 pub mod loaded;
 pub mod model;
+pub mod programs;
 pub mod rounds;
 pub mod run;
 pub mod sample;
@@ -35,9 +40,13 @@ mod splitmix;
 pub mod tokenizer;
 pub mod trace;
 
-pub use run::{
-    Control, Engine, EngineConfig, EngineError, Finished, Inferlet, Launch, Limits, Runtime, RuntimeConfig,
-};
+pub use control::Control;
+pub use door::{Door, Entrance, door};
+pub use host::budget::Limits;
+pub use host::component::Inferlet;
+pub use launch::Launch;
+pub use programs::{Catalog, ProgramError, Programs, Wanted};
+pub use run::{Engine, EngineConfig, EngineError, Finished, Runtime, RuntimeConfig};
 
 /// The version of the engine.
 pub const VERSION: &str = env!("CARGO_PKG_VERSION");

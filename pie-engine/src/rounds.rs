@@ -2,25 +2,25 @@
 //! step is run; when nothing can happen any more, virtual time moves. So a trace is a function of the component, its input, the seed, the
 //! limits and the model.
 
-use crate::clock::{Clock, VirtualClock};
+use crate::child::{End, Ended, LaunchRequest};
+use crate::clock::Clock;
 use crate::control::{Bell, Control, Session};
+use crate::door::{Arrival, Entrance};
 use crate::engine::Core;
 use crate::engine::operation::{Envelope, QUEUE};
+use crate::host::component::Inferlet;
 use crate::ids::InstanceId;
-use crate::trace::{Event, Outcome, Recorder, Usage};
+use crate::launch::Launch;
+use crate::launcher::{Instance, Launcher, Newcomer, Surroundings};
+use crate::trace::Outcome;
 use std::collections::{BTreeMap, BTreeSet};
-use std::future::Future;
 use std::mem;
-use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Wake, Waker};
 use tokio::sync::mpsc;
 
 /// The virtual time that a step takes, in nanoseconds.
 pub const STEP_NANOSECONDS: u64 = 1_000_000;
-
-/// An instance as a future of the way it ends.
-pub type Instance = Pin<Box<dyn Future<Output = Outcome> + Send>>;
 
 /// The instances that can go on.
 #[derive(Default)]
@@ -49,6 +49,8 @@ impl Wake for InstanceWaker {
 
 struct Running {
     future: Instance,
+    /// It is not in line.
+    begun: bool,
     waker: Waker,
     session: Session,
     control: Control,
@@ -57,49 +59,42 @@ struct Running {
 /// Instances that run together under one trace.
 pub struct Rounds<'a> {
     core: &'a mut Core,
-    clock: Arc<VirtualClock>,
-    recorder: Recorder,
-    sender: mpsc::Sender<Envelope>,
-    receiver: mpsc::Receiver<Envelope>,
+    launcher: Launcher,
+    operations: mpsc::Receiver<Envelope>,
+    requests: mpsc::UnboundedReceiver<LaunchRequest>,
+    entrance: Entrance,
     ready: Arc<Ready>,
+    /// Instances that have not ended.
     running: BTreeMap<InstanceId, Running>,
+    /// Those of them that have not begun, because there is no place for them.
+    line: BTreeSet<InstanceId>,
+    /// How many may have begun and not ended.
+    places: usize,
     /// Instances that were cut off in the middle of a computation; they go on after the next step.
     yielded: BTreeSet<InstanceId>,
-    ended: BTreeMap<InstanceId, (Outcome, Usage)>,
-    launched: u64,
-    /// Rings when a control of one of the instances was used.
+    /// Rings when a control of one of the instances was used, and when somebody comes in.
     bell: Bell,
 }
 
 impl<'a> Rounds<'a> {
-    /// Begins a trace.
-    pub fn new(core: &'a mut Core, clock: Arc<VirtualClock>, recorder: Recorder) -> Self {
-        let (sender, receiver) = mpsc::channel(QUEUE);
+    /// Begins a trace. At most `places` instances run at once.
+    pub fn new(core: &'a mut Core, surroundings: Surroundings, entrance: Entrance, places: u32) -> Self {
+        let (operations, operations_of_all) = mpsc::channel(QUEUE);
+        let (requests, requests_of_all) = mpsc::unbounded_channel();
         core.begin();
         Rounds {
             core,
-            clock,
-            recorder,
-            sender,
-            receiver,
+            launcher: Launcher::new(surroundings, operations, requests),
+            operations: operations_of_all,
+            requests: requests_of_all,
+            bell: entrance.bell(),
+            entrance,
             ready: Arc::default(),
             running: BTreeMap::new(),
+            line: BTreeSet::new(),
+            places: places.max(1) as usize,
             yielded: BTreeSet::new(),
-            ended: BTreeMap::new(),
-            launched: 0,
-            bell: Bell::default(),
         }
-    }
-
-    /// The number of the next instance.
-    pub fn next_instance(&mut self) -> InstanceId {
-        self.launched += 1;
-        InstanceId(self.launched)
-    }
-
-    /// Where operations go.
-    pub fn sender(&self) -> mpsc::Sender<Envelope> {
-        self.sender.clone()
     }
 
     /// The engine.
@@ -107,31 +102,47 @@ impl<'a> Rounds<'a> {
         self.core
     }
 
-    /// Adds an instance; it first runs when the rounds are driven.
-    pub fn add(&mut self, instance: InstanceId, future: Instance, control: Control) {
+    /// Starts an inferlet; it first runs when the rounds are driven. `ended` becomes set when it has ended.
+    pub fn launch(&mut self, inferlet: Inferlet, launch: Launch, ended: Ended) -> InstanceId {
+        let newcomer = self.launcher.start(inferlet, launch, ended);
+        self.admit(newcomer)
+    }
+
+    fn admit(&mut self, newcomer: Newcomer) -> InstanceId {
+        let Newcomer { instance, user, draws, recorder, control, future } = newcomer;
+        self.core.admit(instance, user, draws, recorder);
         control.begin(self.bell.clone());
         let waker = Waker::from(Arc::new(InstanceWaker { instance, ready: Arc::clone(&self.ready) }));
-        self.running.insert(instance, Running { future, waker, session: control.session(), control });
-        self.ready.lock().insert(instance);
+        let (begun, session) = (false, control.session());
+        self.running.insert(instance, Running { future, begun, waker, session, control });
+        self.line.insert(instance);
+        self.advance_line();
+        instance
     }
 
-    /// How many instances have not ended.
-    pub fn alive(&self) -> usize {
-        self.running.len()
+    /// Lets the first in line begin, as many as there are places for.
+    fn advance_line(&mut self) {
+        while self.running.len() - self.line.len() < self.places {
+            let Some(first) = self.line.pop_first() else { return };
+            self.running.entry(first).and_modify(|running| running.begun = true);
+            self.ready.lock().insert(first);
+        }
     }
 
-    /// How an instance ended, told once.
-    pub fn take_ended(&mut self, instance: InstanceId) -> Option<(Outcome, Usage)> {
-        self.ended.remove(&instance)
-    }
-
-    /// Drives everything until all instances have ended.
+    /// Drives everything until all instances have ended and no more can come in.
     pub fn drive(&mut self) {
-        while !self.running.is_empty() {
+        loop {
+            while let Some(Arrival { inferlet, launch, ended }) = self.entrance.next() {
+                self.launch(inferlet, launch, ended);
+            }
+            if self.running.is_empty() && !self.entrance.is_open() {
+                return;
+            }
             if self.bell.heard() {
                 self.end_cancelled();
             } else if !self.turn() && !self.wait_for_clients() {
-                self.end_all(|running| Some(Outcome::Stuck(stuck(running))));
+                // Who waits in line has not begun, so it is not stuck: there is a place now.
+                self.end_all(|running| running.begun.then(|| Outcome::Stuck(stuck(running))));
             }
         }
     }
@@ -145,9 +156,10 @@ impl<'a> Rounds<'a> {
             }
             return true;
         }
+        let Surroundings { clock, recorder, .. } = self.launcher.surroundings();
         if self.core.step() {
-            self.clock.advance(STEP_NANOSECONDS);
-            self.recorder.set_now(self.clock.now());
+            clock.advance(STEP_NANOSECONDS);
+            recorder.set_now(clock.now());
             self.resume_yielded();
             return true;
         }
@@ -155,8 +167,8 @@ impl<'a> Rounds<'a> {
             self.resume_yielded();
             return true;
         }
-        let moved = self.clock.advance_to_next_timer();
-        self.recorder.set_now(self.clock.now());
+        let moved = clock.advance_to_next_timer();
+        recorder.set_now(clock.now());
         moved
     }
 
@@ -175,21 +187,37 @@ impl<'a> Rounds<'a> {
         if self.ready.lock().remove(&instance) {
             self.yielded.insert(instance);
         }
-        while let Ok(envelope) = self.receiver.try_recv() {
+        self.answer();
+    }
+
+    /// Does what instances have asked for.
+    fn answer(&mut self) {
+        while let Ok(envelope) = self.operations.try_recv() {
             self.core.handle(envelope);
+        }
+        while let Ok(LaunchRequest { parent, program, input, reply }) = self.requests.try_recv() {
+            // Who asked may have ended meanwhile: then nobody wants it any more.
+            if reply.is_closed() {
+                continue;
+            }
+            let launched = self.launcher.start_child(parent, &program, &input);
+            let _ = reply.send(launched.map(|(newcomer, child)| {
+                self.admit(newcomer);
+                child
+            }));
         }
     }
 
     fn end(&mut self, instance: InstanceId, outcome: Outcome) {
         // The future may hold operations in the channel; they come before its end.
+        self.line.remove(&instance);
         if let Some(running) = self.running.remove(&instance) {
             running.control.end();
         }
-        while let Ok(envelope) = self.receiver.try_recv() {
-            self.core.handle(envelope);
-        }
+        self.answer();
         let usage = self.core.release(instance, outcome.clone());
-        self.ended.insert(instance, (outcome, usage));
+        self.launcher.end(instance, End { outcome, usage });
+        self.advance_line();
     }
 
     /// Ends those for which there is an outcome.
@@ -208,12 +236,12 @@ impl<'a> Rounds<'a> {
         self.end_all(|running| running.control.cancellation().get().cloned());
     }
 
-    /// Waits until something comes from outside; false when no instance waits for a client that may still send.
+    /// Waits until something comes from outside; false when nobody may come in and no instance waits for a client that may still send.
     fn wait_for_clients(&self) -> bool {
         let awaited = self.running.values().filter(|running| running.session.is_awaited());
         let awaited: Vec<&Control> =
             awaited.map(|running| &running.control).filter(|control| control.set_waiting(true)).collect();
-        if awaited.is_empty() {
+        if awaited.is_empty() && !self.entrance.is_open() {
             return self.bell.has_rung();
         }
         self.bell.wait();
@@ -221,11 +249,6 @@ impl<'a> Rounds<'a> {
             control.set_waiting(false);
         }
         true
-    }
-
-    /// Records an event of the engine itself.
-    pub fn record(&self, event: Event) {
-        self.recorder.record(event);
     }
 }
 

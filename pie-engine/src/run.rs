@@ -1,28 +1,21 @@
 //! The library's face: an [`Engine`], an [`Inferlet`], a [`Launch`], and what came of it.
 
+use crate::child::Ended;
 use crate::clock::VirtualClock;
+use crate::door::Entrance;
 use crate::engine::bus::Bus;
 use crate::engine::{Core, CoreConfig};
-use crate::host::budget::HeldBudget;
-use crate::host::component::{Compiler, ComponentError};
-use crate::host::inference::Abandoned;
-use crate::host::instance;
-use crate::host::journal::Journal;
-use crate::host::limits::Limiter;
+use crate::host::budget::Limits;
+use crate::host::component::{Compiler, ComponentError, Inferlet};
 use crate::host::runtime_config::Pools;
-use crate::host::state::State;
-use crate::host::wasi::{Scratch, ScratchLimits, Wasi, WasiConfig, instance_seed};
-use crate::host::work::WorkBudget;
+use crate::launch::Launch;
+use crate::launcher::Surroundings;
 use crate::loaded::LoadedModel;
 use crate::rounds::Rounds;
 use crate::trace::{Event, FORMAT, Header, Outcome, Recorder, Sink, Usage};
 use crate::{VERSION, WIT_DIGEST, sched};
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
-
-pub use crate::control::Control;
-pub use crate::host::budget::Limits;
-pub use crate::host::component::Inferlet;
 
 /// Why an engine could not be made or a component not be loaded.
 #[derive(Debug, thiserror::Error)]
@@ -48,7 +41,7 @@ pub enum EngineError {
 pub struct RuntimeConfig {
     /// Where compiled code is kept; a folder that only its owner may write to. Without one it is compiled anew in each process.
     pub code_cache: Option<PathBuf>,
-    /// Instances that can be alive at once; those with async functions are counted apart.
+    /// Instances that can be alive at once. Further ones of a run wait until others have ended.
     pub instances: u32,
     /// The most that any launch may set as its limits of memory and tables.
     pub ceiling: Limits,
@@ -68,6 +61,7 @@ impl Default for RuntimeConfig {
 /// while a model is being loaded, and engines with different models can share it.
 pub struct Runtime {
     compiler: Compiler,
+    instances: u32,
 }
 
 impl Runtime {
@@ -81,7 +75,7 @@ impl Runtime {
             parallel_compilation: threads != 1,
         };
         let compiler = Compiler::new(&pools, code_cache);
-        Ok(Runtime { compiler: compiler.map_err(|error| EngineError::Runtime(error.into()))? })
+        Ok(Runtime { compiler: compiler.map_err(|error| EngineError::Runtime(error.into()))?, instances })
     }
 
     /// Compiles a component, or finds its compiled code.
@@ -110,73 +104,6 @@ impl EngineConfig {
     /// The dummy model: deterministic, instant, no weights.
     pub fn dummy() -> Self {
         Self::new(LoadedModel::dummy())
-    }
-}
-
-/// One start of an inferlet.
-#[derive(Clone)]
-pub struct Launch {
-    input: String,
-    name: Option<String>,
-    seed: u64,
-    limits: Limits,
-    environment: Vec<(String, String)>,
-    user: String,
-    control: Control,
-}
-
-impl Launch {
-    /// A start with this input, JSON text.
-    pub fn new(input: impl Into<String>) -> Self {
-        Launch {
-            input: input.into(),
-            name: None,
-            seed: 0,
-            limits: Limits::default(),
-            environment: Vec::new(),
-            user: "user".to_owned(),
-            control: Control::default(),
-        }
-    }
-
-    /// The name the trace gives the inferlet; without one, that of its export.
-    #[must_use]
-    pub fn name(mut self, name: impl Into<String>) -> Self {
-        self.name = Some(name.into());
-        self
-    }
-
-    /// The seed of everything random. In [`Engine::run_all`] that of the first launch counts.
-    #[must_use]
-    pub fn seed(mut self, seed: u64) -> Self {
-        self.seed = seed;
-        self
-    }
-
-    /// What the instance may use.
-    #[must_use]
-    pub fn limits(mut self, limits: Limits) -> Self {
-        self.limits = limits;
-        self
-    }
-
-    /// The environment variables it sees.
-    #[must_use]
-    pub fn environment(mut self, environment: Vec<(String, String)>) -> Self {
-        self.environment = environment;
-        self
-    }
-
-    /// Who launches it; saved contexts belong to a user.
-    #[must_use]
-    pub fn user(mut self, user: impl Into<String>) -> Self {
-        self.user = user.into();
-        self
-    }
-
-    /// Sends messages and files to the instance and ends it, from any thread.
-    pub fn control(&self) -> Control {
-        self.control.clone()
     }
 }
 
@@ -234,27 +161,46 @@ impl Engine {
         finished.pop().expect("one launch has one end")
     }
 
-    /// Runs inferlets side by side under one trace, until all have ended. The answers are in the order of the launches.
+    /// Runs inferlets side by side under one trace, until all have ended, and those that they launched. The answers are in the order of the
+    /// launches.
     pub fn run_all(&self, launches: Vec<(Inferlet, Launch)>, sink: Box<dyn Sink>) -> Vec<Finished> {
+        self.run_open(launches, Entrance::closed(), sink)
+    }
+
+    /// Runs inferlets side by side under one trace, and those that come in by a door meanwhile, until all have ended and the door is closed. The
+    /// answers are those of `launches`, in their order.
+    pub fn run_open(
+        &self,
+        launches: Vec<(Inferlet, Launch)>,
+        entrance: Entrance,
+        sink: Box<dyn Sink>,
+    ) -> Vec<Finished> {
         let seed = launches.first().map_or(0, |(_, launch)| launch.seed);
         let mut core = self.core.lock().unwrap_or_else(PoisonError::into_inner);
         let recorder = Recorder::new(sink, &self.header(seed));
-        let clock = Arc::new(VirtualClock::new());
-        let mut rounds = Rounds::new(&mut core, Arc::clone(&clock), recorder.clone());
-        let mut instances = Vec::with_capacity(launches.len());
-        for (inferlet, launch) in launches {
-            instances.push(self.launch(&mut rounds, &clock, &recorder, seed, inferlet, launch));
+        let surroundings = Surroundings {
+            model: Arc::clone(&self.model),
+            page_size: self.page_size,
+            bus: self.bus.clone(),
+            clock: Arc::new(VirtualClock::new()),
+            recorder: recorder.clone(),
+            seed,
+        };
+        let mut rounds = Rounds::new(&mut core, surroundings, entrance, self.runtime.instances);
+        let ends: Vec<Ended> = launches.iter().map(|_| Ended::default()).collect();
+        for ((inferlet, launch), ended) in launches.into_iter().zip(&ends) {
+            rounds.launch(inferlet, launch, Arc::clone(ended));
         }
         rounds.drive();
         let findings = rounds.core().findings();
         for message in &findings {
             recorder.record(Event::Finding { message: message.clone() });
         }
-        let mut ended = |instance| {
-            let (outcome, usage) = rounds.take_ended(instance).expect("every instance has ended");
-            Finished { outcome, usage, findings: findings.clone() }
-        };
-        instances.into_iter().map(&mut ended).collect()
+        let finished = ends.iter().map(|ended| {
+            let end = ended.get().expect("every instance has ended").clone();
+            Finished { outcome: end.outcome, usage: end.usage, findings: findings.clone() }
+        });
+        finished.collect()
     }
 
     fn header(&self, seed: u64) -> Header {
@@ -270,53 +216,4 @@ impl Engine {
             engine: VERSION.to_owned(),
         }
     }
-
-    fn launch(
-        &self,
-        rounds: &mut Rounds<'_>,
-        clock: &Arc<VirtualClock>,
-        recorder: &Recorder,
-        seed: u64,
-        inferlet: Inferlet,
-        launch: Launch,
-    ) -> crate::ids::InstanceId {
-        let instance = rounds.next_instance();
-        let Launch { input, name, limits, environment, user, control, .. } = launch;
-        let program = name.unwrap_or_else(|| inferlet.name().to_owned());
-        let recorder = recorder.counting_apart();
-        recorder.record(Event::Launched { instance, program, input: input.as_str().into(), parent: None });
-        let user: Arc<str> = user.into();
-        let draws = crate::sample::draw_seed(seed, instance.0, 0, 0);
-        rounds.core().admit(instance, Arc::clone(&user), draws, recorder.clone());
-        let journal = Journal::new(instance, recorder, limits.trace_bytes, limits.output_bytes);
-        let state = State {
-            table: State::handles(&limits),
-            wasi: Wasi::new(WasiConfig {
-                scratch: Scratch::new(Arc::clone(clock) as _, scratch_limits(&limits)),
-                clock: Arc::clone(clock) as _,
-                seed: instance_seed(seed, instance),
-                environment,
-                output: Box::new(journal.clone()),
-            }),
-            limiter: Limiter::new(limits.instance()),
-            port: crate::engine::operation::Port::new(instance, rounds.sender()),
-            model: Arc::clone(&self.model),
-            journal,
-            held: HeldBudget::new(limits.memory_bytes),
-            work: WorkBudget::new(limits.fuel),
-            abandoned: Abandoned::default(),
-            session: control.session(),
-            bus: self.bus.clone(),
-            cancellation: control.cancellation(),
-            user,
-            page_size: self.page_size,
-        };
-        let future = instance::run(inferlet, state, input, limits);
-        rounds.add(instance, Box::pin(future), control);
-        instance
-    }
-}
-
-fn scratch_limits(limits: &Limits) -> ScratchLimits {
-    ScratchLimits { bytes: limits.scratch_bytes, ..ScratchLimits::default() }
 }

@@ -56,6 +56,7 @@ fn small() -> Launch {
         call_bytes: 1 << 20,
         handles: 1000,
         scratch_bytes: 0,
+        ..Limits::default()
     })
 }
 

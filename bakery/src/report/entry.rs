@@ -306,6 +306,9 @@ pub fn limit_name(limit: Limit) -> &'static str {
         Limit::Stack => "stack",
         Limit::Tables => "tables",
         Limit::Time => "time",
+        Limit::Children => "children",
+        Limit::Launches => "launches",
+        Limit::Depth => "depth",
     }
 }
 

@@ -22,6 +22,7 @@ wasmtime::component::bindgen!({
         "pie:core/context.[method]context.suspend": async | trappable,
         "pie:core/context.[drop]context": async | trappable,
         "pie:core/inference.[method]forward-pass.execute": async | trappable,
+        "pie:core/runtime.launch": async | trappable,
         default: trappable,
     },
     with: {

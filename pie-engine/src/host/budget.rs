@@ -26,11 +26,17 @@ pub struct Limits {
     pub handles: u32,
     /// Bytes of files under `/scratch`.
     pub scratch_bytes: u64,
+    /// Inferlets alive at once that were launched by it, by those it launched, and so on.
+    pub children: u32,
+    /// Inferlets launched in all by it, by those it launched, and so on.
+    pub launches: u32,
+    /// How many times an inferlet that it launched may launch one that launches one, and so on.
+    pub depth: u32,
 }
 
 impl Default for Limits {
     /// 256 MiB of memory, 100,000 table elements, 10 billion units of fuel, 16 MiB of output, 256 MiB of events, 16 MiB in
-    /// one call, 10,000 handles, 64 MiB of files.
+    /// one call, 10,000 handles, 64 MiB of files; 1,000 children at once, 10,000 launches, and these 8 deep.
     fn default() -> Self {
         Limits {
             memory_bytes: 256 << 20,
@@ -41,11 +47,32 @@ impl Default for Limits {
             call_bytes: 16 << 20,
             handles: 10_000,
             scratch_bytes: 64 << 20,
+            children: 1000,
+            launches: 10_000,
+            depth: 8,
         }
     }
 }
 
 impl Limits {
+    /// Whatever is less of the two. Those on launching belong to the first launch, and so are taken from `outer`.
+    #[must_use]
+    pub fn within(&self, outer: &Limits) -> Limits {
+        Limits {
+            memory_bytes: self.memory_bytes.min(outer.memory_bytes),
+            table_elements: self.table_elements.min(outer.table_elements),
+            fuel: self.fuel.min(outer.fuel),
+            output_bytes: self.output_bytes.min(outer.output_bytes),
+            trace_bytes: self.trace_bytes.min(outer.trace_bytes),
+            call_bytes: self.call_bytes.min(outer.call_bytes),
+            handles: self.handles.min(outer.handles),
+            scratch_bytes: self.scratch_bytes.min(outer.scratch_bytes),
+            children: outer.children,
+            launches: outer.launches,
+            depth: outer.depth,
+        }
+    }
+
     /// The part that the runtime asks about.
     pub(crate) fn instance(&self) -> InstanceLimits {
         InstanceLimits {

@@ -30,7 +30,10 @@ pub async fn run(inferlet: Inferlet, state: State, input: String, limits: Limits
     let mut store = Store::new(inferlet.pre.engine(), state);
     let result = in_turns(&journal, limits.fuel, call(&inferlet, &mut store, &limits, input)).await;
     let stderr = journal.finish();
-    let state = store.into_data();
+    let mut state = store.into_data();
+    if result.is_ok() {
+        state.children.let_all_go();
+    }
     match result {
         Ok(Ok(output)) => check_output(output),
         Ok(Err(error)) => Outcome::Error(error.into()),

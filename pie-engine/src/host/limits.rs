@@ -36,6 +36,9 @@ fn words(limit: Limit) -> (&'static str, &'static str) {
         Limit::Stack => ("stack", "bytes"),
         Limit::Tables => ("tables", "elements"),
         Limit::Time => ("time", "ms"),
+        Limit::Children => ("children", "at once"),
+        Limit::Launches => ("launches", "in all"),
+        Limit::Depth => ("depth", "generations"),
     }
 }
 

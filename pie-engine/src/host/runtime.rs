@@ -2,15 +2,26 @@
 
 use super::bindings::pie::core::runtime::{Host, HostChild};
 use super::state::State;
-use super::{not_available, not_available_trap};
+use super::work::{LAUNCHED, LAUNCHED_BYTE};
+use crate::child::{Child, Ended, LaunchRequest};
+use std::sync::Arc;
+use tokio::sync::oneshot;
 use wasmtime::Result;
 use wasmtime::component::Resource;
 use wasmtime_wasi_io::poll::DynPollable;
 
 /// An inferlet launched by this one.
-pub struct ChildHandle;
+pub struct ChildHandle {
+    child: Child,
+    taken: bool,
+}
 
-pub(super) const LAUNCH: &str = "pie:core/runtime.launch";
+impl State {
+    /// The signal that a child has ended.
+    pub(super) fn child_ended(&self, child: &Resource<ChildHandle>) -> Result<Ended> {
+        Ok(Arc::clone(self.table.get(child)?.child.ended()))
+    }
+}
 
 impl Host for State {
     fn version(&mut self) -> Result<String> {
@@ -29,30 +40,56 @@ impl Host for State {
         Ok(vec![self.model.info().name.clone()])
     }
 
-    fn launch(&mut self, _program: String, _input: String) -> Result<Result<Resource<ChildHandle>, String>> {
-        Ok(Err(not_available(LAUNCH)))
+    async fn launch(
+        &mut self,
+        program: String,
+        input: String,
+    ) -> Result<Result<Resource<ChildHandle>, String>> {
+        self.pay(1, LAUNCHED)?;
+        self.pay(input.len(), LAUNCHED_BYTE)?;
+        self.journal.check()?;
+        let (reply, answer) = oneshot::channel();
+        let parent = self.port.instance();
+        // Whoever is not there to take the request drops it, and the channel with it.
+        let _ = self.launches.send(LaunchRequest { parent, program, input, reply });
+        let launched = answer.await.unwrap_or_else(|_| Err("the engine has stopped".to_owned()));
+        let child = match launched {
+            Ok(child) => child,
+            Err(error) => return Ok(Err(error)),
+        };
+        self.children.hold(&child);
+        Ok(Ok(self.table.push(ChildHandle { child, taken: false })?))
     }
 }
 
 impl HostChild for State {
-    fn pollable(&mut self, _child: Resource<ChildHandle>) -> Result<Resource<DynPollable>> {
-        not_available_trap(LAUNCH)
+    fn pollable(&mut self, child: Resource<ChildHandle>) -> Result<Resource<DynPollable>> {
+        let ended = self.child_ended(&child)?;
+        self.pollable(ended)
     }
 
-    fn get(&mut self, _child: Resource<ChildHandle>) -> Result<Option<Result<String, String>>> {
-        not_available_trap(LAUNCH)
+    fn get(&mut self, child: Resource<ChildHandle>) -> Result<Option<Result<String, String>>> {
+        let handle = self.table.get_mut(&child)?;
+        if handle.taken {
+            return Ok(None);
+        }
+        let answer = handle.child.answer();
+        handle.taken = answer.is_some();
+        Ok(answer)
     }
 
-    fn pid(&mut self, _child: Resource<ChildHandle>) -> Result<String> {
-        not_available_trap(LAUNCH)
+    fn pid(&mut self, child: Resource<ChildHandle>) -> Result<String> {
+        Ok(self.table.get(&child)?.child.instance().to_string())
     }
 
-    fn cancel(&mut self, _child: Resource<ChildHandle>) -> Result<()> {
-        not_available_trap(LAUNCH)
+    fn cancel(&mut self, child: Resource<ChildHandle>) -> Result<()> {
+        self.table.get(&child)?.child.cancel("the inferlet that launched it has cancelled it");
+        Ok(())
     }
 
     fn drop(&mut self, child: Resource<ChildHandle>) -> Result<()> {
-        self.table.delete(child)?;
+        let handle = self.table.delete(child)?;
+        self.children.let_go(&handle.child);
         Ok(())
     }
 }

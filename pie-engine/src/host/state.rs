@@ -6,6 +6,7 @@ use super::journal::Journal;
 use super::limits::{LimitExceeded, Limiter};
 use super::wasi::{Wasi, WasiRef, WasiView};
 use super::work::WorkBudget;
+use crate::child::{Children, LaunchRequest};
 use crate::control::{Cancellation, Session};
 use crate::engine::bus::Bus;
 use crate::engine::operation::{Operation, Port, Reply};
@@ -13,6 +14,7 @@ use crate::ids::InstanceId;
 use crate::loaded::LoadedModel;
 use crate::trace::Event;
 use std::sync::Arc;
+use tokio::sync::mpsc;
 use wasmtime::component::ResourceTable;
 
 /// The state of one instance on the host's side.
@@ -28,6 +30,8 @@ pub struct State {
     pub(crate) abandoned: Abandoned,
     pub(crate) session: Session,
     pub(crate) bus: Bus,
+    pub(crate) launches: mpsc::UnboundedSender<LaunchRequest>,
+    pub(crate) children: Children,
     pub(crate) cancellation: Cancellation,
     pub(crate) user: Arc<str>,
     pub(crate) page_size: u32,

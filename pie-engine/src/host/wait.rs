@@ -6,12 +6,12 @@
 
 use super::bindings::pie::core::inference::{HostFutureOutput, Output};
 use super::bindings::pie::core::messaging::HostSubscription;
+use super::bindings::pie::core::runtime::HostChild;
 use super::bindings::pie::core::types::{HostFutureBlob, HostFutureString};
 use super::bindings::waits::pie::core::wait::{Host, HostWithStore};
 use super::inference::FutureOutput;
 use super::messaging::SubscriptionHandle;
-use super::not_available_trap;
-use super::runtime::{ChildHandle, LAUNCH};
+use super::runtime::ChildHandle;
 use super::state::State;
 use super::types::{FutureBlob, FutureString};
 use wasmtime::Result;
@@ -48,10 +48,12 @@ impl HostWithStore<State> for HasSelf<State> {
     }
 
     async fn for_child(
-        _store: &Accessor<State, Self>,
-        _child: Resource<ChildHandle>,
+        store: &Accessor<State, Self>,
+        child: Resource<ChildHandle>,
     ) -> Result<Option<Result<String, String>>> {
-        not_available_trap(LAUNCH)
+        let ended = store.with(|mut store| store.get().child_ended(&child))?;
+        ended.wait().await;
+        store.with(|mut store| HostChild::get(store.get(), child))
     }
 
     async fn for_message(

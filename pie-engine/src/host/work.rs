@@ -24,6 +24,10 @@ pub const COMPILED_BYTE: u64 = 4096;
 pub const ACCEPTED_TOKEN: u64 = 16_384;
 /// Units for each token of the vocabulary that a mask is made over.
 pub const MASKED_TOKEN: u64 = 4;
+/// Units for launching an inferlet: finding it, and all that is made for a new instance.
+pub const LAUNCHED: u64 = 100_000;
+/// Units for each byte of the input of a launched inferlet, which is read and checked.
+pub const LAUNCHED_BYTE: u64 = 64;
 /// Bytes of text that count for what a chat template adds by itself.
 pub const TEMPLATE_BYTES: u64 = 128;
 /// What a decoder keeps for a token besides its text, in bytes.

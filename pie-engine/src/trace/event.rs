@@ -372,6 +372,12 @@ pub enum Limit {
     Tables,
     /// Wall-clock time, where the caller sets one.
     Time,
+    /// Inferlets alive at once that go back to one launch. Who reaches it gets an error and goes on, as with the next two.
+    Children,
+    /// Inferlets launched in all that go back to one launch.
+    Launches,
+    /// Launches of one by another, in a row.
+    Depth,
 }
 
 /// What an instance used, as far as it is the same on every machine.

@@ -1,0 +1,109 @@
+//! One start of an inferlet: its input, its name, and what it may have.
+
+use crate::control::Control;
+use crate::host::budget::Limits;
+use crate::programs::Programs;
+use std::sync::Arc;
+
+/// One start of an inferlet.
+#[derive(Clone)]
+pub struct Launch {
+    pub(crate) input: String,
+    pub(crate) name: Option<String>,
+    pub(crate) seed: u64,
+    pub(crate) limits: Limits,
+    pub(crate) environment: Vec<(String, String)>,
+    pub(crate) user: Arc<str>,
+    pub(crate) control: Control,
+    pub(crate) programs: Option<Arc<dyn Programs>>,
+}
+
+impl Launch {
+    /// A start with this input, JSON text.
+    pub fn new(input: impl Into<String>) -> Self {
+        Launch {
+            input: input.into(),
+            name: None,
+            seed: 0,
+            limits: Limits::default(),
+            environment: Vec::new(),
+            user: "user".into(),
+            control: Control::default(),
+            programs: None,
+        }
+    }
+
+    /// The name the trace gives the inferlet; without one, that of its export.
+    #[must_use]
+    pub fn name(mut self, name: impl Into<String>) -> Self {
+        self.name = Some(name.into());
+        self
+    }
+
+    /// The seed of everything random. In [`Engine::run_all`](crate::Engine::run_all) that of the first launch counts.
+    #[must_use]
+    pub fn seed(mut self, seed: u64) -> Self {
+        self.seed = seed;
+        self
+    }
+
+    /// What the instance may use.
+    #[must_use]
+    pub fn limits(mut self, limits: Limits) -> Self {
+        self.limits = limits;
+        self
+    }
+
+    /// The environment variables it sees.
+    #[must_use]
+    pub fn environment(mut self, environment: Vec<(String, String)>) -> Self {
+        self.environment = environment;
+        self
+    }
+
+    /// Who launches it; saved contexts belong to a user.
+    #[must_use]
+    pub fn user(mut self, user: impl Into<Arc<str>>) -> Self {
+        self.user = user.into();
+        self
+    }
+
+    /// The inferlets that it may launch; without them it may launch none.
+    #[must_use]
+    pub fn programs(mut self, programs: Arc<dyn Programs>) -> Self {
+        self.programs = Some(programs);
+        self
+    }
+
+    /// The same start for an inferlet that another one launches: it has no more than that one, and its control is not the caller's.
+    pub(crate) fn within(mut self, parent: &Launch) -> Launch {
+        self.limits = self.limits.within(&parent.limits);
+        self.environment.retain(|variable| parent.environment.contains(variable));
+        self.user = Arc::clone(&parent.user);
+        self.control = parent.control.for_child();
+        self
+    }
+
+    /// Sends messages and files to the instance and ends it, from any thread.
+    pub fn control(&self) -> Control {
+        self.control.clone()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_child_has_no_more_than_its_parent() {
+        let variable = |name: &str, value: &str| (name.to_owned(), value.to_owned());
+        let limits = Limits { fuel: 10, scratch_bytes: 100, depth: 1, ..Limits::default() };
+        let environment = vec![variable("OVEN", "hot"), variable("SHELF", "full")];
+        let parent = Launch::new("null").limits(limits).environment(environment).user("ada");
+        let limits = Limits { fuel: 20, scratch_bytes: 50, depth: 9, ..Limits::default() };
+        let environment = vec![variable("OVEN", "hot"), variable("SHELF", "empty"), variable("KEY", "k")];
+        let child = Launch::new("1").limits(limits).environment(environment).user("bob").within(&parent);
+        assert_eq!((child.limits.fuel, child.limits.scratch_bytes, child.limits.depth), (10, 50, 1));
+        assert_eq!((child.environment, &*child.user), (vec![variable("OVEN", "hot")], "ada"));
+    }
+}
