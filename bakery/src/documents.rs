@@ -93,6 +93,21 @@ pub const PUBLISHED: &[Published] = &[
         schema: || schemars::schema_for!(crate::commands::build::BuildDocument),
     },
     Published {
+        name: "install",
+        about: "`bakery install --json`",
+        schema: || schemars::schema_for!(crate::commands::install::InstallDocument),
+    },
+    Published {
+        name: "list",
+        about: "`bakery list --json`",
+        schema: || schemars::schema_for!(crate::commands::list::ListDocument),
+    },
+    Published {
+        name: "uninstall",
+        about: "`bakery uninstall --json`",
+        schema: || schemars::schema_for!(crate::commands::uninstall::UninstallDocument),
+    },
+    Published {
         name: "manifest",
         about: "`Pie.toml`, for editors",
         schema: crate::project::Manifest::schema,

@@ -14,6 +14,9 @@ use crate::interrupt::Interrupt;
 /// The variable that names bakery's cache folder.
 pub const CACHE_DIR_VARIABLE: &str = "BAKERY_CACHE_DIR";
 
+/// The variable that names the folder of what bakery keeps for the user.
+pub const DATA_DIR_VARIABLE: &str = "BAKERY_DATA_DIR";
+
 /// What a command may know about the world.
 #[derive(Clone, Debug)]
 pub struct Environment {
@@ -123,23 +126,47 @@ impl Environment {
     /// # Errors
     /// Neither the variable nor a home folder is known.
     pub fn cache_dir(&self) -> Result<PathBuf> {
-        if let Some(folder) = self.variable(CACHE_DIR_VARIABLE) {
-            return Ok(self.current_dir.join(folder));
-        }
-        let absolute = |name| self.variable(name).map(Path::new).filter(|path| path.is_absolute());
-        let base = if let Some(folder) = absolute("XDG_CACHE_HOME").or_else(|| absolute("LOCALAPPDATA")) {
-            Some(folder.to_owned())
-        } else if cfg!(target_os = "macos") {
-            self.home().map(|home| home.join("Library/Caches"))
-        } else {
-            self.home().map(|home| home.join(".cache"))
-        };
-        base.map(|base| base.join("bakery")).ok_or_else(|| {
+        self.own_folder(CACHE_DIR_VARIABLE, "XDG_CACHE_HOME", "Library/Caches", ".cache").ok_or_else(|| {
             Error::environment(format!(
                 "there is no place for the cache: neither `HOME` nor `{CACHE_DIR_VARIABLE}` is set"
             ))
             .hint(format!("export {CACHE_DIR_VARIABLE}=/tmp/bakery-cache"))
         })
+    }
+
+    /// The folder for what bakery keeps for the user, such as installed inferlets: `BAKERY_DATA_DIR`, else the platform's folder for data. It need not
+    /// exist.
+    ///
+    /// # Errors
+    /// Neither the variable nor a home folder is known.
+    pub fn data_dir(&self) -> Result<PathBuf> {
+        let folder = self.own_folder(
+            DATA_DIR_VARIABLE,
+            "XDG_DATA_HOME",
+            "Library/Application Support",
+            ".local/share",
+        );
+        folder.ok_or_else(|| {
+            Error::environment(format!(
+                "there is no place for installed inferlets: neither `HOME` nor `{DATA_DIR_VARIABLE}` is set"
+            ))
+            .hint(format!("export {DATA_DIR_VARIABLE}=/tmp/bakery-data"))
+        })
+    }
+
+    /// The folder that `variable` names, else a folder of bakery's own in the platform's: `xdg` names that on Linux, and the last two are below the
+    /// home of macOS and of others.
+    fn own_folder(&self, variable: &str, xdg: &str, on_macos: &str, elsewhere: &str) -> Option<PathBuf> {
+        if let Some(folder) = self.variable(variable) {
+            return Some(self.current_dir.join(folder));
+        }
+        let absolute = |name| self.variable(name).map(Path::new).filter(|path| path.is_absolute());
+        let below_home = if cfg!(target_os = "macos") { on_macos } else { elsewhere };
+        let base = match absolute(xdg).or_else(|| absolute("LOCALAPPDATA")) {
+            Some(folder) => folder.to_owned(),
+            None => self.home()?.join(below_home),
+        };
+        Some(base.join("bakery"))
     }
 
     /// Looks a program up in `PATH`.
@@ -228,6 +255,18 @@ mod tests {
             let relative_is_ignored = folder(&[("XDG_CACHE_HOME", "x"), ("HOME", "/home/ada")]);
             assert_eq!(relative_is_ignored, Path::new("/home/ada/.cache/bakery"));
         }
+    }
+
+    #[test]
+    fn the_data_folder_has_a_variable_of_its_own() {
+        let folder = |variables: &[(&str, &str)]| with(variables).data_dir().unwrap();
+        assert_eq!(folder(&[("BAKERY_DATA_DIR", "d"), ("BAKERY_CACHE_DIR", "c")]), Path::new("/work/d"));
+        assert_eq!(folder(&[("XDG_DATA_HOME", "/x"), ("HOME", "/home/ada")]), Path::new("/x/bakery"));
+        if cfg!(target_os = "linux") {
+            assert_eq!(folder(&[("HOME", "/home/ada")]), Path::new("/home/ada/.local/share/bakery"));
+        }
+        let error = with(&[]).data_dir().unwrap_err();
+        assert!(error.hints[0].contains(DATA_DIR_VARIABLE), "{:?}", error.hints);
     }
 
     #[test]

@@ -21,6 +21,9 @@ Commands:
   build        Build an inferlet to a WebAssembly component
   run          Run an inferlet beside a model, building it first if needed
   trace        Look at recorded runs
+  install      Install an inferlet, so that others can launch it by name
+  list         List the installed inferlets
+  uninstall    Remove an installed inferlet
   completions  Print a shell's completion script
   schema       Print the JSON Schema of what `--json` prints
   help         Print this message or the help of the given subcommand(s)
@@ -177,6 +180,9 @@ run          each line of `bakery run --json` and `bakery trace show --json`
 trace        each line of the file that `bakery run --trace` writes
 new          `bakery new --json`
 build        `bakery build --json`
+install      `bakery install --json`
+list         `bakery list --json`
+uninstall    `bakery uninstall --json`
 manifest     `Pie.toml`, for editors
 inferlet     `bakery run PATH --json -- --help`
 version      `bakery --version --json`

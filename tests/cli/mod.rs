@@ -4,4 +4,5 @@ mod arguments;
 mod new;
 mod output;
 mod run;
+mod store;
 mod trace;

@@ -68,9 +68,38 @@ fn returning(tag: u8, text: &str) -> Vec<u8> {
 
 /// Answers with its input.
 pub fn echoing() -> Vec<u8> {
+    echoing_as("guest")
+}
+
+/// The same under another name.
+pub fn echoing_as(name: &str) -> Vec<u8> {
     let fields = "(func $run (param $input i32) (param $bytes i32) (result i32)
         (call $result (i32.const 0) (local.get $input) (local.get $bytes)))";
-    component("guest", "", fields)
+    component(name, "", fields)
+}
+
+/// Launches `program` with `input`, and answers as it does.
+pub fn launching(name: &str, program: &str, input: &str) -> Vec<u8> {
+    let imports = r#"
+        (import "pie:core/runtime" "launch" (func $launch (param i32 i32 i32 i32 i32)))
+        (import "pie:core/runtime" "[method]child.pollable" (func $pollable (param i32) (result i32)))
+        (import "pie:core/runtime" "[method]child.get" (func $get (param i32 i32)))
+        (import "wasi:io/poll@0.2.12" "[method]pollable.block" (func $block (param i32)))"#;
+    let fields = format!(
+        r#"(data (i32.const 1024) "{}") (data (i32.const 2048) "{}")
+           (func $run (param i32 i32) (result i32)
+             (call $launch (i32.const 1024) (i32.const {}) (i32.const 2048) (i32.const {}) (i32.const 32))
+             (if (i32.load8_u (i32.const 32)) (then
+               (return (call $result (i32.const 1) (i32.load (i32.const 36)) (i32.load (i32.const 40))))))
+             (call $block (call $pollable (i32.load (i32.const 36))))
+             (call $get (i32.load (i32.const 36)) (i32.const 48))
+             (call $result (i32.load8_u (i32.const 52)) (i32.load (i32.const 56)) (i32.load (i32.const 60))))"#,
+        escaped(program),
+        escaped(input),
+        program.len(),
+        input.len(),
+    );
+    component(name, imports, &fields)
 }
 
 /// Runs these instructions, for example `unreachable`, and answers `null` if they end.

@@ -5,10 +5,13 @@
 
 pub mod build;
 pub mod completions;
+pub mod install;
+pub mod list;
 pub mod new;
 pub mod run;
 pub mod schema;
 pub mod trace;
+pub mod uninstall;
 pub mod version;
 
 use crate::environment::Environment;
@@ -27,6 +30,9 @@ pub enum Command {
     Run(Box<run::Args>),
     #[command(subcommand)]
     Trace(trace::Args),
+    Install(install::Args),
+    List(list::Args),
+    Uninstall(uninstall::Args),
     Completions(completions::Args),
     Schema(schema::Args),
 }
@@ -42,6 +48,9 @@ impl Command {
             Command::Build(args) => build::run(&args, env, ui),
             Command::Run(args) => run::run(&args, env, ui),
             Command::Trace(args) => trace::run(args, env, ui),
+            Command::Install(args) => install::run(&args, env, ui),
+            Command::List(args) => list::run(&args, env, ui),
+            Command::Uninstall(args) => uninstall::run(&args, env, ui),
             Command::Completions(args) => completions::run(&args, ui),
             Command::Schema(args) => schema::run(&args, ui),
         }

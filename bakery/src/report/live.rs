@@ -1,17 +1,29 @@
-//! What a run looks like while it goes: what the inferlet prints and sends, as it comes, and nothing else.
+//! What a run looks like while it goes: what the inferlet prints and sends, as it comes, and nothing else. Lines of inferlets that it launched begin
+//! with their name and number.
 
+use std::collections::BTreeMap;
 use std::io::{self, Write};
 
+use pie_engine::ids::InstanceId;
 use pie_engine::trace::{Event, Header, Record};
 
 use super::{Reporter, visible};
 use crate::ui::Stream;
 
-/// Writes what the inferlet prints to one stream, and what it complains about to another.
+/// Writes what inferlets print to one stream, and what they complain about to another.
 pub struct Live<O, E> {
-    out: Guarded<O>,
-    err: Guarded<E>,
+    out: Lines<O>,
+    err: Lines<E>,
+    /// What the lines of children begin with.
+    labels: BTreeMap<InstanceId, String>,
+}
+
+/// A stream to which several inferlets write, each in lines of its own.
+struct Lines<W> {
+    stream: Guarded<W>,
     at_line_start: bool,
+    /// Who wrote last.
+    writer: Option<InstanceId>,
 }
 
 /// A stream, and what an inferlet may do to it.
@@ -50,29 +62,40 @@ impl From<Stream> for Guarded<Stream> {
     }
 }
 
+impl<W: Write> Lines<W> {
+    fn new(stream: Guarded<W>) -> Self {
+        Lines { stream, at_line_start: true, writer: None }
+    }
+
+    fn write(&mut self, writer: InstanceId, label: &str, text: &str) -> io::Result<()> {
+        if self.writer.replace(writer).is_some_and(|last| last != writer) {
+            self.fresh_line()?;
+        }
+        if label.is_empty() {
+            self.at_line_start = text.ends_with('\n') || (self.at_line_start && text.is_empty());
+            return self.stream.write(text);
+        }
+        for line in text.split_inclusive('\n') {
+            let label = if self.at_line_start { label } else { "" };
+            self.at_line_start = line.ends_with('\n');
+            self.stream.write(&format!("{label}{line}"))?;
+        }
+        Ok(())
+    }
+
+    /// Ends a line that was left unfinished.
+    fn fresh_line(&mut self) -> io::Result<()> {
+        if !std::mem::replace(&mut self.at_line_start, true) {
+            self.stream.write("\n")?;
+        }
+        Ok(())
+    }
+}
+
 impl<O: Write, E: Write> Live<O, E> {
     /// Writes standard output and messages to `out`, standard error to `err`.
     pub fn new(out: Guarded<O>, err: Guarded<E>) -> Self {
-        Live { out, err, at_line_start: true }
-    }
-
-    fn printed(&mut self, text: &str) -> io::Result<()> {
-        self.at_line_start = text.ends_with('\n') || (self.at_line_start && text.is_empty());
-        self.out.write(text)
-    }
-
-    /// A message is a line of its own.
-    fn message(&mut self, text: &str) -> io::Result<()> {
-        self.fresh_line()?;
-        self.printed(&format!("{text}\n"))
-    }
-
-    /// Ends a line that the inferlet left unfinished.
-    fn fresh_line(&mut self) -> io::Result<()> {
-        if !std::mem::replace(&mut self.at_line_start, true) {
-            self.out.write("\n")?;
-        }
-        Ok(())
+        Live { out: Lines::new(out), err: Lines::new(err), labels: BTreeMap::new() }
     }
 }
 
@@ -82,15 +105,29 @@ impl<O: Write + Send, E: Write + Send> Reporter for Live<O, E> {
     }
 
     fn report(&mut self, record: &Record) -> io::Result<()> {
+        let Live { out, err, labels } = self;
+        let label = |instance| labels.get(instance).map_or("", String::as_str);
         match &record.event {
-            Event::Stdout { text, .. } => self.printed(text.as_str()),
-            Event::Message { text, .. } => self.message(text.as_str()),
-            Event::Stderr { text, .. } => self.err.write(text.as_str()),
+            Event::Launched { instance, program, parent: Some(_), .. } => {
+                labels.insert(*instance, format!("[{} {instance}] ", visible::on_one_line(program)));
+                Ok(())
+            }
+            Event::Finished { instance, .. } => {
+                labels.remove(instance);
+                Ok(())
+            }
+            Event::Stdout { instance, text } => out.write(*instance, label(instance), text.as_str()),
+            Event::Message { instance, text } => {
+                // A message is a line of its own.
+                out.fresh_line()?;
+                out.write(*instance, label(instance), &format!("{}\n", text.as_str()))
+            }
+            Event::Stderr { instance, text } => err.write(*instance, label(instance), text.as_str()),
             _ => Ok(()),
         }
     }
 
     fn finish(&mut self) -> io::Result<()> {
-        self.fresh_line()
+        self.out.fresh_line()
     }
 }

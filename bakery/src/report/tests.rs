@@ -346,6 +346,43 @@ beware
 }
 
 #[test]
+fn lines_of_children_begin_with_who_prints_them() {
+    let launched = Event::Launched {
+        instance: CHILD,
+        program: "worker".into(),
+        input: text("null"),
+        parent: Some(MAIN),
+    };
+    let stdout = |instance, printed: &str| Event::Stdout { instance, text: text(printed) };
+    let events = [
+        launched,
+        stdout(MAIN, "half "),
+        stdout(CHILD, "one\ntwo, "),
+        stdout(CHILD, "three"),
+        Event::Message { instance: CHILD, text: text("done\nnow") },
+        Event::Stderr { instance: CHILD, text: text("beware\n") },
+        stdout(MAIN, "whole\n"),
+    ];
+    let (mut out, mut err) = (Vec::new(), Vec::new());
+    let mut live = Live::new(Guarded::new(&mut out, Guard::Off), Guarded::new(&mut err, Guard::Off));
+    for (seq, event) in (0..).zip(events) {
+        live.report(&Record { seq, at: 0, event }).unwrap();
+    }
+    live.finish().unwrap();
+    drop(live);
+    let lines = [
+        "half ",
+        "[worker i2] one",
+        "[worker i2] two, three",
+        "[worker i2] done",
+        "[worker i2] now",
+        "whole\n",
+    ];
+    assert_eq!(String::from_utf8(out).unwrap(), lines.join("\n"));
+    assert_eq!(String::from_utf8(err).unwrap(), "[worker i2] beware\n");
+}
+
+#[test]
 fn an_inferlet_cannot_clear_a_terminal() {
     let mut out = Vec::new();
     let err = Guarded::new(std::io::sink(), Guard::Terminal);

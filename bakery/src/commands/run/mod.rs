@@ -1,6 +1,6 @@
 //! `bakery run`: from what the user names to an inferlet that runs, and from how it ends to an exit code.
 //!
-//! Reading order: [`target`] finds what to run, [`input`] checks what it is given, [`console`] connects it to the keyboard, the clock
+//! Reading order: [`target`] finds what to run, [`input`] checks what it is given, [`programs`] has what it may launch, [`console`] connects it to the keyboard, the clock
 //! and Ctrl-C, and [`answer`] says what came of it. What is seen meanwhile is the business of [`crate::report`].
 
 mod answer;
@@ -8,6 +8,7 @@ mod cache;
 mod console;
 mod input;
 mod model;
+mod programs;
 mod target;
 
 use std::path::PathBuf;
@@ -16,11 +17,10 @@ use std::thread;
 use std::time::Duration;
 
 use pie_engine::trace::Outcome;
-use pie_engine::{Control, Engine, EngineConfig, EngineError, Launch, Limits, Runtime, RuntimeConfig};
+use pie_engine::{Control, Engine, EngineConfig, EngineError, Launch, Runtime, RuntimeConfig};
 
 use crate::environment::Environment;
 use crate::error::{Error, Result};
-use crate::project::Manifest;
 use crate::report::audience::Audience;
 use crate::report::jsonl::JsonLines;
 use crate::report::live::Live;
@@ -31,7 +31,8 @@ use crate::ui::{Ui, output_error};
 pub use input::InferletDocument;
 use input::Input;
 use model::Source;
-use target::Target;
+use programs::Dependencies;
+use target::{Built, Target};
 
 /// Run an inferlet beside a model, building it first if needed
 ///
@@ -43,13 +44,14 @@ Examples:
   bakery run hello -- --name Ada           Build the project in `hello` if needed, and run it
   bakery run hello -- --help               What it takes
   bakery run hello.wasm --input @in.json   Run a component with the input in a file
+  bakery run hello@1                       Run an installed inferlet
   bakery run chat --send hi --seed 7       Send it a message; choose its randomness
   bakery run agent --script replies.toml   Let the model give the answers in a file
   bakery run hello --trace t.jsonl         Record all it does, for `bakery trace show`
 
 Exit codes: 0 the inferlet answered, 1 it failed, 2 it was asked wrongly, 3 something outside is missing, 130 Ctrl-C")]
 pub struct Args {
-    /// A project's folder, its `Pie.toml`, or a component (`.wasm`)
+    /// A project's folder, its `Pie.toml`, a component (`.wasm`), or the name of an installed inferlet
     #[arg(default_value = ".")]
     pub path: PathBuf,
     /// Use this manifest instead of the project's or the one in the component
@@ -137,19 +139,25 @@ pub fn run(args: &Args, env: &Environment, ui: &Ui) -> Result<()> {
         Input::Help => return input::help(args, target.manifest(), ui),
         Input::Json(input) => input,
     };
-    let launch = launch(args, input, target.manifest(), env);
+    let mut launch = Launch::new(input).seed(args.seed);
+    if let Some(manifest) = target.manifest() {
+        launch = programs::permitted(launch, manifest, env);
+    }
     let control = launch.control();
     let (audience, received) = audience(args, &control, env, ui)?;
     send(args, &control, env)?;
 
-    let component = target.component(args, env, ui)?;
+    let Built { component, dependencies } = target.built(args, env, ui)?;
     env.interrupt.check()?;
     let threads = args.threads.map_or(0, usize::from);
     let runtime = RuntimeConfig { code_cache: cache::folder(env), threads, ..RuntimeConfig::default() };
-    let runtime = Runtime::new(runtime).map_err(cannot_start)?;
+    let runtime = Arc::new(Runtime::new(runtime).map_err(cannot_start)?);
     let inferlet = runtime.compile(&component.bytes).map_err(|error| component.rejected(error))?;
+    if let Some(dependencies) = dependencies {
+        launch = launch.programs(Arc::new(Dependencies::new(dependencies, Arc::clone(&runtime), env)));
+    }
     let model = LazyLock::force(&model).clone();
-    let engine = Engine::on(Arc::new(runtime), EngineConfig::new(model)).map_err(cannot_start)?;
+    let engine = Engine::on(runtime, EngineConfig::new(model)).map_err(cannot_start)?;
 
     let _interrupt = console::cancel_on_interrupt(&control, env);
     let _deadline = console::cancel_after(args.timeout, &control);
@@ -166,21 +174,6 @@ pub fn run(args: &Args, env: &Environment, ui: &Ui) -> Result<()> {
 
 fn cannot_start(error: EngineError) -> Error {
     Error::environment("the engine cannot start").caused_by(error)
-}
-
-/// The start of the instance, but for its messages.
-fn launch(args: &Args, input: String, manifest: Option<&Manifest>, env: &Environment) -> Launch {
-    let launch = Launch::new(input).seed(args.seed);
-    let Some(manifest) = manifest else { return launch };
-    let mut limits = Limits::default();
-    if let Some(bytes) = manifest.permissions.scratch_bytes {
-        limits.scratch_bytes = bytes;
-    }
-    let permitted = manifest.permissions.environment.iter().filter_map(|name| {
-        let value = env.variable(name)?.to_str()?;
-        Some((name.clone(), value.to_owned()))
-    });
-    launch.name(&*manifest.package.name).limits(limits).environment(permitted.collect())
 }
 
 /// Everybody who watches: the terminal or the reader of `--json`, the trace file, and whoever keeps the inferlet's files.

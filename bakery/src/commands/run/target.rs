@@ -1,14 +1,17 @@
-//! What to run: a project, or a component that somebody built.
+//! What to run: a project, a component that somebody built, or one that was installed.
 
 use std::path::{Path, PathBuf};
 
 use pie_engine::EngineError;
+use semver::VersionReq;
 
 use super::Args;
 use crate::build;
+use crate::dependencies::{self, Graph};
 use crate::environment::Environment;
 use crate::error::{Error, Result};
 use crate::project::{MANIFEST_NAME, Manifest, Project, read_manifest};
+use crate::store::Store;
 use crate::toolchain::Network;
 use crate::ui::Ui;
 
@@ -24,6 +27,14 @@ enum Source {
     Component(Component),
 }
 
+/// What is there to run.
+pub(super) struct Built {
+    /// The component.
+    pub component: Component,
+    /// Whom it may launch, if its manifest names anybody.
+    pub dependencies: Option<Graph>,
+}
+
 /// A component and what to call it.
 pub(super) struct Component {
     /// Its bytes.
@@ -33,13 +44,19 @@ pub(super) struct Component {
 }
 
 impl Target {
-    /// Looks at `path`: a folder and a `Pie.toml` are projects, any other file is a component.
+    /// Looks at `path`: a folder and a `Pie.toml` are projects, any other file is a component, and what does not exist may be the name of an
+    /// installed one.
     pub fn find(path: &Path, manifest: Option<&Path>, env: &Environment) -> Result<Target> {
         let manifest = manifest.map(|manifest| read(manifest, env)).transpose()?;
         let full = env.current_dir.join(path);
         let is_manifest = path.file_name().is_some_and(|name| name == MANIFEST_NAME);
         if full.is_file() && !is_manifest {
             return Self::component_at(path, &full, manifest);
+        }
+        if !full.exists()
+            && let Some(stored) = installed(path, env)?
+        {
+            return Self::component_at(&stored, &stored, manifest);
         }
         let project = Project::discover(path, &env.current_dir)?;
         let manifest = Some(manifest.unwrap_or_else(|| project.manifest.clone()));
@@ -62,17 +79,41 @@ impl Target {
         self.manifest.as_ref()
     }
 
-    /// The component, built if needed.
-    pub fn component(self, args: &Args, env: &Environment, ui: &Ui) -> Result<Component> {
-        match self.source {
+    /// The component, and whom it may launch, built if needed.
+    pub fn built(self, args: &Args, env: &Environment, ui: &Ui) -> Result<Built> {
+        let network = if args.offline { Network::Forbidden } else { Network::Allowed };
+        let profile = args.debug.then(|| "dev".to_owned());
+        let options = build::Options { network, profile, quiet: ui.quiet(), ..build::Options::default() };
+        let (component, home) = match self.source {
             Source::Component(component) if args.debug => {
                 let shown = component.shown.display();
-                Err(Error::usage(format!("`--debug` is for building, and `{shown}` is built already")))
+                return Err(Error::usage(format!(
+                    "`--debug` is for building, and `{shown}` is built already"
+                )));
             }
-            Source::Component(component) => Ok(component),
-            Source::Project(project) => built(&project, args, env, ui),
-        }
+            Source::Component(component) => (component, None),
+            Source::Project(project) => (built(&project, &options, env, ui)?, Some(project.root)),
+        };
+        let manifest = self.manifest.filter(|manifest| !manifest.dependencies.is_empty());
+        let dependencies = manifest.map(|manifest| {
+            let at = env.current_dir.join(&component.shown);
+            dependencies::resolve(at, &manifest, home.as_deref(), &options, env, &*ui.progress())
+        });
+        Ok(Built { component, dependencies: dependencies.transpose()? })
     }
+}
+
+/// The installed component that a name or `name@version` means: the latest that will do.
+fn installed(name: &Path, env: &Environment) -> Result<Option<PathBuf>> {
+    let (Some(name), Ok(store)) = (name.to_str(), Store::of(env)) else { return Ok(None) };
+    let (name, wanted) = match name.split_once('@') {
+        None => (name, VersionReq::STAR),
+        Some((name, version)) => match VersionReq::parse(version) {
+            Ok(wanted) => (name, wanted),
+            Err(_) => return Ok(None),
+        },
+    };
+    Ok(store.latest(name, &wanted)?.map(|stored| stored.path))
 }
 
 impl Component {
@@ -95,11 +136,8 @@ fn embedded(bytes: &[u8], path: &Path) -> Result<Option<Manifest>> {
     text.map(|text| Manifest::parse(&text, &name)).transpose()
 }
 
-fn built(project: &Project, args: &Args, env: &Environment, ui: &Ui) -> Result<Component> {
-    let network = if args.offline { Network::Forbidden } else { Network::Allowed };
-    let profile = args.debug.then(|| "dev".to_owned());
-    let options = build::Options { network, profile, quiet: ui.quiet(), ..build::Options::default() };
-    let artifact = build::build(project, &options, env, &*ui.progress())?;
+fn built(project: &Project, options: &build::Options, env: &Environment, ui: &Ui) -> Result<Component> {
+    let artifact = build::build(project, options, env, &*ui.progress())?;
     let bytes = std::fs::read(&artifact.path).map_err(|error| {
         Error::environment(format!("cannot read `{}`", artifact.path.display())).caused_by(error)
     })?;

@@ -1,0 +1,108 @@
+//! What the inferlet that is run may launch.
+
+use std::path::Path;
+use std::sync::{Arc, OnceLock};
+
+use pie_engine::{Inferlet, Launch, Limits, ProgramError, Programs, Runtime, Wanted};
+
+use crate::dependencies::{Graph, Member};
+use crate::environment::Environment;
+use crate::project::{Manifest, parameters};
+
+/// The dependencies of one inferlet, compiled when they are first launched.
+pub(super) struct Dependencies {
+    shared: Arc<Shared>,
+    /// Whose they are.
+    of: usize,
+}
+
+struct Shared {
+    graph: Graph,
+    compiled: Vec<OnceLock<Result<Inferlet, String>>>,
+    runtime: Arc<Runtime>,
+    env: Environment,
+}
+
+impl Dependencies {
+    /// Those of the inferlet that is run.
+    pub(super) fn new(graph: Graph, runtime: Arc<Runtime>, env: &Environment) -> Self {
+        let compiled = graph.members.iter().map(|_| OnceLock::new()).collect();
+        Dependencies { shared: Arc::new(Shared { graph, compiled, runtime, env: env.clone() }), of: 0 }
+    }
+}
+
+impl Programs for Dependencies {
+    fn find(self: Arc<Self>, wanted: &Wanted<'_>) -> Result<(Inferlet, Launch), ProgramError> {
+        let Shared { graph, env, .. } = &*self.shared;
+        let name = wanted.name;
+        let known = &graph.members[self.of].may_launch;
+        let Some(&number) = known.get(name) else {
+            return Err(ProgramError::Unknown {
+                name: name.to_owned(),
+                known: known.keys().cloned().collect(),
+            });
+        };
+        let member = &graph.members[number];
+        check_version(member, wanted)?;
+        let manifest = member.manifest.as_ref();
+        let input = checked_input(manifest, wanted)?;
+        let inferlet = self
+            .shared
+            .compiled(number)
+            .map_err(|problem| ProgramError::Unavailable { name: name.to_owned(), problem })?;
+        let launch = match manifest {
+            Some(manifest) => permitted(Launch::new(input), manifest, env),
+            None => Launch::new(input),
+        };
+        let own = Dependencies { shared: Arc::clone(&self.shared), of: number };
+        Ok((inferlet, if member.may_launch.is_empty() { launch } else { launch.programs(Arc::new(own)) }))
+    }
+}
+
+impl Shared {
+    fn compiled(&self, number: usize) -> Result<Inferlet, String> {
+        self.compiled[number].get_or_init(|| self.compile(&self.graph.members[number].component)).clone()
+    }
+
+    fn compile(&self, component: &Path) -> Result<Inferlet, String> {
+        let bytes =
+            std::fs::read(component).map_err(|error| format!("its component cannot be read: {error}"))?;
+        self.runtime.compile(&bytes).map_err(|error| error.to_string())
+    }
+}
+
+fn check_version(member: &Member, wanted: &Wanted<'_>) -> Result<(), ProgramError> {
+    let Some(manifest) = &member.manifest else { return Ok(()) };
+    let version = &manifest.package.version;
+    if wanted.version.matches(version) {
+        return Ok(());
+    }
+    Err(ProgramError::Version {
+        name: wanted.name.to_owned(),
+        wanted: wanted.version.clone(),
+        found: vec![version.clone()],
+    })
+}
+
+/// The input as JSON text, checked against the parameters of the manifest, with their defaults.
+fn checked_input(manifest: Option<&Manifest>, wanted: &Wanted<'_>) -> Result<String, ProgramError> {
+    let refused = |problem: String| ProgramError::Input { name: wanted.name.to_owned(), problem };
+    let input =
+        serde_json::from_str(wanted.input).map_err(|error| refused(format!("it is not JSON: {error}")))?;
+    let declared = manifest.and_then(|manifest| manifest.parameters.as_deref());
+    let checked = parameters::check(declared, &input).map_err(|error| refused(error.message))?;
+    Ok(checked.to_string())
+}
+
+/// The start of an inferlet with the name that its manifest has, and what the manifest permits.
+pub(super) fn permitted(launch: Launch, manifest: &Manifest, env: &Environment) -> Launch {
+    let mut limits = Limits::default();
+    if let Some(bytes) = manifest.permissions.scratch_bytes {
+        limits.scratch_bytes = bytes;
+    }
+    let variables = manifest.permissions.environment.iter().filter_map(|name| {
+        let value = env.variable(name)?.to_str()?;
+        Some((name.clone(), value.to_owned()))
+    });
+    launch.name(&*manifest.package.name).limits(limits).environment(variables.collect())
+}
