@@ -105,7 +105,7 @@ pub use model::{Model, Tokenizer};
 pub use output::{Handle, Output, ProbeHandle, SampleHandle};
 pub use sample::{Probe, Sampler};
 pub use spec::Speculator;
-pub use wait::{ChildExt, ForwardPassExt, FutureStringExt, SubscriptionExt, sleep};
+pub use wait::{ChildExt, ForwardPassExt, FutureStringExt, SubscriptionExt, launch, sleep};
 
 /// Command-line style arguments; see [`parse_args`].
 pub use pico_args::Arguments;

@@ -4,9 +4,11 @@ use crate::Result;
 use crate::executor;
 use crate::pie::core::inference::{ForwardPass, Output as RawOutput};
 use crate::pie::core::messaging::Subscription;
-use crate::pie::core::runtime::Child;
+use crate::pie::core::runtime::{self, Child};
 use crate::pie::core::types::{Blob, FutureBlob, FutureString};
 use crate::pie_wasi::clocks::monotonic_clock;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
 use std::future::Future;
 use std::time::Duration;
 
@@ -85,16 +87,44 @@ impl SubscriptionExt for Subscription {
     }
 }
 
+/// Launches another inferlet, `name` or `name@version` of the dependencies in `Pie.toml`, with a value that becomes its input.
+///
+/// ```no_run
+/// # async fn example() -> inferlet::Result<()> {
+/// use inferlet::{ChildExt, launch};
+///
+/// let child = launch("worker", &serde_json::json!({ "part": 1 }))?;
+/// let answer: String = child.answer_async().await?;
+/// # Ok(())
+/// # }
+/// ```
+///
+/// Whoever drops the child lets it run on by itself; `child.cancel()` ends it.
+pub fn launch(program: &str, input: &impl Serialize) -> Result<Child> {
+    let input = serde_json::to_string(input)
+        .map_err(|error| format!("the input of `{program}` cannot become JSON: {error}"))?;
+    runtime::launch(program, &input)
+}
+
 /// Waits for an inferlet launched by this one.
 pub trait ChildExt {
     /// The child's output as JSON, or why it failed.
     fn wait_async(&self) -> impl Future<Output = Result<String>>;
+
+    /// The child's output as a value, or why it failed.
+    fn answer_async<T: DeserializeOwned>(&self) -> impl Future<Output = Result<T>>;
 }
 
 impl ChildExt for Child {
     async fn wait_async(&self) -> Result<String> {
         executor::wait(self.pollable()).await;
         self.get().unwrap_or_else(|| Err("the result of this child was taken before".to_owned()))
+    }
+
+    async fn answer_async<T: DeserializeOwned>(&self) -> Result<T> {
+        let answer = self.wait_async().await?;
+        serde_json::from_str(&answer)
+            .map_err(|error| format!("the child's answer is not what was expected: {error}"))
     }
 }
 
