@@ -1,7 +1,7 @@
 //! Reads and checks a `tokenizer.json`.
 
 use super::piece::Spelling;
-use super::shared::{Pipeline, Shared};
+use super::shared::{Cut, Cuts, Pipeline, Shared};
 use super::{MAX_VOCAB_SIZE, Table, Tokenizer, TokenizerError};
 use crate::trace::sha256_hex;
 use serde::Deserialize;
@@ -10,9 +10,12 @@ use serde_json::Value;
 use std::collections::HashSet;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
-use tokenizers::Model;
-use tokenizers::pre_tokenizers::PreTokenizerWrapper;
+use tokenizers::models::ModelWrapper;
+use tokenizers::models::bpe::BPE;
 use tokenizers::pre_tokenizers::metaspace::PrependScheme;
+use tokenizers::{
+    AddedToken, DecoderWrapper, Model, NormalizerWrapper, PostProcessorWrapper, PreTokenizerWrapper,
+};
 
 /// What ByteLevel cuts with when it cuts by itself: the expression of GPT-2, which the library keeps to itself.
 const BYTE_LEVEL_REGEX: &str = r"'s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+";
@@ -29,18 +32,30 @@ const CONTROL: [&str; 8] = [
     "<end_of_turn>",
 ];
 
-/// What is read of a file besides what the library reads. The large parts are skipped: a vocabulary as a tree of values would take
-/// longer to build than the tokenizer.
+/// A file, read in one pass: a vocabulary as a tree of values would take longer to build than the tokenizer. What is left out,
+/// padding and truncation, belongs to training.
 #[derive(Deserialize)]
-#[serde(expecting = "an object with a `model`, as in a `tokenizer.json`")]
-struct File {
-    model: Option<ModelHead>,
+struct File<M> {
+    #[serde(default)]
+    version: Value,
+    model: M,
     #[serde(default)]
     added_tokens: Value,
     #[serde(default)]
+    normalizer: Value,
+    #[serde(default)]
     pre_tokenizer: Value,
     #[serde(default)]
+    post_processor: Value,
+    #[serde(default)]
     decoder: Value,
+}
+
+/// What is looked at in a file that is not simply BPE.
+#[derive(Deserialize)]
+#[serde(expecting = "an object with a `model`, as in a `tokenizer.json`")]
+struct Head {
+    model: Option<ModelHead>,
 }
 
 #[derive(Deserialize)]
@@ -52,10 +67,8 @@ struct ModelHead {
 }
 
 pub(super) fn load(json: &[u8]) -> Result<Tokenizer, TokenizerError> {
-    let file: File = serde_json::from_slice(json).map_err(unreadable)?;
-    check_model(&file)?;
-    let full = parse(json)?;
-    check_added_ids(&file, &full)?;
+    let (full, file) = pipeline(json)?;
+    check_added_ids(&file.added_tokens, &full)?;
     let spelling = spelling(&file)?;
     let control = control_tokens(&full);
     let vocab = table(&full, spelling)?;
@@ -76,8 +89,8 @@ fn malformed(reason: impl Into<String>) -> TokenizerError {
 }
 
 /// Fails early and clearly for what the parser would only call a mismatch of its variants.
-fn check_model(file: &File) -> Result<(), TokenizerError> {
-    let Some(model) = &file.model else {
+fn check_model(head: &Head) -> Result<(), TokenizerError> {
+    let Some(model) = &head.model else {
         return Err(malformed("there is no `model`; is this a `tokenizer.json`?"));
     };
     match model.kind.as_deref() {
@@ -94,26 +107,64 @@ fn check_model(file: &File) -> Result<(), TokenizerError> {
 /// A text with a bit of everything, to try a tokenizer on.
 const TRIAL: &str = "a É€\u{1f600}\n  1<s>";
 
-/// Parses with the library, and tries the result. The library reads formats nested in the file (regular expressions, character
+/// Puts the library's pipeline together, and tries it. The library reads formats nested in the file (regular expressions, character
 /// maps, templates of special tokens) and trusts some of what they say, so a panic in one of those is turned into an error
 /// here: the file is not ours.
-fn parse(json: &[u8]) -> Result<Pipeline, TokenizerError> {
+fn pipeline(json: &[u8]) -> Result<(Pipeline, File<()>), TokenizerError> {
     catch_unwind(AssertUnwindSafe(|| {
-        let mut pipeline: Pipeline =
-            serde_json::from_slice(json).map_err(|error| malformed(error.to_string()))?;
-        // Padding and truncation belong to training.
-        pipeline.with_padding(None);
-        pipeline.with_truncation(None).map_err(|error| malformed(error.to_string()))?;
+        let (model, file) = parse(json)?;
+        let pipeline = assemble(model, &file).map_err(|error| malformed(error.to_string()))?;
         // A vocabulary may fail to express the trial; that is no fault of the file.
         let _ = pipeline.encode_fast(TRIAL, true);
-        Ok(pipeline)
+        Ok((pipeline, file))
     }))
     .unwrap_or_else(|_| Err(malformed("it contradicts itself, and the parser gave up on it")))
 }
 
+/// The model and the rest of a file. Random segmentation is left out: it belongs to training, and would make encoding random.
+fn parse(json: &[u8]) -> Result<(ModelWrapper, File<()>), TokenizerError> {
+    // The library finds out of which type a model is by reading it several times; most are BPE.
+    if let Ok(file) = serde_json::from_slice::<File<BPE>>(json) {
+        let (mut bpe, file) = file.split();
+        bpe.dropout = None;
+        return Ok((ModelWrapper::BPE(bpe), file));
+    }
+    check_model(&serde_json::from_slice(json).map_err(unreadable)?)?;
+    let file: File<ModelWrapper> =
+        serde_json::from_slice(json).map_err(|error| malformed(error.to_string()))?;
+    let (mut model, file) = file.split();
+    match &mut model {
+        ModelWrapper::BPE(bpe) => bpe.dropout = None,
+        ModelWrapper::Unigram(unigram) => (unigram.alpha, unigram.nbest_size) = (None, None),
+        _ => {}
+    }
+    Ok((model, file))
+}
+
+impl<M> File<M> {
+    fn split(self) -> (M, File<()>) {
+        let File { version, model, added_tokens, normalizer, pre_tokenizer, post_processor, decoder } = self;
+        (model, File { version, model: (), added_tokens, normalizer, pre_tokenizer, post_processor, decoder })
+    }
+}
+
+fn assemble(model: ModelWrapper, file: &File<()>) -> tokenizers::Result<Pipeline> {
+    if !file.version.is_null() && file.version != "1.0" {
+        return Err(format!("its version is {}, and `1.0` is known", file.version).into());
+    }
+    let mut pipeline = Pipeline::new(Shared(Arc::new(model)));
+    pipeline.with_normalizer(Option::<NormalizerWrapper>::deserialize(&file.normalizer)?)?;
+    let cuts = parts(&file.pre_tokenizer).into_iter().map(Cut::read).collect::<Result<Vec<_>, _>>()?;
+    pipeline.with_pre_tokenizer((!cuts.is_empty()).then(|| Cuts(cuts.into())));
+    pipeline.with_post_processor(Option::<PostProcessorWrapper>::deserialize(&file.post_processor)?);
+    pipeline.with_decoder(Option::<DecoderWrapper>::deserialize(&file.decoder)?);
+    pipeline.add_tokens(Option::<Vec<AddedToken>>::deserialize(&file.added_tokens)?.unwrap_or_default())?;
+    Ok(pipeline)
+}
+
 /// The library numbers added tokens itself; a file whose numbers have gaps would silently get other ids than its model expects.
-fn check_added_ids(file: &File, tokenizer: &Pipeline) -> Result<(), TokenizerError> {
-    for token in file.added_tokens.as_array().into_iter().flatten() {
+fn check_added_ids(added_tokens: &Value, tokenizer: &Pipeline) -> Result<(), TokenizerError> {
+    for token in added_tokens.as_array().into_iter().flatten() {
         let (Some(content), Some(id)) = (token["content"].as_str(), token["id"].as_u64()) else { continue };
         let given = tokenizer.token_to_id(content);
         if given.map(u64::from) != Some(id) {
@@ -137,7 +188,7 @@ fn parts(component: &Value) -> Vec<&Value> {
     }
 }
 
-fn spelling(file: &File) -> Result<Spelling, TokenizerError> {
+fn spelling(file: &File<()>) -> Result<Spelling, TokenizerError> {
     let decoders = parts(&file.decoder);
     for decoder in &decoders {
         match decoder["type"].as_str() {
@@ -193,7 +244,7 @@ fn control_tokens(tokenizer: &Pipeline) -> HashSet<u32> {
     added.iter().filter(|(_, token)| is_control(token)).map(|(id, _)| *id).collect()
 }
 
-fn is_control(token: &tokenizers::AddedToken) -> bool {
+fn is_control(token: &AddedToken) -> bool {
     let content = token.content.as_str();
     let between = |open, close| content.len() > 4 && content.starts_with(open) && content.ends_with(close);
     token.special || between("<|", "|>") || between("<｜", "｜>") || CONTROL.contains(&content)
@@ -256,32 +307,29 @@ fn without_control(full: &Pipeline) -> Result<Pipeline, TokenizerError> {
     Ok(plain)
 }
 
-/// The part itself, or a copy that does not take the start of its text for the start of a document.
-fn for_the_middle(part: &Shared<PreTokenizerWrapper>) -> Shared<PreTokenizerWrapper> {
-    if !marks_the_first_word(&part.0) {
-        return part.clone();
+/// The parts themselves, or a copy that does not take the start of its text for the start of a document.
+fn for_the_middle(cuts: &Cuts) -> Cuts {
+    if !cuts.0.iter().any(marks_the_first_word) {
+        return cuts.clone();
     }
-    let mut copy = PreTokenizerWrapper::clone(&part.0);
-    unmark_the_first_word(&mut copy);
-    Shared(Arc::new(copy))
+    Cuts(cuts.0.iter().map(without_mark).collect())
 }
 
-fn marks_the_first_word(part: &PreTokenizerWrapper) -> bool {
-    match part {
-        PreTokenizerWrapper::Metaspace(metaspace) => metaspace.prepend_scheme == PrependScheme::First,
-        PreTokenizerWrapper::Sequence(sequence) => sequence.as_ref().iter().any(marks_the_first_word),
-        _ => false,
-    }
+fn marks_the_first_word(cut: &Cut) -> bool {
+    matches!(cut, Cut::Library(PreTokenizerWrapper::Metaspace(part)) if part.prepend_scheme == PrependScheme::First)
 }
 
-fn unmark_the_first_word(part: &mut PreTokenizerWrapper) {
-    match part {
-        PreTokenizerWrapper::Metaspace(metaspace) if metaspace.prepend_scheme == PrependScheme::First => {
-            metaspace.prepend_scheme = PrependScheme::Never;
+fn without_mark(cut: &Cut) -> Cut {
+    match cut {
+        Cut::Words => Cut::Words,
+        Cut::Library(part) => {
+            let mut part = part.clone();
+            if let PreTokenizerWrapper::Metaspace(metaspace) = &mut part
+                && metaspace.prepend_scheme == PrependScheme::First
+            {
+                metaspace.prepend_scheme = PrependScheme::Never;
+            }
+            Cut::Library(part)
         }
-        PreTokenizerWrapper::Sequence(sequence) => {
-            sequence.as_mut().iter_mut().for_each(unmark_the_first_word)
-        }
-        _ => {}
     }
 }

@@ -8,7 +8,7 @@
 //! Invariants: encoding and decoding are functions of their input and the file; no input panics; decoding token by token
 //! gives the same text as decoding at once.
 //!
-//! Reading order: this file, then `load` for what is checked, `piece` for bytes, `stream` for streams.
+//! Reading order: this file, then `load` for what is checked, `piece` for bytes, `words` for the dummy's cuts, `stream` for streams.
 
 mod load;
 mod piece;
@@ -16,6 +16,7 @@ mod shared;
 mod stream;
 #[cfg(test)]
 mod tests;
+mod words;
 
 pub use stream::StreamDecoder;
 

@@ -1,31 +1,25 @@
 //! The library's pipeline with its two large parts, vocabulary and regular expressions, behind pointers, so that a second pipeline
 //! over the same parts costs next to nothing.
 //!
-//! It also keeps two costs of the library's out of every start: vocabularies do not take the way over trees of values, and byte-level
-//! spelling without a regular expression does not compile one.
+//! It also keeps regular expressions that are not needed out of every start: byte-level spelling without one does not compile one, and
+//! the dummy's is not compiled either ([`super::words`]).
 
 use super::piece::char_of;
-use serde::de::Error;
-use serde::{Deserialize, Deserializer};
-use serde_json::value::RawValue;
+use super::words::{self, Words};
+use serde::Deserialize;
+use serde_json::Value;
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use tokenizers::models::bpe::BPE;
 use tokenizers::models::{ModelWrapper, TrainerWrapper};
 use tokenizers::{
     DecoderWrapper, Model, NormalizedString, NormalizerWrapper, PostProcessorWrapper, PreTokenizedString,
-    PreTokenizer, PreTokenizerWrapper, Token, TokenizerImpl,
+    PreTokenizer, PreTokenizerWrapper, SplitDelimiterBehavior, Token, TokenizerImpl,
 };
 
 /// A tokenizer of the library over shared parts.
-pub(super) type Pipeline = TokenizerImpl<
-    Shared<ModelWrapper>,
-    NormalizerWrapper,
-    Shared<PreTokenizerWrapper>,
-    PostProcessorWrapper,
-    DecoderWrapper,
->;
+pub(super) type Pipeline =
+    TokenizerImpl<Shared<ModelWrapper>, NormalizerWrapper, Cuts, PostProcessorWrapper, DecoderWrapper>;
 
 /// A part that several pipelines use.
 #[derive(Debug)]
@@ -37,43 +31,36 @@ impl<T> Clone for Shared<T> {
     }
 }
 
-impl<'de> Deserialize<'de> for Shared<PreTokenizerWrapper> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        PreTokenizerWrapper::deserialize(deserializer).map(|part| Shared(Arc::new(part)))
+/// How a text is cut before its pieces are merged into tokens: the parts of the file, one after another.
+#[derive(Clone, Debug)]
+pub(super) struct Cuts(pub(super) Arc<[Cut]>);
+
+/// One part of [`Cuts`].
+#[derive(Debug)]
+pub(super) enum Cut {
+    /// By the expression of [`super::words`].
+    Words,
+    /// As the library does it; never a sequence.
+    Library(PreTokenizerWrapper),
+}
+
+impl Cut {
+    /// Reads one part of a file that is not a sequence.
+    pub(super) fn read(part: &Value) -> serde_json::Result<Cut> {
+        let is_words = part["type"] == "Split"
+            && part["pattern"]["Regex"] == words::EXPRESSION
+            && part["behavior"] == "Isolated"
+            && part["invert"] == false;
+        if is_words { Ok(Cut::Words) } else { PreTokenizerWrapper::deserialize(part).map(Cut::Library) }
     }
 }
 
-impl<'de> Deserialize<'de> for Shared<ModelWrapper> {
-    /// Random segmentation is left out: it belongs to training, and would make encoding random.
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let text = Box::<RawValue>::deserialize(deserializer)?;
-        let mut model = model(text.get()).map_err(D::Error::custom)?;
-        match &mut model {
-            ModelWrapper::BPE(bpe) => bpe.dropout = None,
-            ModelWrapper::Unigram(unigram) => (unigram.alpha, unigram.nbest_size) = (None, None),
-            _ => {}
-        }
-        Ok(Shared(Arc::new(model)))
-    }
-}
-
-/// Reads a model. The library's own reading of one whose type it has to find out copies the vocabulary several times.
-fn model(text: &str) -> serde_json::Result<ModelWrapper> {
-    #[derive(Deserialize)]
-    struct Head {
-        #[serde(rename = "type")]
-        kind: Option<String>,
-    }
-    let head: Head = serde_json::from_str(text)?;
-    match head.kind.as_deref() {
-        Some("BPE") => serde_json::from_str::<BPE>(text).map(ModelWrapper::BPE),
-        _ => serde_json::from_str(text),
-    }
-}
-
-impl PreTokenizer for Shared<PreTokenizerWrapper> {
+impl PreTokenizer for Cuts {
     fn pre_tokenize(&self, text: &mut PreTokenizedString) -> tokenizers::Result<()> {
-        pre_tokenize(&self.0, text)
+        self.0.iter().try_for_each(|cut| match cut {
+            Cut::Words => text.split(|_, piece| piece.split(Words, SplitDelimiterBehavior::Isolated)),
+            Cut::Library(part) => pre_tokenize(part, text),
+        })
     }
 }
 
@@ -81,9 +68,6 @@ impl PreTokenizer for Shared<PreTokenizerWrapper> {
 /// millisecond.
 fn pre_tokenize(part: &PreTokenizerWrapper, text: &mut PreTokenizedString) -> tokenizers::Result<()> {
     match part {
-        PreTokenizerWrapper::Sequence(sequence) => {
-            sequence.as_ref().iter().try_for_each(|part| pre_tokenize(part, text))
-        }
         PreTokenizerWrapper::ByteLevel(bytes) if !bytes.use_regex && !bytes.add_prefix_space => {
             // Splitting, even into one, leaves empty pieces out.
             text.split(|_, piece| Ok(Some(piece)))?;

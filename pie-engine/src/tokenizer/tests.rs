@@ -258,6 +258,14 @@ proptest! {
     }
 
     #[test]
+    fn the_dummys_tokens_are_those_that_the_library_alone_finds(text in "[ 'a-z0-9!{}<|>\n\r\té]{0,40}|\\PC{0,20}") {
+        static LIBRARY: LazyLock<tokenizers::Tokenizer> =
+            LazyLock::new(|| tokenizers::Tokenizer::from_bytes(DUMMY_JSON).unwrap());
+        let encoding = LIBRARY.encode(&*text, false).unwrap();
+        prop_assert_eq!(DUMMY.encode(&text), encoding.get_ids());
+    }
+
+    #[test]
     fn a_stream_with_bytes_and_a_first_space_gives_the_text_of_the_whole(tokens in prop::collection::vec(prop_oneof![0u32..268, 259u32..268], 0..30)) {
         let tokenizer = std::sync::Arc::new(load(&sentencepiece_bpe()).unwrap());
         let mut decoder = StreamDecoder::new(std::sync::Arc::clone(&tokenizer));
