@@ -1,4 +1,4 @@
-//! What the engine costs an inferlet: to come to its first host call, a call, a pass, and memory while it waits.
+//! What the engine costs an inferlet: to come to its first host call, a call, a pass, a message to another one and back.
 //!
 //! Needs the guest `tests/guests/meter`, built: `METER=…/meter.wasm cargo bench -p pie-engine --bench engine`. The script `tests/bench/run`
 //! builds and passes it.
@@ -83,5 +83,29 @@ fn passes(c: &mut Criterion) {
     between_messages(c, "passes", "pass of one token on the dummy, guest to guest");
 }
 
-criterion_group!(benches, launches, calls, passes);
+/// Two guests on one engine: one pushes a message and waits for the other's, which waits for the first.
+fn messages(c: &mut Criterion) {
+    let (engine, inferlet) = warm();
+    let limits = Limits { fuel: u64::MAX, trace_bytes: u64::MAX, ..Limits::default() };
+    c.bench_function("message to another inferlet and back", |b| {
+        b.iter_custom(|times| {
+            let moments = Moments::default();
+            let launch = |what: &str| {
+                let launch = Launch::new(format!(r#"{{"{what}":{times}}}"#)).limits(limits.clone());
+                (inferlet.clone(), launch)
+            };
+            let finished = engine.run_all(vec![launch("return"), launch("serve")], Box::new(moments.clone()));
+            assert!(
+                finished.iter().all(|finished| matches!(finished.outcome, Outcome::Ok(_))),
+                "{finished:?}"
+            );
+            let moments = moments.0.lock().expect("no bench thread panics");
+            // Both say that they begin; who serves says so again, and when it ends.
+            let [.., before, after] = moments[..] else { panic!("the guests send four messages") };
+            after - before
+        });
+    });
+}
+
+criterion_group!(benches, launches, calls, passes, messages);
 criterion_main!(benches);

@@ -19,6 +19,10 @@ enum Input {
     Control(u64),
     /// So many passes of one token, each with one token sampled.
     Passes(u64),
+    /// So many messages pushed for another instance, each answered before the next.
+    Serve(u64),
+    /// Answers so many messages.
+    Return(u64),
 }
 
 #[inferlet::main]
@@ -31,8 +35,26 @@ async fn main(input: Input) -> Result<()> {
         }
         Input::Control(times) => control(times)?,
         Input::Passes(times) => passes(times).await?,
+        Input::Serve(times) => {
+            session::send("begin");
+            for _ in 0..times {
+                messaging::push("over", "ball");
+                pull("back").await?;
+            }
+            session::send("end");
+        }
+        Input::Return(times) => {
+            for _ in 0..times {
+                let ball = pull("over").await?;
+                messaging::push("back", &ball);
+            }
+        }
     }
     Ok(())
+}
+
+async fn pull(topic: &str) -> Result<String> {
+    messaging::pull(topic).wait_async().await.ok_or_else(|| "the queue is closed".to_owned())
 }
 
 fn control(times: u64) -> Result<()> {
