@@ -170,6 +170,17 @@ fn the_pure_parts_of_the_engine_know_none_of_the_others() {
 }
 
 #[test]
+fn adapters_know_the_seam_to_models_and_nothing_else() {
+    let folder = format!("{ENGINE}/adapter");
+    for source in sources(ENGINE).iter().filter(|source| source.is_in(&folder)) {
+        for (sibling, place) in source.siblings() {
+            let known = ["adapter", "model"].contains(&&*sibling) || PLAIN.contains(&&*sibling);
+            assert!(known, "adapters know `{sibling}`:\n{place}");
+        }
+    }
+}
+
+#[test]
 fn plain_modules_know_only_each_other() {
     for source in sources(ENGINE) {
         if PLAIN.iter().any(|plain| source.is_in(&format!("{ENGINE}/{plain}.rs"))) {

@@ -2,6 +2,7 @@
 //!
 //! Numbers are given out in the order of launches, by one owner, so they are the same in every run.
 
+use crate::adapter::Adapters;
 use crate::child::{Child, Children, End, Ended, LaunchRequest};
 use crate::clock::VirtualClock;
 use crate::control::Control;
@@ -38,6 +39,8 @@ pub struct Surroundings {
     pub page_size: u32,
     /// Messages between them.
     pub bus: Bus,
+    /// Their adapters.
+    pub adapters: Adapters,
     /// Their time.
     pub clock: Arc<VirtualClock>,
     /// The trace.
@@ -198,7 +201,7 @@ impl Launcher {
     }
 
     fn state(&self, instance: InstanceId, launch: &Launch, recorder: Recorder) -> State {
-        let Surroundings { model, page_size, bus, clock, seed, .. } = &self.surroundings;
+        let Surroundings { model, page_size, bus, adapters, clock, seed, .. } = &self.surroundings;
         let Launch { limits, environment, user, control, .. } = launch;
         let journal = Journal::new(instance, recorder, limits.trace_bytes, limits.output_bytes);
         State {
@@ -219,6 +222,7 @@ impl Launcher {
             abandoned: Abandoned::default(),
             session: control.session(),
             bus: bus.clone(),
+            adapters: adapters.clone(),
             launches: self.requests.clone(),
             children: Children::default(),
             cancellation: control.cancellation(),

@@ -1,5 +1,6 @@
 //! The library's face: an [`Engine`], an [`Inferlet`], a [`Launch`], and what came of it.
 
+use crate::adapter::Adapters;
 use crate::child::Ended;
 use crate::clock::VirtualClock;
 use crate::door::Entrance;
@@ -125,6 +126,7 @@ pub struct Engine {
     page_size: u32,
     core: Mutex<Core>,
     bus: Bus,
+    adapters: Adapters,
 }
 
 impl Engine {
@@ -140,9 +142,10 @@ impl Engine {
             return Err(EngineError::Pages { pages, page_size });
         }
         let model = Arc::new(model);
+        let adapters = Adapters::new(model.info());
         let core = CoreConfig { pages, page_size, step: sched::Limits::default() };
         let core = Mutex::new(Core::new(Arc::clone(&model), core));
-        Ok(Engine { runtime, model, page_size, core, bus: Bus::default() })
+        Ok(Engine { runtime, model, page_size, core, bus: Bus::default(), adapters })
     }
 
     /// Compiles a component, or finds its compiled code.
@@ -182,6 +185,7 @@ impl Engine {
             model: Arc::clone(&self.model),
             page_size: self.page_size,
             bus: self.bus.clone(),
+            adapters: self.adapters.clone(),
             clock: Arc::new(VirtualClock::new()),
             recorder: recorder.clone(),
             seed,

@@ -2,7 +2,8 @@
 
 use pie_engine::ids::{ContextId, InstanceId, PassId};
 use pie_engine::trace::{
-    Bytes, Elided, Event, Limit, Origin, Outcome, PageOperation, SamplerCall, Slot, Text, Tokens, Usage,
+    AdapterOperation, AppliedAdapter, Bytes, Elided, Event, Limit, Origin, Outcome, PageOperation,
+    SamplerCall, Slot, Text, Tokens, Usage,
 };
 
 use super::visible;
@@ -74,12 +75,8 @@ pub(super) fn entry(event: &Event, vocabulary: &Vocabulary) -> Entry {
         Event::File { instance, data } => Entry::of(*instance, format!("sent a file of {}", blob(data))),
         Event::Received { instance, text } => Entry::of(*instance, received(text.as_ref())),
         Event::ReceivedFile { instance, data } => Entry::of(*instance, received_file(data.as_ref())),
-        Event::Pushed { instance, topic, text } => {
-            Entry::of(*instance, format!("pushed {} to {}", quoted(text), quoted(topic)))
-        }
-        Event::Pulled { instance, topic, text } => {
-            Entry::of(*instance, format!("pulled {} from {}", quoted(text), quoted(topic)))
-        }
+        Event::Pushed { instance, topic, text } => on_topic(*instance, "pushed", text, "to", topic),
+        Event::Pulled { instance, topic, text } => on_topic(*instance, "pulled", text, "from", topic),
         Event::Broadcast { instance, topic, text, subscriptions } => {
             let heard = counted(*subscriptions, "subscription");
             Entry::of(*instance, format!("broadcast {} on {} to {heard}", quoted(text), quoted(topic)))
@@ -87,8 +84,9 @@ pub(super) fn entry(event: &Event, vocabulary: &Vocabulary) -> Entry {
         Event::Subscribed { instance, topic } => {
             Entry::of(*instance, format!("subscribed to {}", quoted(topic)))
         }
-        Event::Heard { instance, topic, text } => {
-            Entry::of(*instance, format!("heard {} on {}", quoted(text), quoted(topic)))
+        Event::Heard { instance, topic, text } => on_topic(*instance, "heard", text, "on", topic),
+        Event::Adapter { instance, name, operation } => {
+            Entry::of(*instance, format!("adapter {name:?}: {}", adapter(operation)))
         }
         Event::ModelLoaded { instance, name } => {
             Entry::of(*instance, format!("loaded model {name:?}")).toned(Tone::Background)
@@ -115,11 +113,12 @@ pub(super) fn entry(event: &Event, vocabulary: &Vocabulary) -> Entry {
             positions,
             reused,
             attention_mask,
+            adapter,
             allowed,
             samplers,
         } => {
             let input = pass_input(*context, tokens, guesses.as_ref(), positions.as_ref(), vocabulary);
-            let conditions = pass_conditions(*reused, attention_mask.is_some(), *allowed);
+            let conditions = pass_conditions(*reused, attention_mask.is_some(), adapter.as_ref(), *allowed);
             let (question, details) = questions(samplers);
             Entry::of(*instance, input + &conditions + &question).about(pass).with(details)
         }
@@ -141,6 +140,27 @@ fn launched(instance: InstanceId, program: &str, input: &Text, parent: Option<In
     let parent = parent.map(|parent| format!(" by {parent}")).unwrap_or_default();
     let program = visible::on_one_line(program);
     Entry::of(instance, format!("launched `{program}`{parent} with {}", json(input))).toned(Tone::Good)
+}
+
+fn on_topic(instance: InstanceId, what: &str, text: &Text, way: &str, topic: &Text) -> Entry {
+    Entry::of(instance, format!("{what} {} {way} {}", quoted(text), quoted(topic)))
+}
+
+fn adapter(operation: &AdapterOperation) -> String {
+    match operation {
+        AdapterOperation::Create => "created".to_owned(),
+        AdapterOperation::Open => "opened".to_owned(),
+        AdapterOperation::Fork { to } => format!("forked to {to:?}"),
+        AdapterOperation::Destroy => "destroyed".to_owned(),
+        AdapterOperation::Load { path } => format!("loaded from {}", quoted(path)),
+        AdapterOperation::Save { path } => format!("saved to {}", quoted(path)),
+        AdapterOperation::Initialize { rank, alpha, population, sigma } => {
+            format!("to be trained with rank {rank}, alpha {alpha}, {population} candidates, sigma {sigma}")
+        }
+        AdapterOperation::Update { best, mean, sigma } => {
+            format!("updated from scores of {mean:.3} in the mean, {best:.3} at best; sigma {sigma:.3}")
+        }
+    }
 }
 
 fn received(text: Option<&Text>) -> String {
@@ -185,11 +205,20 @@ fn pass_input(
     format!("pass{over}: {}{guessed}{at}", token_list(tokens, vocabulary))
 }
 
-fn pass_conditions(reused: u32, masked: bool, allowed: Option<u32>) -> String {
+fn pass_conditions(
+    reused: u32,
+    masked: bool,
+    adapter: Option<&AppliedAdapter>,
+    allowed: Option<u32>,
+) -> String {
     let reused = if reused > 0 { format!(", {reused} reused") } else { String::new() };
     let masked = if masked { ", masked" } else { "" };
     let allowed = allowed.map(|count| format!(", {} allowed", counted(count, "token"))).unwrap_or_default();
-    format!("{reused}{masked}{allowed}")
+    let adapter = adapter.map(|AppliedAdapter { name, seed, .. }| {
+        let seed = seed.map(|seed| format!(" with seed {seed}")).unwrap_or_default();
+        format!(", adapter {name:?}{seed}")
+    });
+    format!("{reused}{masked}{}{allowed}", adapter.unwrap_or_default())
 }
 
 /// One sampler stands behind its pass, several below it.

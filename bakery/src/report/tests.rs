@@ -2,8 +2,8 @@
 
 use pie_engine::ids::{ContextId, InstanceId, PassId};
 use pie_engine::trace::{
-    Elided, Event, Header, Limit, Origin, Outcome, PageOperation, Record, SamplerCall, Slot, Text, Tokens,
-    Usage,
+    AdapterOperation, AppliedAdapter, Elided, Event, Header, Limit, Origin, Outcome, PageOperation, Record,
+    SamplerCall, Slot, Text, Tokens, Usage,
 };
 use snapbox::{IntoData, assert_data_eq, str};
 
@@ -67,6 +67,7 @@ fn passes() -> Vec<Event> {
         positions: None,
         reused: 0,
         attention_mask: None,
+        adapter: None,
         allowed: None,
         samplers: vec![SamplerCall { indices: vec![2], sampler: "top-p 0.6 0.95".into() }],
     };
@@ -78,7 +79,8 @@ fn passes() -> Vec<Event> {
         samplers.push(SamplerCall { indices: (0..20).collect(), sampler: "entropy".into() });
     }
     let mut guessing = pass(5, vec![11].into());
-    if let Event::Pass { guesses, .. } = &mut guessing {
+    if let Event::Pass { guesses, adapter, .. } = &mut guessing {
+        *adapter = Some(AppliedAdapter { name: "mine".into(), seed: Some(-7), digest: None });
         *guesses = Some(vec![12, 13].into());
     }
     let done = |pass, slots, margin| Event::PassDone {
@@ -120,6 +122,10 @@ fn passes() -> Vec<Event> {
     ]
 }
 
+fn adapted(operation: AdapterOperation) -> Event {
+    Event::Adapter { instance: MAIN, name: "mine".into(), operation }
+}
+
 fn session() -> Vec<Event> {
     vec![
         Event::Stdout { instance: MAIN, text: text("half a ") },
@@ -131,6 +137,14 @@ fn session() -> Vec<Event> {
         Event::Received { instance: MAIN, text: None },
         Event::ReceivedFile { instance: MAIN, data: Some(vec![0; 1].into()) },
         Event::ReceivedFile { instance: MAIN, data: None },
+        adapted(AdapterOperation::Create),
+        adapted(AdapterOperation::Open),
+        adapted(AdapterOperation::Fork { to: "other".into() }),
+        adapted(AdapterOperation::Load { path: text("/scratch/a") }),
+        adapted(AdapterOperation::Save { path: text("/scratch/b") }),
+        adapted(AdapterOperation::Initialize { rank: 4, alpha: 8.0, population: 16, sigma: 0.5 }),
+        adapted(AdapterOperation::Update { best: 2.0, mean: 0.5, sigma: 0.25 }),
+        adapted(AdapterOperation::Destroy),
         Event::Subscribed { instance: MAIN, topic: text("news") },
         Event::Broadcast { instance: MAIN, topic: text("news"), text: text("hear"), subscriptions: 1 },
         Event::Heard { instance: MAIN, topic: text("news"), text: text("hear") },
@@ -224,7 +238,7 @@ model dummy (scalar), seed 7, engine 0.1.0
    1.027 ms i1   p1   gave token 17 (margin 0.500)
    1.029 ms i1   p2   gave distribution of 100 [5: 0.750, 6: 0.125 …], logits of 8 bytes (af5570f5a181), log-probabilities [-0.500 -1.000 -1.500 -2.000 …], entropy 1.250, embedding of 2 bytes (a12871fee210)
    1.030 ms i1   p3   done
-   1.032 ms i1   p5   pass over c1: 1 token [11], guessed 2 tokens [12 13]; top-p 0.6 0.95 of row 2
+   1.032 ms i1   p5   pass over c1: 1 token [11], guessed 2 tokens [12 13], adapter "mine" with seed -7; top-p 0.6 0.95 of row 2
    1.033 ms i1   p5   gave token 12, token 17, token 17, 1 guess held, next guessed 2 tokens [11 12]
    1.035 ms i1   p4   failed: page 3 was read\nunwritten
    1.036 ms i1        stdout "half a "
@@ -236,29 +250,37 @@ model dummy (scalar), seed 7, engine 0.1.0
    1.045 ms i1        found the session closed
    1.047 ms i1        received a file of 1 byte (6e340b9cffb3)
    1.048 ms i1        found the session closed
-   1.050 ms i1        subscribed to "news"
-   1.051 ms i1        broadcast "hear" on "news" to 1 subscription
-   1.053 ms i1        heard "hear" on "news"
-   1.054 ms i1        pushed "do" to "work"
-   1.056 ms i1        pulled "do" from "work"
-   1.057 ms i1        stdout "clear \u{1b}[2J screen"
-   1.059 ms i2        answered "It was… (9000 bytes)
+   1.050 ms i1        adapter "mine": created
+   1.051 ms i1        adapter "mine": opened
+   1.053 ms i1        adapter "mine": forked to "other"
+   1.054 ms i1        adapter "mine": loaded from "/scratch/a"
+   1.056 ms i1        adapter "mine": saved to "/scratch/b"
+   1.057 ms i1        adapter "mine": to be trained with rank 4, alpha 8, 16 candidates, sigma 0.5
+   1.059 ms i1        adapter "mine": updated from scores of 0.500 in the mean, 2.000 at best; sigma 0.250
+   1.060 ms i1        adapter "mine": destroyed
+   1.062 ms i1        subscribed to "news"
+   1.063 ms i1        broadcast "hear" on "news" to 1 subscription
+   1.065 ms i1        heard "hear" on "news"
+   1.066 ms i1        pushed "do" to "work"
+   1.068 ms i1        pulled "do" from "work"
+   1.069 ms i1        stdout "clear \u{1b}[2J screen"
+   1.071 ms i2        answered "It was… (9000 bytes)
                         3 passes, 23 input tokens (16 reused), 1 sampled, 1 of 2 guesses held, at most 2 pages, least margin 0.500
-   1.060 ms i2        returned the error "no such city"
+   1.072 ms i2        returned the error "no such city"
                         3 passes, 23 input tokens (16 reused), 1 sampled, 1 of 2 guesses held, at most 2 pages, least margin 0.500
-   1.062 ms i2        trapped: wasm `unreachable` executed
+   1.074 ms i2        trapped: wasm `unreachable` executed
                         in hello::inner at src/lib.rs:7
                         in hello::run
                         3 passes, 23 input tokens (16 reused), 1 sampled, 1 of 2 guesses held, at most 2 pages, least margin 0.500
-   1.063 ms i2        went over the memory limit: 300 MiB of 256 MiB
+   1.075 ms i2        went over the memory limit: 300 MiB of 256 MiB
                         3 passes, 23 input tokens (16 reused), 1 sampled, 1 of 2 guesses held, at most 2 pages, least margin 0.500
-   1.065 ms i2        got stuck: nothing will be sent
+   1.077 ms i2        got stuck: nothing will be sent
                         3 passes, 23 input tokens (16 reused), 1 sampled, 1 of 2 guesses held, at most 2 pages, least margin 0.500
-   1.066 ms i2        was cancelled: interrupted
+   1.078 ms i2        was cancelled: interrupted
                         3 passes, 23 input tokens (16 reused), 1 sampled, 1 of 2 guesses held, at most 2 pages, least margin 0.500
-   1.068 ms i1        answered {"greeting":"Hello, Ada!"}
+   1.080 ms i1        answered {"greeting":"Hello, Ada!"}
                         3 passes, 23 input tokens (16 reused), 1 sampled, 1 of 2 guesses held, at most 2 pages, least margin 0.500
-   1.069 ms           finding: page 3 leaked
+   1.081 ms           finding: page 3 leaked
 
 "#]].raw());
 }
@@ -278,6 +300,7 @@ fn tokens_are_shown_as_text_where_the_tokenizer_is_known() {
         positions: None,
         reused: 0,
         attention_mask: None,
+        adapter: None,
         allowed: None,
         samplers: vec![],
     };

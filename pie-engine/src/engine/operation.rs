@@ -3,6 +3,7 @@
 use crate::bitset::Bitset;
 use crate::brle::Brle;
 use crate::ids::{ContextId, InstanceId, PassId};
+use crate::model::Overlay;
 use crate::sample::{Probe, Sampler};
 use crate::trace::{PageOperation, SamplerCall};
 use std::fmt;
@@ -103,6 +104,17 @@ pub struct PassOutput {
 /// Where a pass's output appears, or why there is none.
 pub type PassCell = Arc<SetOnce<Result<PassOutput, String>>>;
 
+/// An adapter as one pass applies it.
+#[derive(Clone, Debug)]
+pub struct Applied {
+    /// The adapter's name.
+    pub name: String,
+    /// The candidate of a training, if it is one.
+    pub seed: Option<i64>,
+    /// What it comes to, or nothing if it changes nothing.
+    pub overlay: Option<Arc<Overlay>>,
+}
+
 /// A forward pass whose shape has been checked.
 #[derive(Clone, Debug)]
 pub struct PassRequest {
@@ -118,6 +130,8 @@ pub struct PassRequest {
     pub positions: Vec<u32>,
     /// An attention mask for each token.
     pub masks: Option<Vec<Brle>>,
+    /// The adapter to apply.
+    pub adapter: Option<Applied>,
     /// The tokens that samplers may choose.
     pub allowed: Option<Bitset>,
     /// What is asked, in the order of the slots.

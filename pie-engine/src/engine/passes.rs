@@ -6,7 +6,7 @@ use super::{Core, Entry, speculation};
 use crate::ids::{InstanceId, PassId};
 use crate::kv::{Claim, Input, TableId};
 use crate::sched::Queued;
-use crate::trace::{Bytes, Event, Slot, Tokens, sha256_hex};
+use crate::trace::{AppliedAdapter, Bytes, Event, Slot, Tokens, sha256_hex};
 
 /// A pass that has been accepted and not yet answered.
 pub(super) struct Pending {
@@ -104,7 +104,7 @@ impl Core {
         let input = Input {
             tokens: &request.tokens,
             positions: &request.positions,
-            plain: request.masks.is_none(),
+            plain: request.masks.is_none() && request.overlay().is_none(),
             wanted_from: wanted.unwrap_or(request.tokens.len()),
         };
         let claim = self.kv.claim(table, input).map_err(text)?;
@@ -279,6 +279,11 @@ fn describe(instance: InstanceId, pass: PassId, request: &PassRequest, start: u3
         positions: (!consecutive).then(|| Tokens::from(request.positions.clone())),
         reused,
         attention_mask,
+        adapter: request.adapter.as_ref().map(|applied| AppliedAdapter {
+            name: applied.name.clone(),
+            seed: applied.seed,
+            digest: applied.overlay.as_ref().map(|overlay| format!("{:016x}", overlay.digest())),
+        }),
         allowed: request.allowed.as_ref().map(|allowed| allowed.count() as u32),
         samplers: request.calls.clone(),
     }

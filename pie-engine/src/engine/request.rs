@@ -4,6 +4,7 @@ use super::operation::{Ask, PassRequest, Question};
 use crate::bitset::Bitset;
 use crate::brle::Brle;
 use crate::ids::ContextId;
+use crate::model::Overlay;
 use crate::sample::Probe;
 use crate::trace::SamplerCall;
 use std::collections::BTreeSet;
@@ -105,6 +106,7 @@ impl Draft {
             wants_guesses: self.wants_guesses,
             positions,
             masks: self.masks,
+            adapter: None,
             allowed,
             questions,
             calls,
@@ -180,6 +182,11 @@ impl PassRequest {
     /// The tokens that are no guesses.
     pub fn input_len(&self) -> u32 {
         self.tokens.len() as u32 - self.guesses
+    }
+
+    /// What its adapter changes, if it has one that changes something.
+    pub fn overlay(&self) -> Option<&Overlay> {
+        self.adapter.as_ref()?.overlay.as_deref()
     }
 
     /// What a token is called in errors.

@@ -135,7 +135,7 @@ fn sequence<'a>(pending: &'a Pending, share: &'a Share, pages: &'a [PageId]) -> 
         pages,
         start: pending.claim.start + share.from,
         masks: request.masks.as_ref().map(|masks| &masks[range]),
-        adapter: 0,
+        adapter: request.overlay(),
         rows: &share.rows,
         embeddings: share.embeddings,
     }

@@ -1,5 +1,6 @@
 //! The core without WebAssembly: operations go in, answers and events come out.
 
+mod adapters;
 mod speculation;
 
 use super::contexts::MOST_SNAPSHOTS;

@@ -7,11 +7,11 @@ use super::bindings::pie::core::inference::{
 use super::budget::Held;
 use super::context::ContextHandle;
 use super::model::{ModelHandle, TokenizerHandle};
-use super::not_available;
 use super::state::State;
 use super::work::{ACCEPTED_TOKEN, COMPILED_BYTE, DESCRIBED_BYTE, MASKED_TOKEN};
+use crate::adapter::Adapter;
 use crate::brle::Brle;
-use crate::engine::operation::{Answer, Ask, Operation, PassCell};
+use crate::engine::operation::{Answer, Applied, Ask, Operation, PassCell};
 use crate::engine::request::Draft;
 use crate::grammar::{Grammar, Matcher, Source};
 use crate::sample::{Probe, Sampler};
@@ -23,6 +23,10 @@ use wasmtime_wasi_io::poll::DynPollable;
 /// A forward pass being described; `execute` hands the description over.
 pub struct ForwardPass {
     draft: Draft,
+    /// The adapter to apply, or why it cannot be.
+    adapter: Option<Result<Adapter, String>>,
+    /// Whose noise to add to it.
+    pub(super) adapter_seed: Option<i64>,
     /// The room that the description takes.
     held: Held,
     /// The context's handle, whose counts change when the pass is accepted.
@@ -116,6 +120,32 @@ impl State {
         Ok(self.table.push(MatcherHandle { matcher, held })?)
     }
 
+    /// What an adapter comes to in a pass that is about to be executed.
+    fn applied(
+        &mut self,
+        adapter: Option<Result<Adapter, String>>,
+        seed: Option<i64>,
+        held: &mut Held,
+    ) -> Result<Result<Option<Applied>, String>> {
+        let adapter = match (adapter, seed) {
+            (None, None) => return Ok(Ok(None)),
+            (None, Some(_)) => {
+                return Ok(Err("an adapter's seed came without an adapter; set both".to_owned()));
+            }
+            (Some(Err(error)), _) => return Ok(Err(error)),
+            (Some(Ok(adapter)), _) => adapter,
+        };
+        if seed.is_some() {
+            self.pay_for_noise(adapter.numbers(None), 1)?;
+        }
+        let overlay = match adapter.overlay(seed) {
+            Ok(overlay) => overlay,
+            Err(error) => return Ok(Err(error.into())),
+        };
+        held.grow(overlay.as_ref().map_or(0, |overlay| overlay.bytes()))?;
+        Ok(Ok(Some(Applied { name: adapter.name().to_owned(), seed, overlay })))
+    }
+
     async fn execute_pass(
         &mut self,
         pass: Resource<ForwardPass>,
@@ -126,9 +156,14 @@ impl State {
             return Ok(Err("the pass has been executed; make a new one".to_owned()));
         }
         let handle = description.context;
+        let (adapter, seed) = (description.adapter.take(), description.adapter_seed);
         let mut held = std::mem::replace(&mut description.held, self.held.nothing());
-        let request = match std::mem::take(&mut description.draft).check(vocabulary) {
+        let mut request = match std::mem::take(&mut description.draft).check(vocabulary) {
             Ok(request) => Box::new(request),
+            Err(error) => return Ok(Err(error)),
+        };
+        request.adapter = match self.applied(adapter, seed, &mut held)? {
+            Ok(applied) => applied,
             Err(error) => return Ok(Err(error)),
         };
         held.grow(request.answer_bytes(vocabulary))?;
@@ -154,7 +189,14 @@ impl Host for State {}
 impl HostForwardPass for State {
     fn new(&mut self, _model: Resource<ModelHandle>) -> Result<Resource<ForwardPass>> {
         let held = self.held.nothing();
-        Ok(self.table.push(ForwardPass { draft: Draft::default(), held, context: None, executed: false })?)
+        Ok(self.table.push(ForwardPass {
+            draft: Draft::default(),
+            adapter: None,
+            adapter_seed: None,
+            held,
+            context: None,
+            executed: false,
+        })?)
     }
 
     fn context(&mut self, pass: Resource<ForwardPass>, context: Resource<ContextHandle>) -> Result<()> {
@@ -210,8 +252,9 @@ impl HostForwardPass for State {
         Ok(())
     }
 
-    fn adapter(&mut self, pass: Resource<ForwardPass>, _adapter: Resource<AdapterHandle>) -> Result<()> {
-        self.draft(&pass, 0)?.refuse(not_available(super::adapter::ADAPTER));
+    fn adapter(&mut self, pass: Resource<ForwardPass>, adapter: Resource<AdapterHandle>) -> Result<()> {
+        let adapter = self.adapter_of(&adapter)?;
+        self.table.get_mut(&pass)?.adapter = Some(adapter);
         Ok(())
     }
 

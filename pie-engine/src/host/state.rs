@@ -6,6 +6,7 @@ use super::journal::Journal;
 use super::limits::{LimitExceeded, Limiter};
 use super::wasi::{Wasi, WasiRef, WasiView};
 use super::work::WorkBudget;
+use crate::adapter::Adapters;
 use crate::child::{Children, LaunchRequest};
 use crate::control::{Cancellation, Session};
 use crate::engine::bus::Bus;
@@ -32,6 +33,7 @@ pub struct State {
     pub(crate) bus: Bus,
     pub(crate) launches: mpsc::UnboundedSender<LaunchRequest>,
     pub(crate) children: Children,
+    pub(crate) adapters: Adapters,
     pub(crate) cancellation: Cancellation,
     pub(crate) user: Arc<str>,
     pub(crate) page_size: u32,

@@ -28,6 +28,10 @@ pub const MASKED_TOKEN: u64 = 4;
 pub const LAUNCHED: u64 = 100_000;
 /// Units for each byte of the input of a launched inferlet, which is read and checked.
 pub const LAUNCHED_BYTE: u64 = 64;
+/// Units for each byte of an adapter's file, and of an adapter that is copied.
+pub const ADAPTER_BYTE: u64 = 16;
+/// Units for each normal number that is made of a seed.
+pub const NOISE: u64 = 256;
 /// Bytes of text that count for what a chat template adds by itself.
 pub const TEMPLATE_BYTES: u64 = 128;
 /// What a decoder keeps for a token besides its text, in bytes.

@@ -4,9 +4,10 @@
 //! [`check`] computes the same rows along different ways and compares them bit for bit, and it computes different rows and
 //! sees that they differ.
 
-use super::{Batch, KvStore, Model, Outputs, Sequence};
+use super::{Batch, KvStore, LowRank, Model, Outputs, Overlay, Sequence, Target};
 use crate::brle::Brle;
 use crate::ids::{PageId, SwapId};
+use crate::splitmix::splitmix64;
 
 /// Slots in a page: few, so that every way crosses pages.
 const PAGE_SIZE: u32 = 4;
@@ -31,8 +32,6 @@ pub struct Options {
     /// How much a logit may differ between a slot that is hidden and one that never was. Zero for a model whose sums do not
     /// depend on where in memory a slot is.
     pub removal_tolerance: f32,
-    /// Whether the model can apply adapters by number.
-    pub adapters: bool,
 }
 
 /// Checks a model. Takes a few hundred passes of at most 22 tokens.
@@ -46,7 +45,7 @@ pub fn check(model: &dyn Model, options: Options) -> Result<(), Failure> {
 /// A property and the test of it; an error says what was seen.
 type Property<'a> = (&'static str, fn(&Suite<'a>) -> Result<(), String>);
 
-fn properties<'a>() -> [Property<'a>; 13] {
+fn properties<'a>() -> [Property<'a>; 15] {
     [
         ("rows have the length of the vocabulary and hold numbers", Suite::rows_are_numbers),
         ("chunks of a prompt give the rows of the whole", Suite::chunks),
@@ -60,6 +59,8 @@ fn properties<'a>() -> [Property<'a>; 13] {
         ("a mask that hides nothing changes nothing", Suite::causal_masks),
         ("what all later tokens do not see might as well not be there", Suite::removal),
         ("every part of what is seen counts", Suite::sensitivity),
+        ("adapters apply to the sequences that have them, in any batch", Suite::adapters_in_batches),
+        ("slots keep what they were made with, whatever adapter reads them", Suite::adapters_in_turn),
         ("embeddings have the announced length and follow their row", Suite::embeddings),
     ]
 }
@@ -84,7 +85,7 @@ struct Context {
 struct Extras<'a> {
     positions: Option<Vec<u32>>,
     masks: Option<&'a [Brle]>,
-    adapter: u64,
+    adapter: Option<&'a Overlay>,
 }
 
 impl Context {
@@ -210,7 +211,7 @@ impl<'a> Suite<'a> {
                 pages: &contexts[which].pages,
                 start: 0,
                 masks: None,
-                adapter: 0,
+                adapter: None,
                 rows: &positions[..prompts[which].len()],
                 embeddings: false,
             };
@@ -296,7 +297,7 @@ impl<'a> Suite<'a> {
             pages: &context.pages,
             start: prefix.len() as u32,
             masks: None,
-            adapter: 0,
+            adapter: None,
             rows: &rows,
             embeddings: false,
         });
@@ -356,12 +357,84 @@ impl<'a> Suite<'a> {
             ("its own position moved", self.tokens.clone(), positions(moved)),
             ("a slot hidden", self.tokens.clone(), Extras { masks: Some(&masks), ..Extras::default() }),
         ];
-        if self.options.adapters {
-            cases.push(("an adapter", self.tokens.clone(), Extras { adapter: 7, ..Extras::default() }));
+        let [adapter, _] = self.adapters();
+        if adapter.is_some() {
+            let extras = Extras { adapter: adapter.as_ref(), ..Extras::default() };
+            cases.push(("an adapter", self.tokens.clone(), extras));
         }
         for (what, tokens, extras) in cases {
             if last(self.fresh(&tokens, &extras)?) == expected {
                 return Err(format!("{what} gives the same logits"));
+            }
+        }
+        Ok(())
+    }
+
+    /// Two adapters that differ, or none where the model takes none.
+    fn adapters(&self) -> [Option<Overlay>; 2] {
+        [1, 2].map(|seed| {
+            let mut counter = seed << 32;
+            let mut number = || {
+                counter += 1;
+                (splitmix64(counter) >> 40) as f32 / (1u64 << 24) as f32 - 0.5
+            };
+            let layer = |target: &Target| {
+                let mut side = |length: u32| (0..2 * length).map(|_| number()).collect();
+                LowRank { down: side(target.inputs), up: side(target.outputs) }
+            };
+            Overlay::new(2, 1.0, self.model.info().adapter_targets.iter().map(layer).collect())
+        })
+    }
+
+    fn adapters_in_batches(&self) -> Result<(), String> {
+        let [Some(one), Some(other)] = &self.adapters() else { return Ok(()) };
+        let overlays = [None, Some(one), Some(other)];
+        let with = |adapter| Extras { adapter, ..Extras::default() };
+        let alone = overlays.map(|adapter| self.fresh(&self.tokens, &with(adapter)));
+        let [plain, with_one, with_other] = alone;
+        let alone = [plain?, with_one?, with_other?];
+        same(&alone[0], &self.expected, "without an adapter")?;
+        if alone[1] == alone[2] {
+            return Err("two adapters give the same logits".to_owned());
+        }
+        let positions: Vec<u32> = (0..LENGTH as u32).collect();
+        let contexts = [0, 20, 40].map(Context::new);
+        for order in [[0, 1, 2], [2, 0, 1]] {
+            let sequences = order.map(|which: usize| Sequence {
+                tokens: &self.tokens,
+                positions: &positions,
+                pages: &contexts[which].pages,
+                start: 0,
+                masks: None,
+                adapter: overlays[which],
+                rows: &positions,
+                embeddings: false,
+            });
+            let outputs = self.run(&mut *self.store(), sequences.to_vec())?;
+            let expected: Vec<_> = order.iter().flat_map(|&which| alone[which].clone()).collect();
+            same(&self.split(&outputs), &expected, &format!("adapters batched in the order {order:?}"))?;
+        }
+        Ok(())
+    }
+
+    fn adapters_in_turn(&self) -> Result<(), String> {
+        let [Some(one), Some(other)] = &self.adapters() else { return Ok(()) };
+        let (before, after) = self.tokens.split_at(10);
+        let ends = |first: Option<&Overlay>, chunk: usize| {
+            let (mut store, mut context) = (self.store(), Context::new(0));
+            let with = |adapter| Extras { adapter, ..Extras::default() };
+            self.extend(&mut *store, &mut context, before, &with(first))?;
+            let mut rows = Vec::new();
+            for tokens in after.chunks(chunk) {
+                rows.extend(self.extend(&mut *store, &mut context, tokens, &with(Some(one)))?);
+            }
+            Ok::<_, String>(rows)
+        };
+        let kept = ends(Some(other), LENGTH)?;
+        same(&ends(Some(other), 3)?, &kept, "chunks behind another adapter's slots")?;
+        for first in [None, Some(one)] {
+            if ends(first, LENGTH)? == kept {
+                return Err("what wrote the earlier slots does not count".to_owned());
             }
         }
         Ok(())

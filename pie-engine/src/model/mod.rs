@@ -3,6 +3,9 @@
 
 pub mod conformance;
 pub mod dummy;
+mod overlay;
+
+pub use overlay::{LowRank, Overlay, Target};
 
 use crate::brle::Brle;
 use crate::ids::{PageId, SwapId};
@@ -21,6 +24,8 @@ pub struct ModelInfo {
     pub max_positions: u32,
     /// Length of an embedding, or none where the model has none to give.
     pub embedding_size: Option<u32>,
+    /// The matrices that adapters may change; none if it takes no adapters.
+    pub adapter_targets: Vec<Target>,
     /// Level of the kernels that compute it, `scalar` for the dummy.
     pub kernel: String,
 }
@@ -56,8 +61,8 @@ pub struct Sequence<'a> {
     /// For each token, which slots it sees: the mask covers slots `0..start + i + 1` or all `0..start + n`. Without masks each token
     /// sees all earlier slots and itself.
     pub masks: Option<&'a [Brle]>,
-    /// The adapter and perturbation to apply: 0 is none.
-    pub adapter: u64,
+    /// What an adapter changes for these tokens. What their slots keep was made with it; other slots keep what they were made with.
+    pub adapter: Option<&'a Overlay>,
     /// Indices into `tokens` whose outputs are wanted, rising, without duplicates.
     pub rows: &'a [u32],
     /// Whether those rows need embeddings besides logits.

@@ -112,6 +112,16 @@ pub enum Event {
         /// The message.
         text: Text,
     },
+    /// Something was done with an adapter.
+    Adapter {
+        /// The caller.
+        instance: InstanceId,
+        /// The adapter's name.
+        name: String,
+        /// What was done.
+        #[serde(flatten)]
+        operation: AdapterOperation,
+    },
     /// `model.load`.
     ModelLoaded {
         /// The caller.
@@ -187,6 +197,9 @@ pub enum Event {
         /// Digest of the attention masks, if there are any.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         attention_mask: Option<String>,
+        /// The adapter, if there is one.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        adapter: Option<AppliedAdapter>,
         /// How many tokens the logit mask allows, if there is one.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         allowed: Option<u32>,
@@ -267,6 +280,66 @@ pub enum Origin {
         /// The snapshot's name.
         name: String,
     },
+}
+
+/// What was done with an adapter.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(tag = "operation", rename_all = "kebab-case")]
+pub enum AdapterOperation {
+    /// `adapter.create`.
+    Create,
+    /// `adapter.open` found it.
+    Open,
+    /// `adapter.fork`.
+    Fork {
+        /// The name of the copy.
+        to: String,
+    },
+    /// `adapter.destroy`.
+    Destroy,
+    /// `adapter.load`.
+    Load {
+        /// The file.
+        path: Text,
+    },
+    /// `adapter.save`.
+    Save {
+        /// The file.
+        path: Text,
+    },
+    /// `zo.initialize`.
+    Initialize {
+        /// The rank of its matrices.
+        rank: u32,
+        /// The scale of their product, times the rank.
+        alpha: f32,
+        /// Candidates a round.
+        population: u32,
+        /// The standard deviation of the noise.
+        sigma: f32,
+    },
+    /// `zo.update`.
+    Update {
+        /// The highest score of the round.
+        best: f32,
+        /// The mean of the scores.
+        mean: f32,
+        /// The standard deviation of the noise from now on.
+        sigma: f32,
+    },
+}
+
+/// An adapter in a pass.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct AppliedAdapter {
+    /// Its name.
+    pub name: String,
+    /// The seed of the noise that was added.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub seed: Option<i64>,
+    /// Stands for the weights as they were applied; absent where they change nothing.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub digest: Option<String>,
 }
 
 /// What was done to the pages of a context.

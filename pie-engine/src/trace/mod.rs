@@ -6,7 +6,9 @@ mod payload;
 mod recorder;
 mod size;
 
-pub use event::{Event, Limit, Origin, Outcome, PageOperation, SamplerCall, Slot, Usage};
+pub use event::{
+    AdapterOperation, AppliedAdapter, Event, Limit, Origin, Outcome, PageOperation, SamplerCall, Slot, Usage,
+};
 pub use payload::{Bytes, Elided, Text, Tokens, sha256_hex};
 pub use recorder::{Collected, Discard, Recorder, Sink, Trace};
 

@@ -1,6 +1,6 @@
 //! How much room events take.
 
-use super::{Bytes, Event, Origin, SamplerCall, Slot, Text, Tokens};
+use super::{AdapterOperation, Bytes, Event, Origin, SamplerCall, Slot, Text, Tokens};
 
 /// What every event takes, whatever is in it; for a pass, its share of a step is included.
 const EVENT: u64 = 256;
@@ -25,14 +25,16 @@ impl Event {
                 Event::Subscribed { topic, .. } => text(topic),
                 Event::Received { text: it, .. } => it.as_ref().map_or(0, text),
                 Event::ReceivedFile { data, .. } => data.as_ref().map_or(0, blob),
+                Event::Adapter { name, operation, .. } => length(name) + adapter(operation),
                 Event::ModelLoaded { name, .. }
                 | Event::ContextSaved { name, .. }
                 | Event::SnapshotDeleted { name, .. }
                 | Event::ContextCreated { origin: Origin::Open { name } | Origin::Take { name }, .. } => {
                     length(name)
                 }
-                Event::Pass { tokens: input, guesses, positions, samplers, .. } => {
+                Event::Pass { tokens: input, guesses, positions, adapter, samplers, .. } => {
                     tokens(input)
+                        + adapter.as_ref().map_or(0, |adapter| ENTRY + length(&adapter.name))
                         + guesses.as_ref().map_or(0, tokens)
                         + positions.as_ref().map_or(0, tokens)
                         + samplers.iter().map(call).sum::<u64>()
@@ -48,6 +50,14 @@ impl Event {
                 | Event::Pages { .. }
                 | Event::Finished { .. } => 0,
             }
+    }
+}
+
+fn adapter(operation: &AdapterOperation) -> u64 {
+    match operation {
+        AdapterOperation::Fork { to } => length(to),
+        AdapterOperation::Load { path } | AdapterOperation::Save { path } => text(path),
+        _ => 0,
     }
 }
 

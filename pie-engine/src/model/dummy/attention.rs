@@ -15,7 +15,7 @@
 use super::store::DummyStore;
 use crate::brle::Brle;
 use crate::ids::PageId;
-use crate::model::{ModelError, Sequence};
+use crate::model::{ModelError, Overlay, Sequence};
 use crate::splitmix::splitmix64;
 use std::ops::Range;
 
@@ -41,9 +41,10 @@ impl<'a> Attention<'a> {
     /// Writes what both layers keep of the new tokens.
     pub(super) fn write(&mut self) -> Result<(), ModelError> {
         let sequence = self.sequence;
+        let adapter = sequence.adapter.map_or(0, Overlay::digest);
         for (token, (&id, &position)) in sequence.tokens.iter().zip(sequence.positions).enumerate() {
             let slot = self.slot(self.context_slot(token));
-            self.store.write(slot, id, position, sequence.adapter);
+            self.store.write(slot, id, position, adapter);
         }
         let mut causal = self.causal_base(DummyStore::first)?;
         for token in 0..sequence.tokens.len() {

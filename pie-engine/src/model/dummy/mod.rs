@@ -13,6 +13,8 @@
 //! Invariants: a row's bits are a function of what it sees and of nothing else; forward neither allocates in proportion to the context
 //! nor panics, whatever the batch holds; no floating-point function of the platform is called.
 //!
+//! An adapter changes the state, and moves the logits by a small network of its own (`overlay`).
+//!
 //! Reading order: `store`, `attention`, then `head`, which puts a row together.
 
 mod attention;
@@ -20,6 +22,7 @@ mod candidates;
 mod conversation;
 mod embedding;
 mod head;
+mod overlay;
 mod prior;
 mod rules;
 mod scratch;
@@ -77,6 +80,7 @@ impl Dummy {
             vocab_size: head.prior.vocab_size() as u32,
             max_positions: MAX_POSITIONS,
             embedding_size: Some(embedding::SIZE as u32),
+            adapter_targets: overlay::targets(),
             kernel: "scalar".to_owned(),
         };
         Dummy { info, head, script: config.script }
@@ -99,6 +103,9 @@ impl Dummy {
                 scratch.text.finish(sequence.tokens[row], sequence.positions[row]);
                 let start = outputs.logits.len();
                 self.head.append_row(state, &mut scratch, &mut outputs.logits);
+                if let Some(overlay) = sequence.adapter {
+                    overlay::move_logits(overlay, sequence.tokens[row], &mut outputs.logits[start..]);
+                }
                 if let Some(script) = &self.script {
                     script.raise(&scratch.text.tokens, &mut outputs.logits[start..]);
                 }

@@ -143,7 +143,7 @@ fn a_batch_that_makes_no_sense_is_an_error_and_says_why() {
         pages: &pages,
         start: 0,
         masks: None,
-        adapter: 0,
+        adapter: None,
         rows: &[1],
         embeddings: false,
     };
