@@ -88,6 +88,7 @@ pub(super) fn entry(event: &Event, vocabulary: &Vocabulary) -> Entry {
         Event::Adapter { instance, name, operation } => {
             Entry::of(*instance, format!("adapter {name:?}: {}", adapter(operation)))
         }
+        Event::Forced { instance, tokens } => forced(*instance, tokens, vocabulary),
         Event::ModelLoaded { instance, name } => {
             Entry::of(*instance, format!("loaded model {name:?}")).toned(Tone::Background)
         }
@@ -161,6 +162,10 @@ fn adapter(operation: &AdapterOperation) -> String {
             format!("updated from scores of {mean:.3} in the mean, {best:.3} at best; sigma {sigma:.3}")
         }
     }
+}
+
+fn forced(instance: InstanceId, tokens: &Tokens, vocabulary: &Vocabulary) -> Entry {
+    Entry::of(instance, format!("forced by a grammar: {}", token_list(tokens, vocabulary)))
 }
 
 fn received(text: Option<&Text>) -> String {

@@ -181,6 +181,7 @@ fn ends() -> Vec<Event> {
         finished(CHILD, Outcome::Cancelled("interrupted".into())),
         finished(MAIN, Outcome::Ok(text(r#"{"greeting":"Hello, Ada!"}"#))),
         Event::Finding { message: "page 3 leaked".into() },
+        Event::Forced { instance: MAIN, tokens: vec![2, 3].into() },
     ]
 }
 
@@ -281,6 +282,7 @@ model dummy (scalar), seed 7, engine 0.1.0
    1.080 ms i1        answered {"greeting":"Hello, Ada!"}
                         3 passes, 23 input tokens (16 reused), 1 sampled, 1 of 2 guesses held, at most 2 pages, least margin 0.500
    1.081 ms           finding: page 3 leaked
+   1.083 ms i1        forced by a grammar: 2 tokens [2 3]
 
 "#]].raw());
 }

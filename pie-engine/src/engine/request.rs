@@ -197,8 +197,12 @@ impl PassRequest {
         }
     }
 
-    /// How often the samplers at the tokens before `end` draw.
+    /// How often the samplers at the tokens before `end` draw. Where there is one token to choose from, nothing is random: so it makes no
+    /// difference to later draws whether an inferlet asks or takes that token at once.
     pub fn draws_before(&self, end: u32) -> u64 {
+        if self.allowed.as_ref().is_some_and(|allowed| allowed.count() == 1) {
+            return 0;
+        }
         self.questions.iter().filter(|question| question.index < end && question.ask.draws()).count() as u64
     }
 

@@ -1,6 +1,7 @@
 //! The core without WebAssembly: operations go in, answers and events come out.
 
 mod adapters;
+mod grammars;
 mod speculation;
 
 use super::contexts::MOST_SNAPSHOTS;

@@ -52,6 +52,19 @@ impl Mask {
         }
     }
 
+    /// The token, if one alone is possible.
+    pub fn only(&self) -> Option<u32> {
+        match self {
+            Mask::Ranges(runs) => {
+                let mut ranges = runs.true_ranges();
+                let first = ranges.next().filter(|range| range.end - range.start == 1)?;
+                ranges.next().is_none().then_some(first.start as u32)
+            }
+            Mask::Bits(bits) if bits.count() == 1 => bits.ones().next().map(|token| token as u32),
+            Mask::Bits(_) => None,
+        }
+    }
+
     /// As run lengths, the form at the component boundary.
     pub fn into_brle(self) -> Brle {
         match self {

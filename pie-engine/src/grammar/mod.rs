@@ -8,7 +8,8 @@
 //! text that a JSON schema's matcher ends at validates; what cannot be enforced is an error and never ignored; limits are in steps
 //! and sizes, never in time; a call that fails leaves a matcher as it was.
 //!
-//! JSON is held to more than its schema: keys come in the order in which the schema lists them, with all others after them, and
+//! JSON is held to more than its schema: keys come in the order in which the schema lists them, with all others after them; between
+//! parts there is nothing, a space, or a new line with up to 20 spaces or tabs; and
 //! characters are written as themselves where JSON allows it, DEL excepted. Where an object lists keys and has room for others,
 //! characters that JSON has only `\u0001` and the like for cannot be written, since `\u0061` could then spell a listed key in a
 //! second way.
@@ -89,8 +90,9 @@ impl Source {
     /// The source in the library's terms.
     fn translate(&self, notation: Notation) -> Result<TopLevelGrammar, GrammarError> {
         match self {
-            Source::Json => Ok(TopLevelGrammar::from_json_schema(serde_json::Value::Bool(true))),
-            Source::JsonSchema(text) => schema::read(text).map(TopLevelGrammar::from_json_schema),
+            Source::Json | Source::JsonSchema(_) => {
+                schema::read(self.text()).map(TopLevelGrammar::from_json_schema)
+            }
             // The library's lexer has no empty expression.
             Source::Regex(pattern) if pattern.is_empty() => {
                 Ok(TopLevelGrammar::from_lark(r#"start: """#.to_owned()))

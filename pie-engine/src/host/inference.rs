@@ -13,8 +13,9 @@ use crate::adapter::Adapter;
 use crate::brle::Brle;
 use crate::engine::operation::{Answer, Applied, Ask, Operation, PassCell};
 use crate::engine::request::Draft;
-use crate::grammar::{Grammar, Matcher, Source};
+use crate::grammar::{Grammar, Mask, Matcher, Source};
 use crate::sample::{Probe, Sampler};
+use crate::trace::{Event, Tokens};
 use std::sync::Arc;
 use wasmtime::Result;
 use wasmtime::component::Resource;
@@ -69,6 +70,10 @@ pub struct MatcherHandle {
     matcher: Result<Matcher, String>,
     /// The room that the walk takes.
     held: Held,
+    /// The token of the last mask, if it has one only and the walk is still there.
+    only: Option<u32>,
+    /// Tokens taken in a row, each of which was the only one.
+    forced: Vec<u32>,
 }
 
 /// What a compiled grammar takes for each byte of its source, roughly.
@@ -117,7 +122,16 @@ impl State {
             let vocabulary = self.model.vocabulary().map_err(|error| error.to_string())?;
             self.model.grammars.matcher(&grammar, vocabulary).map_err(|error| error.to_string())
         });
-        Ok(self.table.push(MatcherHandle { matcher, held })?)
+        Ok(self.table.push(MatcherHandle { matcher, held, only: None, forced: Vec::new() })?)
+    }
+
+    /// Records the tokens that a walk had no choice about.
+    fn record_forced(&mut self, matcher: &Resource<MatcherHandle>) -> Result<()> {
+        let forced = std::mem::take(&mut self.table.get_mut(matcher)?.forced);
+        if !forced.is_empty() {
+            self.record(|instance| Event::Forced { instance, tokens: Tokens::Full(forced) })?;
+        }
+        Ok(())
     }
 
     /// What an adapter comes to in a pass that is about to be executed.
@@ -382,21 +396,33 @@ impl HostMatcher for State {
         tokens: Vec<u32>,
     ) -> Result<Result<(), String>> {
         self.pay(tokens.len(), ACCEPTED_TOKEN)?;
-        let MatcherHandle { matcher, held } = self.table.get_mut(&matcher)?;
-        held.grow(tokens.len() as u64 * MATCHER_TOKEN_BYTES)?;
-        Ok(match matcher {
+        let handle = self.table.get_mut(&matcher)?;
+        handle.held.grow(tokens.len() as u64 * MATCHER_TOKEN_BYTES)?;
+        let accepted = match &mut handle.matcher {
             Ok(matcher) => matcher.accept(&tokens).map_err(|error| error.to_string()),
             Err(error) => Err(error.clone()),
-        })
+        };
+        if accepted.is_ok() && !tokens.is_empty() {
+            match (handle.only.take(), &tokens[..]) {
+                (Some(only), [token]) if only == *token => handle.forced.push(only),
+                _ => self.record_forced(&matcher)?,
+            }
+        }
+        Ok(accepted)
     }
 
     fn next_token_logit_mask(&mut self, matcher: Resource<MatcherHandle>) -> Result<Vec<u32>> {
         let vocabulary = self.model.info().vocab_size;
         self.pay(vocabulary as usize, MASKED_TOKEN)?;
-        let mask = match &mut self.table.get_mut(&matcher)?.matcher {
+        let handle = self.table.get_mut(&matcher)?;
+        let mask = match &mut handle.matcher {
             Ok(matcher) => matcher.mask().ok(),
             Err(_) => None,
         };
+        handle.only = mask.as_ref().and_then(Mask::only);
+        if handle.only.is_none() {
+            self.record_forced(&matcher)?;
+        }
         // The interface has no error here. A pass refuses a mask that allows nothing, and `accept_tokens` says why it does.
         Ok(mask.map_or_else(|| vec![vocabulary], |mask| mask.into_brle().0))
     }
@@ -412,8 +438,10 @@ impl HostMatcher for State {
     fn reset(&mut self, matcher: Resource<MatcherHandle>) -> Result<()> {
         let mut held = self.held.nothing();
         held.grow(MATCHER_BYTES)?;
+        self.record_forced(&matcher)?;
         let handle = self.table.get_mut(&matcher)?;
         handle.held = held;
+        handle.only = None;
         if let Ok(matcher) = &mut handle.matcher {
             matcher.reset();
         }
@@ -421,6 +449,7 @@ impl HostMatcher for State {
     }
 
     fn drop(&mut self, matcher: Resource<MatcherHandle>) -> Result<()> {
+        self.record_forced(&matcher)?;
         self.table.delete(matcher)?;
         Ok(())
     }

@@ -122,6 +122,14 @@ pub enum Event {
         #[serde(flatten)]
         operation: AdapterOperation,
     },
+    /// A matcher moved over tokens each of which was the only one that its grammar allowed, and now there is a choice again, or the matcher is
+    /// gone. They need no pass: whoever runs none feeds them with the next one.
+    Forced {
+        /// Whose matcher it is.
+        instance: InstanceId,
+        /// The tokens.
+        tokens: Tokens,
+    },
     /// `model.load`.
     ModelLoaded {
         /// The caller.

@@ -23,6 +23,7 @@ impl Event {
                 | Event::Broadcast { topic, text: it, .. }
                 | Event::Heard { topic, text: it, .. } => text(topic) + text(it),
                 Event::Subscribed { topic, .. } => text(topic),
+                Event::Forced { tokens: it, .. } => tokens(it),
                 Event::Received { text: it, .. } => it.as_ref().map_or(0, text),
                 Event::ReceivedFile { data, .. } => data.as_ref().map_or(0, blob),
                 Event::Adapter { name, operation, .. } => length(name) + adapter(operation),

@@ -21,12 +21,23 @@ pub(super) fn read(text: &str) -> Result<Value, GrammarError> {
     let mut reader = reader::Reader::new(&schema)?;
     let mut read = reader.schema(&schema, "#")?;
     reader.finish()?;
-    if let (true, Some(root)) = (reader.keys_are_ambiguous, read.as_object_mut()) {
-        // All escapes but `\u0061`, which could spell a listed key as another one.
-        root.insert("x-guidance".to_owned(), json!({ "json_allowed_escapes": "nrbtf\\\"" }));
+    if read == Value::Bool(true) {
+        read = json!({});
+    }
+    if let Some(root) = read.as_object_mut() {
+        let mut options = json!({ "whitespace_pattern": GAP });
+        if reader.keys_are_ambiguous {
+            // All escapes but `\u0061`, which could spell a listed key as another one.
+            options["json_allowed_escapes"] = json!("nrbtf\\\"");
+        }
+        root.insert("x-guidance".to_owned(), options);
     }
     Ok(read)
 }
+
+/// White space between the parts of a JSON text: one space, or a new line with some indentation. JSON has no bound for it, and models
+/// that are held to a grammar are known to write nothing else until their limit.
+const GAP: &str = r"\x20|\x0D?\x0A[\x20\x09]{0,20}";
 
 fn not_json(error: &serde_json::Error) -> GrammarError {
     let message = error.to_string();

@@ -84,6 +84,8 @@ proptest! {
             let bits = mask.clone().into_bitset();
             prop_assert_eq!(mask.size(), u64::from(VOCABULARY.size()));
             prop_assert_eq!(mask.count(), bits.count() as u64);
+            let only = bits.ones().next().filter(|_| bits.count() == 1).map(|token| token as u32);
+            prop_assert_eq!((mask.only(), Mask::Bits(bits.clone()).only()), (only, only));
             let runs = mask.clone().into_brle();
             prop_assert_eq!(runs.to_bitset(bits.len()).unwrap(), bits.clone());
             let smaller = 4 * runs.0.len() < 8 * bits.words().len();

@@ -90,6 +90,14 @@ impl<'a> Conversation<'a> {
         &self.symbols[self.message.clone()]
     }
 
+    /// The tokens since the cue, empty outside of a reply.
+    pub(super) fn reply_tokens(&self) -> &'a [Symbol] {
+        match self.place {
+            Place::Reply { length, .. } => &self.tokens[self.tokens.len() - length..],
+            _ => &[],
+        }
+    }
+
     /// The symbols since the cue or the end of reasoning, empty outside of a reply.
     pub(super) fn reply(&self) -> &'a [Symbol] {
         &self.symbols[self.reply..]

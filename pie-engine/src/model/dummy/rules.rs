@@ -13,6 +13,14 @@ const SHORTEST_REPLY: usize = 12;
 const REPLY_RANGE: u64 = 37;
 /// A reply that goes its own way for so many tokens more is pressed to an end.
 const PATIENCE: usize = 24;
+/// So many of the last tokens of a reply make it tired of saying the same again,
+const RECENT: usize = 64;
+/// by so much for each time,
+const TIRED: f32 = 1.5;
+/// and by so much more for each time in a row.
+const TIRED_IN_A_ROW: f32 = 3.0;
+/// So many tokens of one kind in a row are not too many.
+const LONGEST_RUN: usize = 8;
 /// Texts outside of a conversation are not ended before this many tokens.
 const SHORTEST_TEXT: usize = 40;
 
@@ -106,12 +114,12 @@ impl Rules<'_> {
         }
     }
 
-    /// Raises what closes strings, brackets and sentences, the more the longer a reply gets. Whatever a grammar may demand, the
-    /// tokens that bring it to its end become the likeliest in time.
-    fn press(&self, over: usize, close: Symbol, row: &mut [f32]) {
+    /// Raises what closes strings, brackets and sentences, the more the longer a reply gets; `length` counts from where it should
+    /// have ended. Whatever a grammar may demand, the tokens that bring it to its end become the likeliest in time.
+    fn press(&self, length: usize, close: Symbol, row: &mut [f32]) {
         let mut raise =
             |tokens: &[Symbol], by: f32| tokens.iter().for_each(|&token| row[usize::from(token)] += by);
-        let over = 0.3 * over.min(100) as f32;
+        let over = 0.3 * length.min(100) as f32;
         let reply = self.conversation.reply();
         let structured = reply.first().is_some_and(|&first| self.prior.traits(first).opens());
         if structured {
@@ -126,6 +134,57 @@ impl Rules<'_> {
             raise(&self.closers.sentence, over);
         }
         raise(&[close], over);
+        // No reply in prose takes so long: it is held to something.
+        let held = length > PATIENCE;
+        if held && !structured {
+            raise(&self.closers.bracket, over);
+            raise(&self.closers.string, over);
+        }
+        if held {
+            raise(&[close], over);
+        }
+        if held || structured {
+            self.tire(over, row);
+        }
+    }
+
+    /// Lowers what was said often lately, one by one and by kind, but nothing that closes something. However a grammar lets a reply go
+    /// round in circles, another way becomes likelier in time, and so does the one that it may have to take.
+    fn tire(&self, over: f32, row: &mut [f32]) {
+        let reply = self.conversation.reply_tokens();
+        let closes = |token: Symbol| {
+            let traits = self.prior.traits(token);
+            traits.closes_string() || traits.closes_bracket()
+        };
+        for &token in reply.iter().rev().take(RECENT).filter(|token| !closes(**token)) {
+            row[usize::from(token)] -= TIRED;
+        }
+        let Some(&last) = reply.last() else { return };
+        let run =
+            |same: &dyn Fn(Symbol) -> bool| reply.iter().rev().take_while(|token| same(**token)).count();
+        if !closes(last) {
+            row[usize::from(last)] -= TIRED_IN_A_ROW * (run(&|token| token == last) - 1) as f32;
+        }
+        // Nothing is nested so deep that it takes many more.
+        let closings = run(&closes).saturating_sub(LONGEST_RUN) as f32;
+        let closers = self.closers.string.iter().chain(&self.closers.bracket);
+        closers.for_each(|&token| row[usize::from(token)] -= TIRED_IN_A_ROW * closings);
+        let kind = self.kind(last);
+        let excess = run(&|token| self.kind(token) == kind).saturating_sub(LONGEST_RUN);
+        if excess > 0 {
+            let by = over + (1.5 * excess as f32).min(30.0);
+            for (logit, token) in row.iter_mut().zip(0..).skip(usize::from(FIRST_TEXT)) {
+                if self.kind(token) == kind && !closes(token) {
+                    *logit -= by;
+                }
+            }
+        }
+    }
+
+    /// Words, digits, or neither.
+    fn kind(&self, token: Symbol) -> (bool, bool) {
+        let traits = self.prior.traits(token);
+        (traits.is_word(), traits.is_digit())
     }
 
     /// Whether a sentence has just come to its end. The number of an entry in a list is none.

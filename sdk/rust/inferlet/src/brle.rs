@@ -69,6 +69,26 @@ pub fn allows(mask: &[u32], index: u32) -> bool {
     false
 }
 
+/// The index at which the mask is true, if it is so at one only.
+///
+/// ```
+/// assert_eq!(inferlet::brle::only(&[3, 1, 4]), Some(3));
+/// assert_eq!(inferlet::brle::only(&[3, 1, 2, 1]), None);
+/// ```
+pub fn only(mask: &[u32]) -> Option<u32> {
+    let (mut end, mut found) = (0u32, None);
+    for (run, &length) in mask.iter().enumerate() {
+        if run % 2 == 1 && length > 0 {
+            if length > 1 || found.is_some() {
+                return None;
+            }
+            found = Some(end);
+        }
+        end = end.saturating_add(length);
+    }
+    found
+}
+
 /// Whether the mask is true anywhere.
 pub fn allows_any(mask: &[u32]) -> bool {
     mask.iter().skip(1).step_by(2).any(|&length| length > 0)
@@ -172,6 +192,8 @@ mod tests {
                 prop_assert_eq!(allows(&both, i), allows(&a, i) && allows(&b, i));
             }
             prop_assert_eq!(allows_any(&both), bits(&both).contains(&true));
+            let all: Vec<u32> = (0..len(&a)).filter(|&index| allows(&a, index)).collect();
+            prop_assert_eq!(only(&a), all.first().copied().filter(|_| all.len() == 1));
         }
     }
 }

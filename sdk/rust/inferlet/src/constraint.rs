@@ -3,6 +3,7 @@
 use crate::inference::{Grammar, Matcher};
 use crate::model::Model;
 use crate::{Result, brle};
+use std::any::Any;
 
 /// Restricts the next token, step by step. Attach one with [`crate::Generator::constrain`].
 pub trait Constrain: Send {
@@ -87,8 +88,8 @@ impl Schema for &Grammar {
 pub struct GrammarConstraint {
     matcher: Matcher,
     mask: Vec<u32>,
-    /// Why the text left the grammar, once it has.
-    left: Option<String>,
+    /// Why the text left the grammar, and how many tokens were told since, once it has.
+    left: Option<(String, usize)>,
 }
 
 impl GrammarConstraint {
@@ -121,12 +122,41 @@ impl GrammarConstraint {
     pub fn from_ebnf(grammar: &str, model: &Model) -> Result<Self> {
         Ok(Self::from_grammar(&Grammar::from_ebnf(grammar)?, model))
     }
+
+    /// The same at the same place, to go another way: for a fork of the context. Takes time in the number of tokens accepted.
+    ///
+    /// # Errors
+    ///
+    /// See [`Matcher::fork`].
+    pub fn fork(&self, model: &Model) -> Result<Self> {
+        let matcher = self.matcher.fork(model.tokenizer())?;
+        Ok(GrammarConstraint { matcher, mask: self.mask.clone(), left: self.left.clone() })
+    }
+
+    /// Takes back the last `n` tokens that it was told: for tokens that were truncated from the context. Takes time in the number of
+    /// tokens accepted.
+    ///
+    /// # Errors
+    ///
+    /// If there were not so many.
+    pub fn roll_back(&mut self, n: usize) -> Result<()> {
+        // Of a list that left the grammar the matcher has taken nothing.
+        let outside = self.left.as_ref().map_or(0, |(_, count)| *count);
+        self.matcher.roll_back(n.saturating_sub(outside))?;
+        match &mut self.left {
+            Some((_, count)) if n < *count => *count -= n,
+            left => *left = None,
+        }
+        Ok(())
+    }
 }
 
 impl Constrain for GrammarConstraint {
     fn step(&mut self, accepted: &[u32]) -> &[u32] {
-        if self.left.is_none() && !accepted.is_empty() {
-            self.left = self.matcher.accept_tokens(accepted).err();
+        match &mut self.left {
+            Some((_, count)) => *count += accepted.len(),
+            None if accepted.is_empty() => {}
+            None => self.left = self.matcher.accept_tokens(accepted).err().map(|why| (why, accepted.len())),
         }
         self.mask = match self.left {
             None => self.matcher.next_token_logit_mask(),
@@ -139,7 +169,7 @@ impl Constrain for GrammarConstraint {
     fn describe(&self) -> String {
         match &self.left {
             None => "the grammar".to_owned(),
-            Some(reason) => format!("the grammar, which the text has left: {reason}"),
+            Some((reason, _)) => format!("the grammar, which the text has left: {reason}"),
         }
     }
 }
@@ -147,12 +177,32 @@ impl Constrain for GrammarConstraint {
 /// All constraints of a generator together.
 #[derive(Default)]
 pub(crate) struct Constraints {
-    list: Vec<Box<dyn Constrain>>,
+    list: Vec<Attached>,
+    /// The length of masks that are known to be right.
+    vocab_size: Option<u32>,
+}
+
+struct Attached {
+    constraint: Box<dyn Constrain>,
+    /// Whether its masks are the engine's own, and so have the right length.
+    is_grammar: bool,
 }
 
 impl Constraints {
     pub fn push(&mut self, constraint: impl Constrain + 'static) {
-        self.list.push(Box::new(constraint));
+        let is_grammar = (&constraint as &dyn Any).is::<GrammarConstraint>();
+        self.list.push(Attached { constraint: Box::new(constraint), is_grammar });
+    }
+
+    /// Takes note of a mask that the engine has accepted.
+    pub fn trust(&mut self, mask: &[u32]) {
+        self.vocab_size = Some(brle::len(mask));
+    }
+
+    /// The token that is the only one left by a mask from [`Constraints::step`]. None as long as nobody knows whether the mask has the
+    /// length of the vocabulary: the engine has to see it first.
+    pub fn only(&self, mask: &[u32]) -> Option<u32> {
+        brle::only(mask).filter(|_| self.vocab_size == Some(brle::len(mask)))
     }
 
     pub fn is_empty(&self) -> bool {
@@ -163,18 +213,33 @@ impl Constraints {
     ///
     /// # Errors
     ///
-    /// Names the constraints that together allow no token at all.
+    /// Names the constraints that together allow no token at all, or one whose mask has another length than those of others.
     pub fn step(&mut self, accepted: &[u32]) -> Result<Option<Vec<u32>>> {
         let mut mask: Option<Vec<u32>> = None;
-        for constraint in &mut self.list {
-            let own = constraint.step(accepted);
+        let (mut expected, mut wrong) = (self.vocab_size, None);
+        for Attached { constraint, is_grammar } in &mut self.list {
+            let own = constraint.step(accepted).to_vec();
             if own.is_empty() {
                 continue;
             }
+            if brle::allows_any(&own) {
+                let length = brle::len(&own);
+                if *expected.get_or_insert(length) != length {
+                    wrong.get_or_insert((constraint.describe(), length));
+                }
+                if *is_grammar {
+                    self.vocab_size = Some(length);
+                }
+            }
             mask = Some(match mask {
-                Some(others) => brle::and(&others, own),
-                None => own.to_vec(),
+                Some(others) => brle::and(&others, &own),
+                None => own,
             });
+        }
+        if let (Some((name, length)), Some(expected)) = (wrong, expected) {
+            return Err(format!(
+                "the mask of {name} covers {length} tokens, where others cover {expected}; it has to cover the vocabulary"
+            ));
         }
         match mask {
             Some(mask) if !brle::allows_any(&mask) => Err(self.dead_end()),
@@ -183,7 +248,7 @@ impl Constraints {
     }
 
     fn dead_end(&self) -> String {
-        let names: Vec<String> = self.list.iter().map(|constraint| constraint.describe()).collect();
+        let names: Vec<String> = self.list.iter().map(|attached| attached.constraint.describe()).collect();
         format!("no token satisfies the constraints here: {}", names.join("; "))
     }
 }
@@ -232,6 +297,27 @@ mod tests {
         constraints.step(&[]).unwrap();
         constraints.step(&[5, 6]).unwrap();
         assert_eq!(*seen.lock().unwrap(), [vec![], vec![5, 6]]);
+    }
+
+    #[test]
+    fn a_mask_of_another_length_is_an_error_that_names_its_constraint() {
+        let mut constraints = Constraints::default();
+        constraints.push(Only::new(&[0, 8]));
+        constraints.push(Only::new(&[2, 3]));
+        let error = constraints.step(&[]).unwrap_err();
+        assert!(error.contains("Only covers 5 tokens, where others cover 8"), "{error}");
+    }
+
+    #[test]
+    fn a_token_is_forced_only_by_a_mask_whose_length_is_known_to_be_right() {
+        let mut constraints = Constraints::default();
+        constraints.push(Only::new(&[2, 1, 5]));
+        let mask = constraints.step(&[]).unwrap().unwrap();
+        assert_eq!(constraints.only(&mask), None);
+        constraints.trust(&mask);
+        assert_eq!(constraints.only(&mask), Some(2));
+        constraints.trust(&[9]);
+        assert_eq!(constraints.only(&mask), None);
     }
 
     #[test]

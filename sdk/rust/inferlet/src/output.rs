@@ -59,8 +59,8 @@ impl<P> sealed::Sealed for ProbeHandle<P> {
 /// The answer to one pass.
 #[derive(Debug, Clone)]
 pub struct Output {
-    /// The tokens that a [`crate::Generator`] accepted in this step: cut at a stop token, which is not among them, and at
-    /// the limit. Empty for a [`crate::Forward`], and after [`crate::GenStep::clear_sampler`].
+    /// The tokens that a [`crate::Generator`] accepted in this step: those that its constraints forced, and what was chosen behind
+    /// them; cut at a stop token, which is not among them, and at the limit. Empty for a [`crate::Forward`], and after [`crate::GenStep::clear_sampler`].
     pub tokens: Vec<u32>,
     raw: RawOutput,
     /// Which slots answer which request.
@@ -71,6 +71,12 @@ pub struct Output {
 impl Output {
     pub(crate) fn new(raw: RawOutput, ranges: Vec<Range<usize>>, auto_sampler: Option<SampleHandle>) -> Self {
         Output { tokens: Vec::new(), raw, ranges, auto_sampler }
+    }
+
+    /// Of a step that needed no pass.
+    pub(crate) fn without_pass(tokens: Vec<u32>) -> Self {
+        let raw = RawOutput { slots: Vec::new(), spec_tokens: Vec::new(), spec_positions: Vec::new() };
+        Output { tokens, raw, ranges: Vec::new(), auto_sampler: None }
     }
 
     /// The token that a sampler chose, at its first index if it has several.

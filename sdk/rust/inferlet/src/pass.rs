@@ -76,6 +76,11 @@ impl Readings {
         self.requests.get(request).is_some_and(Option::is_some)
     }
 
+    /// Whether this request is the only one.
+    pub fn is_only(&self, request: usize) -> bool {
+        self.is_attached(request) && self.attached().count() == 1
+    }
+
     /// Replaces the indices of all requests.
     pub fn map_indices(&mut self, map: impl Fn(usize, &[u32]) -> Vec<u32>) {
         for (request, entry) in self.requests.iter_mut().enumerate() {

@@ -92,7 +92,7 @@ pub mod reasoning {
 
 pub mod tool_use {
     use super::FakeModel;
-    use crate::bindings::inference::{Grammar, Matcher};
+    use crate::bindings::inference::Grammar;
 
     #[allow(dead_code)]
     pub enum Event {
@@ -114,10 +114,6 @@ pub mod tool_use {
 
     pub fn format(_model: &FakeModel, _tools: &[String]) -> Option<Grammar> {
         None
-    }
-
-    pub fn create_matcher(_model: &FakeModel, _tools: &[String]) -> Matcher {
-        Matcher::new(&Grammar::json(), &super::super::engine::FakeTokenizer)
     }
 
     #[derive(Debug)]

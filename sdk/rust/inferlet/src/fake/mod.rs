@@ -12,6 +12,7 @@ mod instruct;
 
 pub use clock::elapsed;
 pub use engine::{END, VOCABULARY, token_of};
+pub use inference::PASS;
 
 pub mod pie {
     pub mod core {

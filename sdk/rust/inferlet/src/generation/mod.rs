@@ -57,6 +57,8 @@ pub struct Generator<'ctx> {
     /// What every step reads: the sampler first, then the probes. Indices count from the position to predict from.
     readings: Readings,
     last_step: LastStep,
+    /// Tokens accepted without a pass that no step has reported.
+    forced: Vec<u32>,
     /// What went wrong where no error could be returned; the next step reports it.
     fault: Option<String>,
 }
@@ -118,6 +120,7 @@ impl<'ctx> Generator<'ctx> {
             horizon: None,
             readings,
             last_step: LastStep::Settled,
+            forced: Vec::new(),
             fault: None,
         }
     }
@@ -256,8 +259,8 @@ impl<'ctx> Generator<'ctx> {
         Ok(Some(GenStep::new(self, drafts)))
     }
 
-    /// Accepts tokens that you chose: after [`GenStep::clear_sampler`], or in place of what the step's sampler chose.
-    /// Further calls before the next step add to them. Stop tokens and the limit apply.
+    /// Accepts tokens that you chose: after [`GenStep::clear_sampler`], or in place of what the step's sampler chose; tokens that
+    /// constraints had forced before that stay. Further calls before the next step add to them. Stop tokens and the limit apply.
     pub fn accept(&mut self, tokens: &[u32]) {
         match self.last_step {
             LastStep::Sampled(before) => {

@@ -53,20 +53,38 @@ impl<'g, 'ctx> GenStep<'g, 'ctx> {
     }
 
     /// Runs the pass and accepts what the generator's sampler chose, in [`Output::tokens`].
+    ///
+    /// Where the constraints allow one token only, it is accepted without asking the model, and fed with the pass for the first
+    /// token that is a choice; it comes first in [`Output::tokens`]. If the generation ends with such tokens, there is no pass. A step that
+    /// reads anything itself, or has no sampler, is about the very next token: it always has its pass, and so has each step with
+    /// speculation, whose drafters want to see what was chosen.
     pub async fn execute(self) -> Result<Output> {
         let GenStep { generator, readings, drafts } = self;
         let sampled = readings.is_attached(AUTO_SAMPLER);
+        if readings.is_only(AUTO_SAMPLER) && matches!(generator.drafter, Drafter::Off) {
+            generator.force()?;
+            if generator.is_done() {
+                return Ok(Output::without_pass(std::mem::take(&mut generator.forced)));
+            }
+        }
         let extent = generator.ctx.begin();
         let plan = generator.plan(extent, readings, drafts)?;
         let pending = generator.ctx.submit_step(&plan.pass, extent, plan.rerun)?;
         let raw = generator.ctx.receive(&pending).await?;
+        if let Some(mask) = &plan.pass.logit_mask {
+            generator.constraints.trust(mask);
+        }
         if let Drafter::Engine(next) = &mut generator.drafter {
             next.clone_from(&raw.spec_tokens);
         }
         let handle = sampled.then_some(SampleHandle { request: AUTO_SAMPLER });
         let mut out = Output::new(raw, plan.pass.readings.slot_ranges(), handle);
         match handle {
-            Some(handle) => out.tokens = generator.settle(&plan, &out.tokens_at(handle))?,
+            Some(handle) => {
+                let chosen = generator.settle(&plan, &out.tokens_at(handle))?;
+                out.tokens = std::mem::take(&mut generator.forced);
+                out.tokens.extend(chosen);
+            }
             None => {
                 generator.last_step = LastStep::Open;
                 generator.keep(&plan, 0)?;
@@ -77,6 +95,32 @@ impl<'g, 'ctx> GenStep<'g, 'ctx> {
 }
 
 impl Generator<'_> {
+    /// Accepts tokens for as long as the constraints allow one only. What the model would say makes no difference to them.
+    fn force(&mut self) -> Result<()> {
+        // Without a token to predict from, it is for the pass to say so.
+        if self.ctx.seq_len() == 0 && self.ctx.buffer().is_empty() {
+            return Ok(());
+        }
+        while let MaskState::Ready(Some(mask)) = &self.mask
+            && let Some(token) = self.constraints.only(mask)
+        {
+            if self.progress.accept(&[token]) == 0 {
+                break;
+            }
+            self.last_step = LastStep::Settled;
+            self.ctx.append(&[token]);
+            self.untold.add(&[token]);
+            self.forced.push(token);
+            self.mask = MaskState::Stale;
+            if self.is_done() {
+                break;
+            }
+            let told = std::mem::take(&mut self.untold.constraints);
+            self.mask = MaskState::Ready(self.constraints.step(&told)?);
+        }
+        Ok(())
+    }
+
     /// Builds the pass: the buffered tokens and the drafts behind them, or the last token once more if nothing is buffered.
     fn plan(&self, extent: Extent, mut readings: Readings, drafts: Vec<u32>) -> Result<Plan> {
         let (tokens, positions, attention, rerun) = match self.ctx.buffer() {

@@ -164,6 +164,75 @@ fn constraints_restrict_every_token() {
     assert!(error.contains("no token") && error.contains("the grammar"), "{error}");
 }
 
+/// Forces the tokens of a text one by one where its letters are capitals; of the others, allows one or the next.
+fn spelled(text: &str) -> impl Constrain + use<> {
+    struct Spelled {
+        masks: Vec<Vec<u32>>,
+        told: usize,
+    }
+    impl Constrain for Spelled {
+        fn step(&mut self, accepted: &[u32]) -> &[u32] {
+            self.told += accepted.len();
+            &self.masks[self.told.min(self.masks.len() - 1)]
+        }
+    }
+    let mask = |letter: char| {
+        let token = token_of(letter.to_ascii_lowercase());
+        let allowed = if letter.is_uppercase() { vec![token] } else { vec![token, token + 1] };
+        brle::from_indices(&allowed, VOCABULARY)
+    };
+    let end = brle::from_indices(&[END], VOCABULARY);
+    Spelled { masks: text.chars().map(mask).chain([end]).collect(), told: 0 }
+}
+
+#[test]
+fn tokens_that_are_the_only_ones_take_no_pass_and_change_nothing() {
+    for (text, limit, passes) in [
+        // The engine has to see one mask before their length is trusted.
+        ("aBCDefGH", 99, 3),
+        ("aBCDefGH", 3, 1),
+        ("aBCDefGH", 5, 2),
+        ("abcd", 99, 4),
+        ("A", 99, 1),
+    ] {
+        let mut plain = context("abc");
+        let mut g = plain.generate(Sampler::Argmax).max_tokens(limit).constrain(spelled(text));
+        // A step that reads something has its pass.
+        let entropy = g.probe_each_step(0, crate::sample::Entropy);
+        let mut expected = Vec::new();
+        while let Some(step) = g.next().unwrap() {
+            let out = now(step.execute()).unwrap();
+            assert_eq!(out.entropy(entropy), Some(0.5));
+            expected.extend(out.tokens);
+        }
+        let stop = g.stopped_by();
+
+        let mut ctx = context("abc");
+        let start = elapsed();
+        let mut g = ctx.generate(Sampler::Argmax).max_tokens(limit).constrain(spelled(text));
+        let mut generated = Vec::new();
+        while let Some(step) = g.next().unwrap() {
+            generated.extend(now(step.execute()).unwrap().tokens);
+        }
+        assert_eq!(
+            (&generated, g.stopped_by(), g.tokens_generated()),
+            (&expected, stop, expected.len()),
+            "{text}"
+        );
+        assert_eq!(elapsed() - start, passes * crate::bindings::PASS, "{text}, {limit}");
+        assert_eq!(sequence(&ctx), sequence(&plain), "{text}");
+        // The context goes on as ever.
+        assert_eq!(tokens(&mut ctx, |g| g.max_tokens(4)), tokens(&mut plain, |g| g.max_tokens(4)));
+    }
+}
+
+#[test]
+fn forced_tokens_need_something_to_stand_behind() {
+    let mut ctx = Context::new(&Model::load("default").unwrap()).unwrap();
+    let g = ctx.generate(Sampler::Argmax).constrain_with(crate::Regex("a")).unwrap();
+    assert!(now(g.collect_tokens()).unwrap_err().contains("call `cue`"));
+}
+
 #[test]
 fn a_token_accepted_by_hand_takes_the_place_of_the_sampled_one() {
     let mut ctx = context("abc");

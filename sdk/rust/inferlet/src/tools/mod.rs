@@ -80,14 +80,13 @@ pub fn parse_call(model: &Model, text: &str) -> Option<(String, String)> {
 
 /// The grammar of calls to these tools in the model's own format; `None` if it has none.
 pub fn native_grammar<S: AsRef<str>>(model: &Model, tools: &[S]) -> Option<Grammar> {
-    raw::format(model, &owned(tools)).map(Grammar)
+    raw::format(model, &owned(tools)).map(Grammar::new)
 }
 
 /// A matcher at the start of that grammar; `None` if the model has no tool format. Pass it to
 /// [`crate::GrammarConstraint::new`].
 pub fn native_matcher<S: AsRef<str>>(model: &Model, tools: &[S]) -> Option<Matcher> {
-    let tools = owned(tools);
-    raw::format(model, &tools).map(|_| Matcher(raw::create_matcher(model, &tools)))
+    native_grammar(model, tools).map(|grammar| Matcher::new(&grammar, model.tokenizer()))
 }
 
 /// The JSON Schema of a type, without references: many tool formats, and small models, cannot follow them.
