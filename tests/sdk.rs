@@ -2,16 +2,18 @@
 //! `tests/guests/sdk-invariants` checks from inside what must hold for any prompt.
 
 use pie_engine::trace::{Collected, Outcome};
-use pie_engine::{Engine, EngineConfig, Launch};
-use serde_json::json;
+use pie_engine::{Engine, EngineConfig, Inferlet, Launch};
+use serde_json::{Value, json};
 
 use crate::support::rust::guest;
 
 /// Each group of invariants, and the checks that it reports.
-const GROUPS: [(&str, &[&str]); 3] = [
+const GROUPS: [(&str, &[&str]); 5] = [
     ("generation", &["flushed", "continued", "forked", "joined", "own choice", "text"]),
     ("passes", &["own loop", "rolled back", "masked", "probed", "paged", "bad passes"]),
     ("snapshots", &["saved", "taken", "snapshot"]),
+    ("speculation", &["any drafts", "constrained drafts", "bad drafts"]),
+    ("adapters", &["named", "applied", "mixed", "files", "trained"]),
 ];
 
 /// Prompts that end at different places in a page, with characters of one to four bytes.
@@ -45,6 +47,37 @@ fn the_invariants_hold_for_every_prompt() {
             assert_eq!(finished.findings, [""; 0], "{group} of {prompt:?}");
             let expected = Outcome::Ok(json!(checks).to_string().into());
             assert_eq!(finished.outcome, expected, "{group} of {prompt:?}");
+        }
+    }
+}
+
+/// What the guest generates by drawing when it drafts like this.
+fn drawn(engine: &Engine, inferlet: &Inferlet, prompt: &str, seeded: &Value) -> Vec<Vec<u32>> {
+    let input = json!({ "prompt": prompt, "seeded": seeded }).to_string();
+    let launch = Launch::new(input).seed(11);
+    let finished = engine.run(inferlet, launch, Box::new(Collected::default()));
+    assert_eq!(finished.findings, [""; 0]);
+    let Outcome::Ok(generated) = finished.outcome else { panic!("{:?}", finished.outcome) };
+    serde_json::from_str(generated.as_str()).unwrap()
+}
+
+#[test]
+fn seeded_draws_are_the_same_with_any_drafts() {
+    let engine = Engine::new(EngineConfig::dummy()).unwrap();
+    let inferlet = engine.compile(&guest("sdk-invariants")).unwrap();
+    for prompt in PROMPTS {
+        let plain = json!({ "system": false, "truth": [], "skill": "right", "count": 0 });
+        let expected = drawn(&engine, &inferlet, prompt, &plain);
+        assert!(expected.iter().all(|tokens| !tokens.is_empty()), "{expected:?}");
+        let truth = expected.concat();
+        let mut drafted = vec![json!({ "system": true, "truth": [], "skill": "right", "count": 0 })];
+        for skill in ["right", "wrong", "half"] {
+            for count in [1, 3, 40] {
+                drafted.push(json!({ "system": false, "truth": truth, "skill": skill, "count": count }));
+            }
+        }
+        for how in drafted {
+            assert_eq!(drawn(&engine, &inferlet, prompt, &how), expected, "{prompt:?} with {how}");
         }
     }
 }

@@ -1,19 +1,23 @@
 //! Checks from inside what the SDK promises of any engine and model. The output is the list of checks that held.
 
+mod adapters;
 mod generation;
 mod passes;
 mod snapshots;
+mod speculation;
 
 use inferlet::prelude::*;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 #[derive(Deserialize)]
 struct Input {
     /// What every check starts from.
     #[serde(default = "default_prompt")]
     prompt: String,
-    /// Only the checks of one group: `generation`, `passes` or `snapshots`.
+    /// Only the checks of one group: `generation`, `passes`, `snapshots`, `speculation` or `adapters`.
     group: Option<String>,
+    /// Instead of checks, generate with drafts and draw.
+    seeded: Option<speculation::Seeded>,
 }
 
 fn default_prompt() -> String {
@@ -21,8 +25,11 @@ fn default_prompt() -> String {
 }
 
 #[inferlet::main]
-async fn main(input: Input) -> Result<Vec<&'static str>> {
+async fn main(input: Input) -> Result<Report> {
     let subject = Subject { model: Model::load("default")?, prompt: input.prompt };
+    if let Some(how) = input.seeded {
+        return Ok(Report::Generated(speculation::seeded(&subject, how).await?));
+    }
     let wanted = |group: &str| input.group.as_deref().is_none_or(|name| name == group);
     let mut held = Vec::new();
     if wanted("generation") {
@@ -34,7 +41,20 @@ async fn main(input: Input) -> Result<Vec<&'static str>> {
     if wanted("snapshots") {
         held.extend(snapshots::check(&subject).await?);
     }
-    Ok(held)
+    if wanted("speculation") {
+        held.extend(speculation::check(&subject).await?);
+    }
+    if wanted("adapters") {
+        held.extend(adapters::check(&subject).await?);
+    }
+    Ok(Report::Held(held))
+}
+
+#[derive(Serialize)]
+#[serde(untagged)]
+enum Report {
+    Held(Vec<&'static str>),
+    Generated(Vec<Vec<u32>>),
 }
 
 /// A model and a prompt.
