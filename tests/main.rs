@@ -4,6 +4,7 @@
 
 mod book;
 mod build;
+mod children;
 mod cli;
 mod documents;
 mod examples;
