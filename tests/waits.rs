@@ -83,6 +83,11 @@ fn a_wait_that_was_given_up_can_be_taken_up_again() {
 }
 
 #[test]
+fn a_subscription_is_waited_for_until_it_ends() {
+    leaves_its_recorded_trace("listen.jsonl", "\"listen\"", r#"["early", "late", ""]"#);
+}
+
+#[test]
 fn the_check_knows_an_async_run_and_its_imports() {
     let checked = check(component(), None).unwrap();
     assert_eq!((checked.export.as_str(), checked.form), ("pie:waits/run", Form::Async));

@@ -24,7 +24,7 @@ use futures::future::{Either, select};
 use pie::core::context::Context;
 use pie::core::inference::{ForwardPass, FutureOutput, Sampler, SlotOutput};
 use pie::core::model::Model;
-use pie::core::{session, wait};
+use pie::core::{messaging, session, wait};
 use std::pin::pin;
 
 struct Waits;
@@ -36,9 +36,26 @@ impl Guest for Waits {
         match input.as_str() {
             r#""overlap""# => overlap().await,
             r#""give up""# => give_up().await,
+            r#""listen""# => listen().await,
             _ => Err(format!("there is no way to wait called {input}")),
         }
     }
+}
+
+/// Messages on a topic: what was there before the wait, what comes during it, and the end.
+async fn listen() -> Result<String, String> {
+    let subscription = messaging::subscribe("news");
+    messaging::broadcast("news", "early");
+    let early = wait::for_message(&subscription).await;
+    let talk = async {
+        wait::sleep(1_000_000).await;
+        messaging::broadcast("news", "late");
+        wait::sleep(1_000_000).await;
+        subscription.unsubscribe();
+    };
+    let hear = async { (wait::for_message(&subscription).await, wait::for_message(&subscription).await) };
+    let ((), (late, none)) = futures::join!(talk, hear);
+    Ok(format!("{:?}", [early, late, none].map(|message| message.unwrap_or_default())))
 }
 
 /// Two passes at a time, a message, a file and a sleep at once. Each tells the client when it is over.
