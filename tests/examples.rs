@@ -25,6 +25,8 @@ struct Case {
     /// A file of replies in its folder, for the dummy model.
     script: Option<String>,
     seed: u64,
+    /// Pages of the KV cache, where they are to be short.
+    pages: Option<u32>,
 }
 
 #[test]
@@ -102,7 +104,10 @@ fn run(name: &str, case: &Case, threads: &str, world: &Path) -> String {
     let mut command = Command::new(bakery());
     command.env_clear().env("HOME", world).env("BAKERY_CACHE_DIR", world.join("cache")).current_dir(world);
     command.arg("run").arg(component(world, name)).arg("--trace").arg(&trace);
-    command.args(["--threads", threads, "--seed", &case.seed.to_string()]);
+    command.args(["--threads", threads, "--seed", &case.seed.to_string(), "--sanitize"]);
+    if let Some(pages) = case.pages {
+        command.args(["--pages", &pages.to_string()]);
+    }
     let input = serde_json::to_string(&case.parameters).expect("a table is an object");
     command.args(["--input", &input]);
     for message in &case.send {

@@ -1,19 +1,20 @@
 //! The Rust SDK on the real engine: `tests/guests/reference-page` is the code of the API reference and compiles if and only if the SDK offers it;
 //! `tests/guests/sdk-invariants` checks from inside what must hold for any prompt.
 
-use pie_engine::trace::{Collected, Outcome};
-use pie_engine::{Engine, EngineConfig, Inferlet, Launch};
+use pie_engine::trace::{Collected, Event, Outcome};
+use pie_engine::{Engine, EngineConfig, Inferlet, Launch, PageChecks};
 use serde_json::{Value, json};
 
 use crate::support::rust::guest;
 
 /// Each group of invariants, and the checks that it reports.
-const GROUPS: [(&str, &[&str]); 5] = [
+const GROUPS: [(&str, &[&str]); 6] = [
     ("generation", &["flushed", "continued", "forked", "joined", "own choice", "text"]),
     ("passes", &["own loop", "rolled back", "masked", "probed", "paged", "bad passes"]),
     ("snapshots", &["saved", "taken", "snapshot"]),
     ("speculation", &["any drafts", "constrained drafts", "bad drafts"]),
     ("adapters", &["named", "applied", "mixed", "files", "trained"]),
+    ("market", &["bidding", "suspended", "readings"]),
 ];
 
 /// Prompts that end at different places in a page, with characters of one to four bytes.
@@ -38,7 +39,8 @@ fn the_code_of_the_reference_compiles_unchanged_and_runs() {
 
 #[test]
 fn the_invariants_hold_for_every_prompt() {
-    let engine = Engine::new(EngineConfig::dummy()).unwrap();
+    let checks = PageChecks::Always;
+    let engine = Engine::new(EngineConfig { checks, ..EngineConfig::dummy() }).unwrap();
     let inferlet = engine.compile(&guest("sdk-invariants")).unwrap();
     for prompt in PROMPTS {
         for (group, checks) in GROUPS {
@@ -80,4 +82,25 @@ fn seeded_draws_are_the_same_with_any_drafts() {
             assert_eq!(drawn(&engine, &inferlet, prompt, &how), expected, "{prompt:?} with {how}");
         }
     }
+}
+
+#[test]
+fn a_generator_bids_by_itself_again_after_a_bid_of_the_program() {
+    let engine = Engine::new(EngineConfig::dummy()).unwrap();
+    let inferlet = engine.compile(&guest("sdk-invariants")).unwrap();
+    let launch = Launch::new(json!({ "prompt": PROMPTS[0], "group": "market" }).to_string());
+    let trace = Collected::default();
+    engine.run(&inferlet, launch, Box::new(trace.clone()));
+    let bids: Vec<f64> = trace
+        .events()
+        .iter()
+        .filter_map(|event| match event {
+            Event::Bid { credits, .. } => Some(*credits),
+            _ => None,
+        })
+        .collect();
+    // The program's, the generator's own, that of `idle`, and the one after it.
+    let [own, restored, idle, resumed] = bids[..] else { panic!("{bids:?}") };
+    assert_eq!((own, idle), (2.5, 0.0));
+    assert!(restored > 0.0 && restored != own && resumed > 0.0, "{bids:?}");
 }

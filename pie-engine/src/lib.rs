@@ -43,6 +43,7 @@ pub mod trace;
 
 pub use control::Control;
 pub use door::{Door, Entrance, door};
+pub use engine::PageChecks;
 pub use host::budget::Limits;
 pub use host::component::Inferlet;
 pub use launch::Launch;

@@ -17,6 +17,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::mem;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Wake, Waker};
+use std::time::Duration;
 use tokio::sync::mpsc;
 
 /// The virtual time that a step takes, in nanoseconds.
@@ -81,7 +82,7 @@ impl<'a> Rounds<'a> {
     pub fn new(core: &'a mut Core, surroundings: Surroundings, entrance: Entrance, places: u32) -> Self {
         let (operations, operations_of_all) = mpsc::channel(QUEUE);
         let (requests, requests_of_all) = mpsc::unbounded_channel();
-        core.begin();
+        core.begin(surroundings.recorder.clone());
         Rounds {
             core,
             launcher: Launcher::new(surroundings, operations, requests),
@@ -157,6 +158,7 @@ impl<'a> Rounds<'a> {
             return true;
         }
         let Surroundings { clock, recorder, .. } = self.launcher.surroundings();
+        self.core.tick(Duration::from_nanos(clock.now()));
         if self.core.step() {
             clock.advance(STEP_NANOSECONDS);
             recorder.set_now(clock.now());

@@ -5,7 +5,7 @@ use crate::child::Ended;
 use crate::clock::VirtualClock;
 use crate::door::Entrance;
 use crate::engine::bus::Bus;
-use crate::engine::{Core, CoreConfig};
+use crate::engine::{Core, CoreConfig, PageChecks};
 use crate::host::budget::Limits;
 use crate::host::component::{Compiler, ComponentError, Inferlet};
 use crate::host::runtime_config::Pools;
@@ -13,8 +13,8 @@ use crate::launch::Launch;
 use crate::launcher::Surroundings;
 use crate::loaded::LoadedModel;
 use crate::rounds::Rounds;
-use crate::trace::{Event, FORMAT, Header, Outcome, Recorder, Sink, Usage};
-use crate::{VERSION, WIT_DIGEST, sched};
+use crate::trace::{FORMAT, Header, Outcome, Recorder, Sink, Usage};
+use crate::{VERSION, WIT_DIGEST};
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -94,12 +94,18 @@ pub struct EngineConfig {
     pub pages: u32,
     /// Tokens in a page.
     pub page_size: u32,
+    /// As in [`CoreConfig::recompute_tokens`]; with 0 all contexts that give way are swapped, with the most there is none that can be
+    /// computed again.
+    pub recompute_tokens: u32,
+    /// When the pages are checked; what is found is in [`Finished::findings`].
+    pub checks: PageChecks,
 }
 
 impl EngineConfig {
-    /// An engine of 4,096 pages of 16 tokens.
+    /// An engine of 4,096 pages of 16 tokens, which are checked at the end of each run.
     pub fn new(model: LoadedModel) -> Self {
-        EngineConfig { model, pages: 4096, page_size: 16 }
+        let CoreConfig { pages, page_size, recompute_tokens, checks, .. } = CoreConfig::new(4096, 16);
+        EngineConfig { model, pages, page_size, recompute_tokens, checks }
     }
 
     /// The dummy model: deterministic, instant, no weights.
@@ -115,7 +121,7 @@ pub struct Finished {
     pub outcome: Outcome,
     /// What it used.
     pub usage: Usage,
-    /// What the page checker found once all had ended; anything is a bug of the engine's.
+    /// What the page checker found; anything is a bug of the engine's or the model's.
     pub findings: Vec<String>,
 }
 
@@ -137,13 +143,13 @@ impl Engine {
 
     /// An engine with its model and pages on a runtime that exists. Several engines can be on one.
     pub fn on(runtime: Arc<Runtime>, config: EngineConfig) -> Result<Self, EngineError> {
-        let EngineConfig { model, pages, page_size } = config;
+        let EngineConfig { model, pages, page_size, recompute_tokens, checks } = config;
         if pages == 0 || page_size == 0 {
             return Err(EngineError::Pages { pages, page_size });
         }
         let model = Arc::new(model);
         let adapters = Adapters::new(model.info());
-        let core = CoreConfig { pages, page_size, step: sched::Limits::default() };
+        let core = CoreConfig { recompute_tokens, checks, ..CoreConfig::new(pages, page_size) };
         let core = Mutex::new(Core::new(Arc::clone(&model), core));
         Ok(Engine { runtime, model, page_size, core, bus: Bus::default(), adapters })
     }
@@ -187,7 +193,7 @@ impl Engine {
             bus: self.bus.clone(),
             adapters: self.adapters.clone(),
             clock: Arc::new(VirtualClock::new()),
-            recorder: recorder.clone(),
+            recorder,
             seed,
         };
         let mut rounds = Rounds::new(&mut core, surroundings, entrance, self.runtime.instances);
@@ -196,10 +202,7 @@ impl Engine {
             rounds.launch(inferlet, launch, Arc::clone(ended));
         }
         rounds.drive();
-        let findings = rounds.core().findings();
-        for message in &findings {
-            recorder.record(Event::Finding { message: message.clone() });
-        }
+        let findings = rounds.core().finish();
         let finished = ends.iter().map(|ended| {
             let end = ended.get().expect("every instance has ended").clone();
             Finished { outcome: end.outcome, usage: end.usage, findings: findings.clone() }

@@ -3,7 +3,7 @@
 use pie_engine::ids::{ContextId, InstanceId, PassId};
 use pie_engine::trace::{
     AdapterOperation, AppliedAdapter, Bytes, Elided, Event, Limit, Origin, Outcome, PageOperation,
-    SamplerCall, Slot, Text, Tokens, Usage,
+    SamplerCall, Slot, SuspendCause, Text, Tokens, Usage,
 };
 
 use super::visible;
@@ -66,6 +66,10 @@ impl Entry {
     }
 }
 
+#[expect(
+    clippy::too_many_lines,
+    reason = "one arm for each kind of event, and the compiler sees to it that none is left out"
+)]
 pub(super) fn entry(event: &Event, vocabulary: &Vocabulary) -> Entry {
     match event {
         Event::Launched { instance, program, input, parent } => launched(*instance, program, input, *parent),
@@ -123,7 +127,23 @@ pub(super) fn entry(event: &Event, vocabulary: &Vocabulary) -> Entry {
             let (question, details) = questions(samplers);
             Entry::of(*instance, input + &conditions + &question).about(pass).with(details)
         }
-        Event::Step { step, passes, rows } => stepped(*step, passes, *rows),
+        Event::Bid { instance, context, credits } => {
+            Entry::of(*instance, format!("bids {credits}")).about(context).toned(Tone::Background)
+        }
+        Event::Suspended { instance, context, cause, pages, freed, swapped } => {
+            Entry::of(*instance, suspended(*cause, *pages, *freed, *swapped)).about(context)
+        }
+        Event::Restored { instance, context, pages, shared, swapped, recompute } => {
+            Entry::of(*instance, restored(*pages, *shared, *swapped, *recompute)).about(context)
+        }
+        Event::Granted { instance, context, pages, waited } => {
+            let subject = context.map(|context| context.to_string()).unwrap_or_default();
+            let text = format!("got {} after {}", counted(*pages, "page"), counted(*waited, "step"));
+            Entry::of(*instance, text).about(subject).toned(Tone::Background)
+        }
+        Event::Step { step, passes, rows, recomputed, price } => {
+            stepped(*step, passes, *rows, *recomputed, *price)
+        }
         Event::PassDone { instance, pass, slots, held, guesses, margin } => {
             let text = answers(slots, vocabulary) + &verified(*held, guesses.as_ref(), *margin, vocabulary);
             Entry::of(*instance, text).about(pass)
@@ -192,9 +212,29 @@ fn pages(instance: InstanceId, context: ContextId, operation: PageOperation, cou
         PageOperation::Commit => format!("committed {}", counted(count, "page")),
         PageOperation::Release => format!("released {}", counted(count, "page")),
         PageOperation::Truncate => format!("truncated {}", counted(count, "token")),
-        PageOperation::Suspend => "suspended".to_owned(),
     };
     Entry::of(instance, text).about(context).toned(Tone::Background)
+}
+
+fn suspended(cause: SuspendCause, pages: u32, freed: u32, swapped: u32) -> String {
+    let cause = match cause {
+        SuspendCause::Asked => "",
+        SuspendCause::Short => ", because pages are short",
+        SuspendCause::Failed => ", because it could not be computed again",
+    };
+    let kept = if swapped > 0 { format!(", {swapped} kept outside") } else { String::new() };
+    format!("suspended{cause}: {} given back, {freed} of them free{kept}", counted(pages, "page"))
+}
+
+fn restored(pages: u32, shared: u32, swapped: u32, recompute: u32) -> String {
+    let parts = [
+        (shared > 0).then(|| format!("{shared} shared")),
+        (swapped > 0).then(|| format!("{swapped} copied back")),
+        (recompute > 0).then(|| format!("{} to compute again", counted(recompute, "token"))),
+    ];
+    let parts: Vec<String> =
+        std::iter::once(counted(pages, "page")).chain(parts.into_iter().flatten()).collect();
+    format!("restored: {}", parts.join(", "))
 }
 
 fn pass_input(
@@ -241,15 +281,18 @@ fn sampler_call(SamplerCall { indices, sampler }: &SamplerCall) -> String {
     format!("{} of {rows} {}{more}", visible::on_one_line(sampler), shown.join(" "))
 }
 
-fn stepped(step: u64, passes: &[(InstanceId, PassId)], rows: u32) -> Entry {
+fn stepped(step: u64, passes: &[(InstanceId, PassId)], rows: u32, recomputed: u32, price: f64) -> Entry {
     let shown: Vec<String> =
         passes.iter().take(SHOWN_TOKENS).map(|(instance, pass)| format!("{instance}:{pass}")).collect();
     let more = passes.len().saturating_sub(SHOWN_TOKENS);
     let more = if more > 0 { format!(" and {more} more") } else { String::new() };
+    let recomputed = if recomputed > 0 { format!(", {recomputed} computed again") } else { String::new() };
+    let price = if price > 0.0 { format!(", {price} a page") } else { String::new() };
+    let rows = counted(rows, "row");
     Entry {
         instance: None,
         subject: format!("s{step}"),
-        text: format!("step of {}: {}{more}", counted(rows, "row"), shown.join(" ")),
+        text: format!("step of {rows}{recomputed}{price}: {}{more}", shown.join(" ")),
         tone: Tone::Background,
         details: Vec::new(),
     }

@@ -16,16 +16,18 @@ const LONGEST_NAME: usize = 256;
 pub(super) const MOST_SNAPSHOTS: usize = 4096;
 
 impl Core {
-    /// Whether an operation touches tokens that a pass has claimed and the model has not computed. It then waits, so that
-    /// operations on a context happen in the order in which they were asked for.
+    /// Whether an operation touches tokens that a pass has claimed and the model has not computed, or content that is away. It then waits,
+    /// so that operations on a context happen in the order in which they were asked for.
     pub(super) fn must_wait(&self, envelope: &Envelope) -> bool {
-        let context = match &envelope.operation {
+        let (context, needs_content) = match &envelope.operation {
             Operation::Create { source: Source::Fork(context), .. } | Operation::Save { context, .. } => {
-                context
+                (context, true)
             }
+            Operation::Suspend { context, .. } => (context, false),
             Operation::Pages { context, operation, .. } => match operation {
                 PageOperation::Reserve => return false,
-                _ => context,
+                PageOperation::Truncate => (context, true),
+                PageOperation::Commit | PageOperation::Release => (context, false),
             },
             Operation::Execute { request, .. } => {
                 let context =
@@ -34,7 +36,8 @@ impl Core {
             }
             _ => return false,
         };
-        self.find_context(envelope.instance, *context).is_some_and(|context| context.in_flight > 0)
+        let Some(context) = self.find_context(envelope.instance, *context) else { return false };
+        context.in_flight > 0 || (needs_content && self.kv.is_ready(context.table) == Ok(false))
     }
 
     /// Carries out what waited, in order, as far as it can now.
@@ -77,6 +80,7 @@ impl Core {
         let made = Context { table, draws, in_flight: 0, verifying: false, rejected: 0, drafter };
         entry.contexts.insert(context, made);
         entry.adjust(Counts::default(), counts);
+        self.pressure.market.join(table.as_u64(), instance);
         self.record(instance, Event::ContextCreated { instance, context, origin });
         Ok((context, counts))
     }
@@ -89,7 +93,7 @@ impl Core {
         self.instances.get(&instance).and_then(|entry| entry.contexts.get(&context))
     }
 
-    fn snapshot(&self, user: &Arc<str>, name: &str) -> Result<&TableId, String> {
+    pub(super) fn snapshot(&self, user: &Arc<str>, name: &str) -> Result<&TableId, String> {
         let found = self.snapshots.get(&(Arc::clone(user), name.to_owned()));
         found.ok_or_else(|| format!("no context is saved under `{name}`"))
     }
@@ -193,7 +197,6 @@ impl Core {
             PageOperation::Commit => self.kv.commit(table, count),
             PageOperation::Release => self.kv.release(table, count).map(drop),
             PageOperation::Truncate => self.kv.truncate(table, count).map(drop),
-            PageOperation::Suspend => return Err("`context.suspend` is not available yet".to_owned()),
         }
         .map_err(text)
     }

@@ -8,8 +8,12 @@ mod contexts;
 pub mod inbox;
 pub mod operation;
 mod passes;
+mod pressure;
+#[cfg(test)]
+mod pressure_tests;
 pub mod request;
 mod sampling;
+mod sanitize;
 mod speculation;
 mod step;
 #[cfg(test)]
@@ -20,10 +24,13 @@ use crate::kv::{Kv, StoreChange, TableId};
 use crate::loaded::LoadedModel;
 use crate::model::{KvStore, Outputs};
 use crate::sample::Scratch;
+use crate::sched::market::{Credits, Sums};
 use crate::sched::{self, Queue};
 use crate::trace::{Event, Outcome, Recorder, Usage};
 use operation::{Counts, Envelope, Operation};
 use passes::Pending;
+use pressure::Pressure;
+pub use sanitize::PageChecks;
 use speculation::Follower;
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
@@ -37,6 +44,29 @@ pub struct CoreConfig {
     pub page_size: u32,
     /// What one step may hold.
     pub step: sched::Limits,
+    /// Contexts that give way when pages are short are computed again when they come back, if the model has read so many tokens of
+    /// them at most; longer ones are kept outside of the store. Tokens under masks or adapters are always kept.
+    pub recompute_tokens: u32,
+    /// The credits that an instance begins with.
+    pub endowment: Credits,
+    /// When the pages are checked.
+    pub checks: PageChecks,
+}
+
+impl CoreConfig {
+    /// An engine of so many pages of so many tokens.
+    pub fn new(pages: u32, page_size: u32) -> Self {
+        let step = sched::Limits::default();
+        CoreConfig {
+            pages,
+            page_size,
+            // A prefill that takes an eighth of a step at most.
+            recompute_tokens: step.step_tokens / 8,
+            step,
+            endowment: Credits::whole(1000),
+            checks: PageChecks::AtEnd,
+        }
+    }
 }
 
 /// Everything that instances share.
@@ -54,8 +84,13 @@ pub struct Core {
     next_pass: u64,
     /// Passes that need nothing computed, because all their tokens were found in the prefix table.
     complete: VecDeque<u64>,
-    /// Operations that wait for the passes of their context.
+    /// Operations that wait for the passes of their context, or for its content.
     deferred: VecDeque<Envelope>,
+    pressure: Pressure,
+    /// Where events go that are about nobody in particular, while there is a trace.
+    recorder: Option<Recorder>,
+    /// What the page checker has found in this trace.
+    findings: Vec<String>,
     steps: u64,
     outputs: Outputs,
     scratch: Scratch,
@@ -97,6 +132,7 @@ impl Core {
         let store = model.model.new_store(config.pages, config.page_size);
         Core {
             kv: Kv::new(config.pages, config.page_size),
+            pressure: Pressure::new(&config),
             model,
             config,
             store,
@@ -108,6 +144,8 @@ impl Core {
             next_pass: 0,
             complete: VecDeque::new(),
             deferred: VecDeque::new(),
+            recorder: None,
+            findings: Vec::new(),
             steps: 0,
             outputs: Outputs::default(),
             scratch: Scratch::default(),
@@ -115,8 +153,10 @@ impl Core {
     }
 
     /// Begins a trace: steps count from 1 again. Snapshots stay.
-    pub fn begin(&mut self) {
+    pub fn begin(&mut self, recorder: Recorder) {
         self.steps = 0;
+        self.recorder = Some(recorder);
+        self.findings.clear();
     }
 
     /// Lets an instance take part. Its randomness follows from `seed`.
@@ -133,15 +173,21 @@ impl Core {
             usage: Usage::default(),
         };
         self.instances.insert(instance, entry);
+        self.pressure.market.ledger().open(instance, self.config.endowment);
     }
 
-    /// Carries out an operation, or keeps it until the passes of its context are done.
+    /// Carries out an operation, or keeps it until the passes of its context are done and there are pages for it.
     pub fn handle(&mut self, envelope: Envelope) {
         if self.must_wait(&envelope) {
             self.deferred.push_back(envelope);
-            return;
+        } else if let Some(envelope) = self.wish(envelope) {
+            self.perform(envelope);
         }
-        let Envelope { instance, operation } = envelope;
+        self.inspect();
+    }
+
+    fn perform(&mut self, Envelope { instance, operation }: Envelope) {
+        let free = self.kv.free_pages();
         // Who asked may be gone: then nobody reads the answer, and `release` has freed or will free what it made.
         match operation {
             Operation::Create { source, reply } => {
@@ -156,6 +202,15 @@ impl Core {
             Operation::Destroy { context, reply } => {
                 let _ = reply.send(self.destroy(instance, context));
             }
+            Operation::Suspend { context, reply } => {
+                let _ = reply.send(self.suspend(instance, context));
+            }
+            Operation::Bid { context, value, reply } => {
+                let _ = reply.send(self.bid(instance, context, value));
+            }
+            Operation::Quote { quote, reply } => {
+                let _ = reply.send(self.quote(instance, quote));
+            }
             Operation::Pages { context, operation, count, reply } => {
                 let _ = reply.send(self.pages(instance, context, operation, count));
             }
@@ -163,37 +218,29 @@ impl Core {
                 let _ = reply.send(self.execute(instance, *request));
             }
         }
+        self.charge(instance, free);
     }
 
-    /// Whether a step would do something.
-    pub fn has_work(&self) -> bool {
-        !self.passes.is_empty()
+    /// Where all credits are.
+    pub fn sums(&self) -> Sums {
+        self.pressure.market.sums()
     }
 
     /// Ends an instance: its passes are forgotten, its contexts freed, its end recorded.
     pub fn release(&mut self, instance: InstanceId, outcome: Outcome) -> Usage {
         self.deferred.retain(|envelope| envelope.instance != instance);
+        self.forget_wishes(instance);
         let Some(entry) = self.instances.get(&instance) else { return Usage::default() };
         let contexts: Vec<ContextId> = entry.contexts.keys().copied().collect();
         self.forget_passes(contexts::ENDED, |pending| pending.instance == instance);
         for context in contexts {
             self.free_context(instance, context);
         }
+        self.pressure.market.ledger().close(instance);
         let Some(entry) = self.instances.remove(&instance) else { return Usage::default() };
         let usage = entry.usage;
         entry.recorder.record(Event::Finished { instance, outcome, usage });
         usage
-    }
-
-    /// What the page checker finds now. With no instance left, every page that no snapshot holds has leaked.
-    pub fn findings(&self) -> Vec<String> {
-        let mut alive: Vec<TableId> = self.snapshots.values().copied().collect();
-        for entry in self.instances.values() {
-            alive.extend(entry.contexts.values().map(|context| context.table));
-        }
-        alive.extend(self.passes.values().map(|pending| pending.table));
-        let findings = self.kv.check().into_iter().chain(self.kv.leaks(&alive));
-        findings.map(|finding| finding.to_string()).collect()
     }
 
     fn entry(&mut self, instance: InstanceId) -> Result<&mut Entry, String> {
@@ -226,6 +273,7 @@ impl Core {
 
     /// Gives back the pages of a table.
     fn free_table(&mut self, table: TableId) {
+        self.depart(table);
         let freed = self.kv.destroy(table);
         debug_assert!(freed.is_ok(), "tables are destroyed once: {freed:?}");
     }

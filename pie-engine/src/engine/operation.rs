@@ -175,6 +175,29 @@ pub enum Operation {
         /// When its pages are free.
         reply: Reply<()>,
     },
+    /// Gives back the pages of a context until it is used again.
+    Suspend {
+        /// The context.
+        context: ContextId,
+        /// When its pages are free.
+        reply: Reply<()>,
+    },
+    /// Sets what a context offers for a page and a step.
+    Bid {
+        /// The context.
+        context: ContextId,
+        /// Credits. What is negative or no number counts as zero.
+        value: f64,
+        /// When it counts.
+        reply: Reply<()>,
+    },
+    /// Reads the market.
+    Quote {
+        /// What to read.
+        quote: Quote,
+        /// The amount.
+        reply: Reply<f64>,
+    },
     /// Reserves, commits, releases or truncates.
     Pages {
         /// The context.
@@ -193,6 +216,53 @@ pub enum Operation {
         /// Its number, and the counts of its context with the slots of its tokens claimed.
         reply: Reply<(PassId, Counts)>,
     },
+}
+
+impl Operation {
+    /// The context it is about, which is the original where one is forked.
+    pub(super) fn context(&self) -> Option<ContextId> {
+        match self {
+            Operation::Create { source: Source::Fork(context), .. }
+            | Operation::Save { context, .. }
+            | Operation::Destroy { context, .. }
+            | Operation::Suspend { context, .. }
+            | Operation::Bid { context, .. }
+            | Operation::Pages { context, .. } => Some(*context),
+            Operation::Execute { request, .. } => request.context,
+            Operation::Create { .. } | Operation::Delete { .. } | Operation::Quote { .. } => None,
+        }
+    }
+
+    /// Answers with an error. Who asked may be gone.
+    pub(super) fn refuse(self, error: &str) {
+        let error = error.to_owned();
+        let _ = match self {
+            Operation::Create { reply, .. } => reply.send(Err(error)).is_ok(),
+            Operation::Save { reply, .. } => reply.send(Err(error)).is_ok(),
+            Operation::Delete { reply, .. }
+            | Operation::Destroy { reply, .. }
+            | Operation::Suspend { reply, .. }
+            | Operation::Bid { reply, .. } => reply.send(Err(error)).is_ok(),
+            Operation::Quote { reply, .. } => reply.send(Err(error)).is_ok(),
+            Operation::Pages { reply, .. } => reply.send(Err(error)).is_ok(),
+            Operation::Execute { reply, .. } => reply.send(Err(error)).is_ok(),
+        };
+    }
+}
+
+/// What an instance can read of the market for pages. Amounts are credits, times are seconds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Quote {
+    /// What one new page costs.
+    Price,
+    /// What a page of the context paid in the last step.
+    Rent(ContextId),
+    /// What the instance received after the last step.
+    Dividend,
+    /// The time from one step of the context to the next, smoothed.
+    Latency(ContextId),
+    /// What the instance has left.
+    Balance,
 }
 
 /// An operation and who asked for it.

@@ -37,6 +37,17 @@ impl Pending {
     pub fn left(&self) -> u32 {
         self.request.tokens.len() as u32 - self.done
     }
+
+    /// What the queue knows of it.
+    pub fn queued(&self, key: u64) -> Queued {
+        Queued {
+            pass: key,
+            table: self.table.as_u64(),
+            slot: self.claim.start + self.done,
+            tokens: self.left(),
+            splittable: self.request.masks.is_none(),
+        }
+    }
 }
 
 /// How many entries of a distribution a trace keeps.
@@ -77,6 +88,7 @@ impl Core {
             return Ok(self.context(instance, context)?.table);
         }
         let table = self.kv.create();
+        self.pressure.market.join(table.as_u64(), instance);
         let pages = (request.tokens.len() as u32).div_ceil(self.config.page_size);
         match self.kv.reserve(table, pages) {
             Ok(()) => Ok(table),
@@ -137,17 +149,12 @@ impl Core {
         Ok((pass, counts))
     }
 
+    /// Queues a pass, unless its table has no pages: then it is parked until the table is back.
     fn enqueue(&mut self, key: u64, pending: Pending) {
         if pending.left() == 0 {
             self.complete.push_back(key);
-        } else {
-            self.queue.push(Queued {
-                pass: key,
-                table: pending.table.as_u64(),
-                slot: pending.claim.start + pending.done,
-                tokens: pending.left(),
-                splittable: pending.request.masks.is_none(),
-            });
+        } else if self.kv.is_ready(pending.table) == Ok(true) {
+            self.queue.push(pending.queued(key));
         }
         self.passes.insert(key, pending);
     }

@@ -4,15 +4,16 @@ use super::Core;
 use super::passes::Pending;
 use crate::ids::{InstanceId, PageId, PassId};
 use crate::model::{Batch, ModelError, Sequence};
+use crate::sched::market::Credits;
 use crate::sched::{self, Planned};
-use crate::trace::{Event, Recorder};
+use crate::trace::Event;
 
-/// The share of one pass in a step.
-struct Share {
-    key: u64,
+/// The share of one pass, or of content that is computed again, in a step.
+pub(super) struct Share {
+    pub key: u64,
     /// The range of input tokens.
-    from: u32,
-    to: u32,
+    pub from: u32,
+    pub to: u32,
     /// The input tokens in the range whose outputs are wanted, relative to `from`, rising.
     rows: Vec<u32>,
     /// Whether embeddings are wanted besides logits.
@@ -22,12 +23,14 @@ struct Share {
 impl Core {
     /// Runs one step, if there is anything to do. Answers reach their instances before it returns.
     pub fn step(&mut self) -> bool {
-        if self.passes.is_empty() {
-            return false;
-        }
+        let auctioned = self.allocate();
         let planned = sched::plan(&self.queue, self.config.page_size, &self.config.step);
         let shares: Vec<Share> = planned.iter().filter_map(|planned| self.share(planned)).collect();
-        self.announce(&shares);
+        if shares.is_empty() && self.complete.is_empty() && !auctioned.acted {
+            return false;
+        }
+        self.announce(&shares, auctioned.price);
+        self.settle(auctioned.price, &shares);
         if !shares.is_empty() {
             match self.forward(&shares) {
                 Ok(()) => self.account(&shares),
@@ -40,10 +43,15 @@ impl Core {
             }
         }
         self.retry_deferred();
+        self.inspect();
         true
     }
 
     fn share(&self, planned: &Planned) -> Option<Share> {
+        if let Some(from) = self.rebuild_done(planned.pass) {
+            let to = from + planned.tokens;
+            return Some(Share { key: planned.pass, from, to, rows: Vec::new(), embeddings: false });
+        }
         let pending = self.passes.get(&planned.pass)?;
         let from = pending.done;
         let to = from + planned.tokens;
@@ -58,9 +66,9 @@ impl Core {
 
     fn forward(&mut self, shares: &[Share]) -> Result<(), ModelError> {
         self.sync_store();
-        let (passes, kv) = (&self.passes, &self.kv);
+        let (passes, pressure, kv) = (&self.passes, &self.pressure, &self.kv);
         let sequences = shares.iter().filter_map(|share| {
-            let pending = passes.get(&share.key)?;
+            let Some(pending) = passes.get(&share.key) else { return pressure.rebuild_sequence(share, kv) };
             Some(sequence(pending, share, kv.pages(pending.table).ok()?))
         });
         let batch = Batch { sequences: sequences.collect(), page_size: self.config.page_size };
@@ -71,6 +79,9 @@ impl Core {
     fn account(&mut self, shares: &[Share]) {
         let (mut logits, mut embeddings) = (0, 0);
         for share in shares {
+            if self.rebuilt(share) {
+                continue;
+            }
             let Some(mut pending) = self.passes.remove(&share.key) else { continue };
             self.sample(&mut pending, share.from, &share.rows, logits, embeddings);
             logits += share.rows.len();
@@ -92,7 +103,13 @@ impl Core {
 
     /// The model failed: nobody in the batch gets an answer, and their tokens are taken back.
     fn fail(&mut self, shares: &[Share], error: &ModelError) {
+        if matches!(error, ModelError::Unwritten { .. }) {
+            self.found(error.to_string());
+        }
         for share in shares {
+            if self.rebuild_failed(share.key, &error.to_string()) {
+                continue;
+            }
             let Some(mut pending) = self.passes.remove(&share.key) else { continue };
             self.queue.remove(share.key);
             let abandoned = self.kv.abandon(pending.table, pending.claim.start);
@@ -105,23 +122,20 @@ impl Core {
         }
     }
 
-    fn announce(&mut self, shares: &[Share]) {
+    fn announce(&mut self, shares: &[Share], price: Credits) {
         if shares.is_empty() {
             return;
         }
         self.steps += 1;
-        let members: Vec<(u64, InstanceId, PassId)> = shares
+        let passes: Vec<(InstanceId, PassId)> = shares
             .iter()
-            .filter_map(|share| self.passes.get(&share.key).map(|p| (share.key, p.instance, p.pass)))
+            .filter_map(|share| self.passes.get(&share.key).map(|pending| (pending.instance, pending.pass)))
             .collect();
-        let recorder = members
-            .first()
-            .and_then(|(_, instance, _)| self.instances.get(instance))
-            .map(|entry| Recorder::clone(&entry.recorder));
-        if let Some(recorder) = recorder {
-            let passes = members.into_iter().map(|(_, instance, pass)| (instance, pass)).collect();
-            let rows = shares.iter().map(|share| share.to - share.from).sum();
-            recorder.record(Event::Step { step: self.steps, passes, rows });
+        let rows = |shares: &mut dyn Iterator<Item = &Share>| shares.map(|share| share.to - share.from).sum();
+        let recomputed = rows(&mut shares.iter().filter(|share| !self.passes.contains_key(&share.key)));
+        let (rows, price) = (rows(&mut shares.iter()), price.as_f64());
+        if let Some(recorder) = &self.recorder {
+            recorder.record(Event::Step { step: self.steps, passes, rows, recomputed, price });
         }
     }
 }

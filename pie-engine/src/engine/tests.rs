@@ -7,12 +7,11 @@ mod speculation;
 use super::contexts::MOST_SNAPSHOTS;
 use super::operation::{Answer, Ask, Counts, Envelope, Operation, PassCell, Reply, Source};
 use super::request::Draft;
-use super::{Core, CoreConfig};
+use super::{Core, CoreConfig, PageChecks};
 use crate::brle::Brle;
 use crate::ids::{ContextId, InstanceId};
 use crate::loaded::LoadedModel;
 use crate::sample::{Probe, Sampler};
-use crate::sched;
 use crate::trace::{Collected, Event, FORMAT, Header, Outcome, PageOperation, Recorder};
 use std::sync::Arc;
 use tokio::sync::oneshot;
@@ -28,7 +27,7 @@ struct Bench {
 
 impl Bench {
     fn new() -> Self {
-        let config = CoreConfig { pages: PAGES, page_size: PAGE_SIZE, step: sched::Limits::default() };
+        let config = CoreConfig { checks: PageChecks::Always, ..CoreConfig::new(PAGES, PAGE_SIZE) };
         let model = Arc::new(LoadedModel::dummy());
         Bench { core: Core::new(model, config), trace: Collected::default() }
     }
@@ -311,7 +310,7 @@ fn an_instance_that_ends_gives_everything_back() {
     let (cell, _) = bench.execute(instance, logits(context, 20, &[7])).unwrap();
     bench.core.release(instance, Outcome::Cancelled("stopped".into()));
     assert!(matches!(cell.get(), Some(Err(_))));
-    assert_eq!((bench.core.kv.free_pages(), bench.core.findings()), (PAGES, vec![]));
+    assert_eq!((bench.core.kv.free_pages(), bench.core.finish()), (PAGES, vec![]));
     assert!(!bench.core.step());
 }
 

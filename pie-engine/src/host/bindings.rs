@@ -20,9 +20,11 @@ wasmtime::component::bindgen!({
         "pie:core/context.[method]context.release-working-pages": async | trappable,
         "pie:core/context.[method]context.truncate-working-page-tokens": async | trappable,
         "pie:core/context.[method]context.suspend": async | trappable,
+        "pie:core/context.[method]context.bid": async | trappable,
         "pie:core/context.[drop]context": async | trappable,
         "pie:core/inference.[method]forward-pass.execute": async | trappable,
         "pie:core/runtime.launch": async | trappable,
+        "pie:core/scheduling": async | trappable,
         default: trappable,
     },
     with: {

@@ -203,11 +203,18 @@ impl HostContext for State {
     }
 
     async fn suspend(&mut self, context: Resource<ContextHandle>) -> Result<Result<(), String>> {
-        self.pages(context, PageOperation::Suspend, 0).await
+        match self.context_id(&context)? {
+            Ok(context) => self.ask(|reply| Operation::Suspend { context, reply }).await,
+            Err(error) => Ok(Err(error)),
+        }
     }
 
-    fn bid(&mut self, _context: Resource<ContextHandle>, _value: f64) -> Result<()> {
-        super::not_available_trap("context.bid")
+    async fn bid(&mut self, context: Resource<ContextHandle>, value: f64) -> Result<()> {
+        if let Ok(context) = self.context_id(&context)? {
+            // The interface has no error here, and a context that is alive has none to give.
+            let _ = self.ask(|reply| Operation::Bid { context, value, reply }).await?;
+        }
+        Ok(())
     }
 
     async fn drop(&mut self, context: Resource<ContextHandle>) -> Result<()> {

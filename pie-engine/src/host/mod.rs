@@ -29,12 +29,7 @@ pub mod types;
 pub mod wait;
 pub mod zo;
 
-/// The answer of an interface whose implementation comes later. It is a trap where the function has no error to return.
+/// The answer of an interface whose implementation comes later.
 pub(crate) fn not_available(interface: &str) -> String {
     format!("`{interface}` is not available yet")
-}
-
-/// Ends the instance because it called something that has no error to return and no implementation yet.
-pub(crate) fn not_available_trap<T>(interface: &str) -> wasmtime::Result<T> {
-    Err(wasmtime::Error::msg(not_available(interface)))
 }

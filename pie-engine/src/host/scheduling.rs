@@ -1,33 +1,50 @@
-//! `pie:core/scheduling`: the market for pages.
+//! `pie:core/scheduling`: what the market for pages charges and pays.
 
 use super::bindings::pie::core::scheduling::Host;
 use super::context::ContextHandle;
 use super::model::ModelHandle;
-use super::not_available_trap;
 use super::state::State;
+use crate::engine::operation::{Operation, Quote};
+use crate::ids::ContextId;
 use wasmtime::Result;
 use wasmtime::component::Resource;
 
-const SCHEDULING: &str = "pie:core/scheduling";
+impl State {
+    async fn quote(&mut self, quote: Quote) -> Result<f64> {
+        self.ask(|reply| Operation::Quote { quote, reply }).await?.map_err(wasmtime::Error::msg)
+    }
+
+    /// A context that was destroyed pays nothing and takes no time.
+    async fn quote_of(
+        &mut self,
+        context: &Resource<ContextHandle>,
+        quote: impl FnOnce(ContextId) -> Quote,
+    ) -> Result<f64> {
+        match self.context_id(context)? {
+            Ok(context) => self.quote(quote(context)).await,
+            Err(_) => Ok(0.0),
+        }
+    }
+}
 
 impl Host for State {
-    fn price(&mut self) -> Result<f64> {
-        not_available_trap(SCHEDULING)
+    async fn price(&mut self) -> Result<f64> {
+        self.quote(Quote::Price).await
     }
 
-    fn rent(&mut self, _context: Resource<ContextHandle>) -> Result<f64> {
-        not_available_trap(SCHEDULING)
+    async fn rent(&mut self, context: Resource<ContextHandle>) -> Result<f64> {
+        self.quote_of(&context, Quote::Rent).await
     }
 
-    fn dividend(&mut self, _model: Resource<ModelHandle>) -> Result<f64> {
-        not_available_trap(SCHEDULING)
+    async fn dividend(&mut self, _model: Resource<ModelHandle>) -> Result<f64> {
+        self.quote(Quote::Dividend).await
     }
 
-    fn latency(&mut self, _context: Resource<ContextHandle>) -> Result<f64> {
-        not_available_trap(SCHEDULING)
+    async fn latency(&mut self, context: Resource<ContextHandle>) -> Result<f64> {
+        self.quote_of(&context, Quote::Latency).await
     }
 
-    fn balance(&mut self, _model: Resource<ModelHandle>) -> Result<f64> {
-        not_available_trap(SCHEDULING)
+    async fn balance(&mut self, _model: Resource<ModelHandle>) -> Result<f64> {
+        self.quote(Quote::Balance).await
     }
 }

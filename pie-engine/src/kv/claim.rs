@@ -51,16 +51,22 @@ impl Kv {
     /// page is free, which only happens after a truncation; [`KvError::Positions`].
     pub fn claim(&mut self, id: TableId, input: Input<'_>) -> Result<Claim, KvError> {
         let Self { pool, segments, tables, hits } = self;
-        let table = tables.resident_mut(id)?;
+        let table = tables.get_mut(id)?;
         let (start, len) = (table.tokens, fitting_len(table, &input, pool.page_size())?);
         if len == 0 {
+            return Ok(Claim { start, len, reused: 0 });
+        }
+        let plain = continues_plain(table, &input);
+        if let Some(image) = &mut table.image {
+            image.tokens.extend_from_slice(input.tokens);
+            table.tokens += len;
+            table.plain += if plain { len } else { 0 };
             return Ok(Claim { start, len, reused: 0 });
         }
         let page_size = pool.page_size();
         let first = start / page_size;
         table.list.own_from(first, pool, segments);
 
-        let plain = input.plain && table.plain == start && is_consecutive(input.positions, start);
         hits.clear();
         if plain && table.idle().is_ok() {
             find_hits(pool, table.list.pages(segments), start, &input, hits);
@@ -84,6 +90,16 @@ impl Kv {
         Ok(Claim { start, len, reused })
     }
 
+    /// How many free pages a claim of `tokens` slots takes at most: shared pages that are written to are copied first.
+    pub fn claim_pages(&self, id: TableId, tokens: usize) -> Result<u32, KvError> {
+        let table = self.tables.get(id)?;
+        let first = table.tokens / self.page_size();
+        let end = (table.tokens as usize + tokens).div_ceil(self.page_size() as usize);
+        let end = end.min(table.list.len() as usize) as u32;
+        let written = (first..end).map(|index| table.list.page(index, &self.segments));
+        Ok(written.filter(|&page| self.pool.is_shared(page)).count() as u32)
+    }
+
     /// Notes that the model has filled all slots before `upto`. Pages that are full and plain now can be found by others. Where the
     /// same content was computed twice at the same time, one of the two pages goes back.
     pub fn written(&mut self, id: TableId, upto: u32) -> Result<(), KvError> {
@@ -105,8 +121,11 @@ impl Kv {
     /// have built on it, or those of guesses that did not hold.
     pub fn abandon(&mut self, id: TableId, from: u32) -> Result<(), KvError> {
         let page_size = self.pool.page_size();
-        let table = self.tables.resident_mut(id)?;
+        let table = self.tables.get_mut(id)?;
         table.cut(from.min(table.tokens), page_size);
+        if let Some(image) = &mut table.image {
+            image.cut(table.tokens, table.written, &mut self.pool);
+        }
         Ok(())
     }
 }
@@ -117,12 +136,17 @@ fn fitting_len(table: &Table, input: &Input<'_>, page_size: u32) -> Result<u32, 
     if tokens != positions {
         return Err(KvError::Positions { tokens, positions });
     }
-    let (reserved, used) = (table.list.len() * page_size, table.tokens);
+    let (reserved, used) = (table.page_count() * page_size, table.tokens);
     let needed = tokens as u64;
     match u32::try_from(tokens) {
         Ok(len) if len <= reserved - used => Ok(len),
         _ => Err(KvError::NotReserved { reserved, used, needed }),
     }
+}
+
+/// Whether the input prolongs the table's plain past.
+fn continues_plain(table: &Table, input: &Input<'_>) -> bool {
+    input.plain && table.plain == table.tokens && is_consecutive(input.positions, table.tokens)
 }
 
 fn is_consecutive(positions: &[u32], start: u32) -> bool {

@@ -14,7 +14,7 @@
 //! page that others hold gets a copy of it first.
 //!
 //! When pages are short, a table can be [suspended](Kv::suspend): it gives back all its pages and keeps its content otherwise, to be
-//! [restored](Kv::restore) later.
+//! [restored](Kv::restore) later. Meanwhile it can still grow: pages are reserved and slots claimed for when it comes back.
 //!
 //! What all this does to the tensors is written down in order as [`StoreChange`]s. The engine carries them out with
 //! [`Kv::drain_changes`] before each run of the model; nothing else keeps this module and the model's store in step.
@@ -137,12 +137,15 @@ impl Kv {
         Ok(self.tables.insert(fork))
     }
 
-    /// Adds `pages` empty working pages.
+    /// Adds `pages` empty working pages. A suspended table gets them when it is restored.
     ///
     /// # Errors
-    /// [`KvError::OutOfPages`] if fewer are free; then none is added.
+    /// [`KvError::OutOfPages`] if fewer are free, or if a suspended table would need more than there are; then none is added.
     pub fn reserve(&mut self, id: TableId, pages: u32) -> Result<(), KvError> {
-        let table = self.tables.resident_mut(id)?;
+        let table = self.tables.get_mut(id)?;
+        if let Some(image) = &mut table.image {
+            return image.reserve(pages, &self.pool);
+        }
         self.pool.require(pages)?;
         for _ in 0..pages {
             table.list.push(self.pool.take()?);
@@ -152,10 +155,14 @@ impl Kv {
 
     /// Gives back up to `pages` empty working pages from the end, and says how many it were.
     pub fn release(&mut self, id: TableId, pages: u32) -> Result<u32, KvError> {
-        let table = self.tables.resident_mut(id)?;
+        let table = self.tables.get_mut(id)?;
         let used = table.tokens.div_ceil(self.pool.page_size());
-        let empty = table.list.len() - used;
+        let empty = table.page_count() - used;
         let released = pages.min(empty);
+        if let Some(image) = &mut table.image {
+            image.pages -= released;
+            return Ok(released);
+        }
         table.list.shorten(table.list.len() - released, &mut self.pool, &mut self.segments);
         Ok(released)
     }
@@ -166,7 +173,7 @@ impl Kv {
     /// [`KvError::NotFull`] if fewer are full; then nothing changes.
     pub fn commit(&mut self, id: TableId, pages: u32) -> Result<(), KvError> {
         let page_size = self.pool.page_size();
-        let table = self.tables.resident_mut(id)?;
+        let table = self.tables.get_mut(id)?;
         let full = table.tokens / page_size - table.committed;
         if pages > full {
             return Err(KvError::NotFull { asked: pages, full });

@@ -12,8 +12,9 @@
 //! "Efficient Memory Management for Large Language Model Serving with PagedAttention", SOSP 2023, section 4.5).
 //!
 //! Slots keep their numbers: a table that comes back has as many tokens, written ones among them, committed pages, and reserved but
-//! empty pages as before. So passes that have claimed slots and wait for the model need not know that their table was away. What it
-//! shared with others by a fork it shares again only where the prefix table says so.
+//! empty pages as before. So passes that have claimed slots and wait for the model need not know that their table was away, and those
+//! that come while it is away claim theirs as if it were not. What it shared with others by a fork it shares again only where the prefix
+//! table says so.
 
 use super::claim::{note_tokens, publish};
 use super::list::PageList;
@@ -54,6 +55,8 @@ pub struct Restored {
     pub tokens: Vec<u32>,
     /// Pages that were found in the prefix table.
     pub shared: u32,
+    /// Pages that were copied back.
+    pub swapped: u32,
 }
 
 /// What a suspended table is restored from.
@@ -75,6 +78,25 @@ pub(super) struct SwappedPage {
 }
 
 impl Image {
+    /// Adds to the pages that are needed.
+    pub fn reserve(&mut self, pages: u32, pool: &Pool) -> Result<(), KvError> {
+        let needed = self.pages.saturating_add(pages);
+        if needed > pool.capacity() {
+            return Err(KvError::OutOfPages { needed, free: pool.free_pages(), capacity: pool.capacity() });
+        }
+        self.pages = needed;
+        Ok(())
+    }
+
+    /// Forgets all slots from `tokens` on, of which none from `written` on is kept.
+    pub fn cut(&mut self, tokens: u32, written: u32, pool: &mut Pool) {
+        self.tokens.truncate(tokens as usize);
+        let kept = written.div_ceil(pool.page_size());
+        while let Some(page) = self.swapped.pop_if(|page| page.index >= kept) {
+            pool.swap_drop(page.swap);
+        }
+    }
+
     /// Forgets what was kept outside of the store.
     pub fn drop_swaps(&self, pool: &mut Pool) {
         for page in &self.swapped {
@@ -107,6 +129,7 @@ impl Kv {
             freed: pool.free_pages() - free,
             swapped: swapped.len() as u32,
         };
+        table.missing = 0..0;
         table.image = Some(Box::new(Image { pages: suspended.pages, tokens, swapped }));
         Ok(suspended)
     }
@@ -130,17 +153,17 @@ impl Kv {
         table.list = take_pages(pool, hits, &image)?;
         let pages = table.list.pages(segments);
         note_tokens(pool, pages, shared * page_size, &image.tokens[(shared * page_size) as usize..]);
-        swap_in(pool, pages, shared, &image);
+        let swapped = swap_in(pool, pages, shared, &image);
         let first_swapped = image.swapped.first().map_or(u32::MAX, |page| page.index);
         table.missing = shared * page_size..first_swapped.saturating_mul(page_size).min(table.written);
         let recompute = table.missing.clone();
         if recompute.is_empty() {
             table.missing = 0..0;
             (shared..full).for_each(|index| publish(pool, segments, table, index));
-            return Ok(Restored { recompute: 0..0, tokens: Vec::new(), shared });
+            return Ok(Restored { recompute: 0..0, tokens: Vec::new(), shared, swapped });
         }
         let tokens = image.tokens[recompute.start as usize..recompute.end as usize].to_vec();
-        Ok(Restored { recompute, tokens, shared })
+        Ok(Restored { recompute, tokens, shared, swapped })
     }
 
     /// Notes that the model has computed the slots before `upto` again. Pages that are full and plain can be found by others.
@@ -174,6 +197,12 @@ impl Kv {
             Some(image) => image.tokens[first as usize..].to_vec(),
             None => collect_tokens(&self.pool, table.list.pages(&self.segments), first..table.tokens),
         })
+    }
+
+    /// Whether passes can run on the table: it has its pages, and nothing is left to be computed again.
+    pub fn is_ready(&self, id: TableId) -> Result<bool, KvError> {
+        let table = self.tables.get(id)?;
+        Ok(table.image.is_none() && table.missing.is_empty())
     }
 
     /// Whether the table is suspended.
@@ -235,13 +264,10 @@ fn take_pages(pool: &mut Pool, hits: &[PageId], image: &Image) -> Result<PageLis
     Ok(list)
 }
 
-/// Brings back what was copied out, but for pages that were found.
-fn swap_in(pool: &mut Pool, pages: &[PageId], found: u32, image: &Image) {
-    for page in &image.swapped {
-        if page.index < found {
-            pool.swap_drop(page.swap);
-        } else {
-            pool.swap_in(page.swap, pages[page.index as usize]);
-        }
-    }
+/// Brings back what was copied out, but for pages that were found, and says how many pages it were.
+fn swap_in(pool: &mut Pool, pages: &[PageId], found: u32, image: &Image) -> u32 {
+    let (dropped, kept): (Vec<_>, Vec<_>) = image.swapped.iter().partition(|page| page.index < found);
+    dropped.iter().for_each(|page| pool.swap_drop(page.swap));
+    kept.iter().for_each(|page| pool.swap_in(page.swap, pages[page.index as usize]));
+    kept.len() as u32
 }

@@ -50,7 +50,7 @@ pub(super) struct Table {
     pub tokens: u32,
     pub written: u32,
     pub plain: u32,
-    /// Written slots that a restoration left to be computed again; `0..0` when there are none. Says nothing while the table is suspended.
+    /// Written slots that a restoration left to be computed again; `0..0` when there are none.
     pub missing: Range<u32>,
     /// What to restore from, while the table is suspended. Then it has no pages.
     pub image: Option<Box<Image>>,

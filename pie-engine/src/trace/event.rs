@@ -6,8 +6,9 @@ use serde::{Deserialize, Serialize};
 /// Something an inferlet did, or that was done for it.
 ///
 /// Numbers of instances, contexts and passes are those of [`crate::ids`]. Nothing here depends on the machine, on time or on who
-/// else runs, except [`Event::Step`], which says what was batched together, and `reused` of [`Event::Pass`], which says what others had
-/// computed before.
+/// else runs, except [`Event::Step`], which says what was batched together, `reused` of [`Event::Pass`], which says what others had
+/// computed before, and what comes of pages being short: [`Event::Suspended`], [`Event::Restored`], [`Event::Granted`], and bids that follow
+/// the market.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(tag = "event", rename_all = "kebab-case")]
 pub enum Event {
@@ -181,6 +182,57 @@ pub enum Event {
         /// How many pages, or tokens for a truncation.
         count: u32,
     },
+    /// `context.bid`: what the context offers for a page and a step from now on.
+    Bid {
+        /// The owner.
+        instance: InstanceId,
+        /// The context.
+        context: ContextId,
+        /// The offer as it counts.
+        credits: f64,
+    },
+    /// A context gave its pages back. It keeps its content, and its passes wait until it is restored.
+    Suspended {
+        /// The owner.
+        instance: InstanceId,
+        /// The context.
+        context: ContextId,
+        /// Why.
+        cause: SuspendCause,
+        /// Pages it had, and will need again.
+        pages: u32,
+        /// How many of them nobody else holds.
+        freed: u32,
+        /// How many are kept outside of the store. The content of the others is computed again.
+        swapped: u32,
+    },
+    /// A suspended context got pages again.
+    Restored {
+        /// The owner.
+        instance: InstanceId,
+        /// The context.
+        context: ContextId,
+        /// Pages it has now.
+        pages: u32,
+        /// How many of them others had, with the same content.
+        shared: u32,
+        /// How many were copied back.
+        swapped: u32,
+        /// Tokens that are computed again before its passes go on.
+        recompute: u32,
+    },
+    /// An operation that waited for pages got them.
+    Granted {
+        /// Who waited.
+        instance: InstanceId,
+        /// The context, if the operation is about one.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        context: Option<ContextId>,
+        /// How many pages.
+        pages: u32,
+        /// For how many steps it waited.
+        waited: u64,
+    },
     /// `forward-pass.execute` was accepted.
     Pass {
         /// The caller.
@@ -223,6 +275,12 @@ pub enum Event {
         passes: Vec<(InstanceId, PassId)>,
         /// How many rows were computed.
         rows: u32,
+        /// How many of them bring back content of contexts that were suspended.
+        #[serde(default, skip_serializing_if = "is_zero")]
+        recomputed: u32,
+        /// What a page costs in this step, in credits, because somebody waits for pages.
+        #[serde(default, skip_serializing_if = "is_nothing")]
+        price: f64,
     },
     /// The answer of a pass.
     PassDone {
@@ -362,8 +420,18 @@ pub enum PageOperation {
     Release,
     /// `truncate-working-page-tokens`.
     Truncate,
-    /// `suspend`.
-    Suspend,
+}
+
+/// Why a context was suspended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum SuspendCause {
+    /// Its owner called `context.suspend`.
+    Asked,
+    /// Pages are short, and others bid more or were in their turn.
+    Short,
+    /// The model failed to compute it again.
+    Failed,
 }
 
 /// One `sampler` call of a pass.
@@ -488,6 +556,10 @@ pub struct Usage {
 
 fn is_zero(value: &u32) -> bool {
     *value == 0
+}
+
+fn is_nothing(credits: &f64) -> bool {
+    *credits == 0.0
 }
 
 fn is_zero_u64(value: &u64) -> bool {

@@ -7,7 +7,8 @@ mod recorder;
 mod size;
 
 pub use event::{
-    AdapterOperation, AppliedAdapter, Event, Limit, Origin, Outcome, PageOperation, SamplerCall, Slot, Usage,
+    AdapterOperation, AppliedAdapter, Event, Limit, Origin, Outcome, PageOperation, SamplerCall, Slot,
+    SuspendCause, Usage,
 };
 pub use payload::{Bytes, Elided, Text, Tokens, sha256_hex};
 pub use recorder::{Collected, Discard, Recorder, Sink, Trace};

@@ -1,6 +1,6 @@
 //! How much room events take.
 
-use super::{AdapterOperation, Bytes, Event, Origin, SamplerCall, Slot, Text, Tokens};
+use super::{AdapterOperation, Bytes, Event, Origin, SamplerCall, Slot, SuspendCause, Text, Tokens};
 
 /// What every event takes, whatever is in it; for a pass, its share of a step is included.
 const EVENT: u64 = 256;
@@ -9,7 +9,7 @@ const ENTRY: u64 = 64;
 
 impl Event {
     /// About how many bytes it takes in memory. The same on every machine, so limits can be in it; and never larger because of what other
-    /// instances do, so a step, which several share, counts as nothing: it is paid for by its passes.
+    /// instances do, so a step, which several share, counts as nothing: it is paid for by its passes. The same holds for what the market does.
     pub fn bytes(&self) -> u64 {
         EVENT
             + match self {
@@ -45,7 +45,11 @@ impl Event {
                 }
                 Event::PassFailed { error, .. } => length(error),
                 Event::Finding { message } => length(message),
-                Event::Step { .. } => return 0,
+                Event::Step { .. } | Event::Granted { .. } | Event::Restored { .. } => return 0,
+                // One that was asked for is followed by a restoration.
+                Event::Suspended { cause: SuspendCause::Asked, .. } => EVENT,
+                Event::Suspended { .. } => return 0,
+                Event::Bid { .. } => 0,
                 Event::ContextCreated { .. }
                 | Event::ContextDestroyed { .. }
                 | Event::Pages { .. }
@@ -120,6 +124,10 @@ mod tests {
         assert_eq!(done.bytes(), EVENT + 2 * ENTRY + 400);
         let origin = Origin::Open { name: "n".repeat(10) };
         assert_eq!(Event::ContextCreated { instance, context: ContextId(1), origin }.bytes(), EVENT + 10);
-        assert_eq!(Event::Step { step: 1, passes: vec![(instance, pass)], rows: 1 }.bytes(), 0);
+        assert_eq!(
+            Event::Step { step: 1, passes: vec![(instance, pass)], rows: 1, recomputed: 0, price: 0.0 }
+                .bytes(),
+            0
+        );
     }
 }

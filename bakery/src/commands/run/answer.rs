@@ -150,6 +150,21 @@ mod tests {
     }
 
     #[test]
+    fn a_finding_of_the_page_checker_is_a_bug_whatever_the_inferlet_answered() {
+        let finished = Finished {
+            outcome: Outcome::Ok("true".into()),
+            usage: pie_engine::trace::Usage::default(),
+            findings: vec!["page 1 counts 2 holders, but 1 name it".to_owned(), "another".to_owned()],
+        };
+        let error = verdict(&finished, Frames::Own).unwrap_err();
+        assert_eq!(error.kind, Kind::Bug);
+        assert_eq!(
+            error.message,
+            "the page checker found a mistake of the engine's: page 1 counts 2 holders, but 1 name it (and 1 more)"
+        );
+    }
+
+    #[test]
     fn a_backtrace_without_lines_says_how_to_get_them() {
         let (causes, hints) = causes(Frames::Own, &["run", "function 7"]);
         assert_eq!(causes, ["in run\nin function 7"]);

@@ -16,8 +16,9 @@ use std::sync::{Arc, LazyLock};
 use std::thread;
 use std::time::Duration;
 
+use pie_engine::loaded::LoadedModel;
 use pie_engine::trace::Outcome;
-use pie_engine::{Control, Engine, EngineConfig, EngineError, Launch, Runtime, RuntimeConfig};
+use pie_engine::{Control, Engine, EngineConfig, EngineError, Launch, PageChecks, Runtime, RuntimeConfig};
 
 use crate::environment::Environment;
 use crate::error::{Error, Result};
@@ -33,6 +34,11 @@ use input::Input;
 use model::Source;
 use programs::Dependencies;
 use target::{Built, Target};
+
+/// Pages of the KV cache, if nothing else is said.
+const PAGES: u32 = 4096;
+/// The most pages: a million tokens of the dummy's cache take 24 MB.
+const MOST_PAGES: i64 = 1 << 20;
 
 /// Run an inferlet beside a model, building it first if needed
 ///
@@ -87,6 +93,12 @@ pub struct Args {
     /// Threads to compile and compute with; all processors if not given. The run is the same with any number
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
     pub threads: Option<u16>,
+    /// Pages of the KV cache, of 16 tokens each. When an inferlet's contexts need more, they take turns
+    #[arg(long, value_name = "N", default_value_t = PAGES, value_parser = clap::value_parser!(u32).range(1..=MOST_PAGES))]
+    pub pages: u32,
+    /// Check the pages after each operation and step, and not only at the end: a mistake of the engine's is found where it is made
+    #[arg(long)]
+    pub sanitize: bool,
     /// Build with the profile `dev`, so that traps show lines of the source
     #[arg(long)]
     pub debug: bool,
@@ -114,6 +126,8 @@ impl Args {
             trace: None,
             timeout: None,
             threads: None,
+            pages: PAGES,
+            sanitize: false,
             debug: false,
             offline: false,
             parameters: Vec::new(),
@@ -157,7 +171,7 @@ pub fn run(args: &Args, env: &Environment, ui: &Ui) -> Result<()> {
         launch = launch.programs(Arc::new(Dependencies::new(dependencies, Arc::clone(&runtime), env)));
     }
     let model = LazyLock::force(&model).clone();
-    let engine = Engine::on(runtime, EngineConfig::new(model)).map_err(cannot_start)?;
+    let engine = Engine::on(runtime, engine_config(args, model)).map_err(cannot_start)?;
 
     let _interrupt = console::cancel_on_interrupt(&control, env);
     let _deadline = console::cancel_after(args.timeout, &control);
@@ -170,6 +184,11 @@ pub fn run(args: &Args, env: &Environment, ui: &Ui) -> Result<()> {
     let shown = answer::show(&finished, &received, ui);
     watched.and(shown)?;
     answer::verdict(&finished, frames)
+}
+
+fn engine_config(args: &Args, model: LoadedModel) -> EngineConfig {
+    let checks = if args.sanitize { PageChecks::Always } else { PageChecks::AtEnd };
+    EngineConfig { pages: args.pages, checks, ..EngineConfig::new(model) }
 }
 
 fn cannot_start(error: EngineError) -> Error {

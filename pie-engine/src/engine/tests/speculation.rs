@@ -148,7 +148,7 @@ proptest! {
         }
         let samples = |bench: &mut Bench| bench.core.release(InstanceId(1), Outcome::Ok("".into())).sampled_tokens;
         prop_assert_eq!(samples(&mut bench), samples(&mut other));
-        prop_assert_eq!(other.core.findings(), Vec::<String>::new());
+        prop_assert_eq!(other.core.finish(), Vec::<String>::new());
     }
 
     #[test]

@@ -129,13 +129,13 @@ fn slots_to_be_computed_again_that_were_never_written_are_found() {
 fn a_suspended_table_that_nobody_can_use_is_a_leak() {
     let (mut kv, table) = filled();
     kv.suspend(table, Means::Recompute).unwrap();
-    assert_eq!(texts(kv.leaks(&[])), ["table 0.0 was left behind with 2 pages"]);
+    assert_eq!(texts(kv.leaks(vec![])), ["table 0.0 was left behind with 2 pages"]);
 }
 
 #[test]
 fn a_table_that_nobody_can_use_is_a_leak() {
     let (mut kv, table) = filled();
     let other = kv.create();
-    assert_eq!(kv.leaks(&[table, other]), []);
-    assert_eq!(texts(kv.leaks(&[other])), ["table 0.0 was left behind with 2 pages"]);
+    assert_eq!(kv.leaks(vec![table, other]), []);
+    assert_eq!(texts(kv.leaks(vec![other])), ["table 0.0 was left behind with 2 pages"]);
 }

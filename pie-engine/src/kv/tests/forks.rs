@@ -138,7 +138,7 @@ fn a_long_line_of_forks_keeps_its_order_and_is_given_back() {
     assert!(pages(&kv, table).into_iter().eq(0..2_000));
     assert!(pages(&kv, siblings[999]).into_iter().eq(0..1_000));
     siblings.push(table);
-    assert_eq!((kv.check(), kv.leaks(&siblings)), (vec![], vec![]));
+    assert_eq!((kv.check(), kv.leaks(siblings.clone())), (vec![], vec![]));
     for sibling in siblings {
         kv.destroy(sibling).unwrap();
     }

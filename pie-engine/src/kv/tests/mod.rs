@@ -42,7 +42,7 @@ fn pages(kv: &Kv, id: TableId) -> Vec<u32> {
 #[track_caller]
 fn finish(mut kv: Kv, tables: &[TableId]) {
     assert_eq!(kv.check(), []);
-    assert_eq!(kv.leaks(tables), []);
+    assert_eq!(kv.leaks(tables.to_vec()), []);
     for &table in tables {
         kv.destroy(table).unwrap();
         assert_eq!(kv.check(), []);

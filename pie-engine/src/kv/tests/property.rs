@@ -172,16 +172,17 @@ impl World {
 
     fn reserve(&mut self, on: usize, pages: u32) {
         let free = self.kv.free_pages();
-        let Some(context) = self.resident(on) else { return };
+        let Some(context) = self.context(on) else { return };
         let id = context.table;
-        if pages <= free {
+        let fits = if context.suspended { context.pages + pages <= CAPACITY } else { pages <= free };
+        if fits {
             context.pages += pages;
         }
-        assert_eq!(self.kv.reserve(id, pages).is_ok(), pages <= free);
+        assert_eq!(self.kv.reserve(id, pages).is_ok(), fits);
     }
 
     fn release(&mut self, on: usize, pages: u32) {
-        let Some(context) = self.resident(on) else { return };
+        let Some(context) = self.context(on) else { return };
         let released = pages.min(context.pages - (context.content.len() as u32).div_ceil(PAGE_SIZE));
         context.pages -= released;
         let id = context.table;
@@ -189,7 +190,7 @@ impl World {
     }
 
     fn commit(&mut self, on: usize, pages: u32) {
-        let Some(context) = self.resident(on) else { return };
+        let Some(context) = self.context(on) else { return };
         let full = context.content.len() as u32 / PAGE_SIZE - context.committed;
         if pages <= full {
             context.committed += pages;
@@ -213,8 +214,9 @@ impl World {
     }
 
     fn claim(&mut self, on: usize, tokens: &[u32], plain: bool, wanted_from: usize) {
-        let Some(context) = self.resident(on) else { return };
+        let Some(context) = self.context(on) else { return };
         let mut context = context.clone();
+        let copies = self.kv.claim_pages(context.table, tokens.len()).unwrap();
         let start = context.content.len() as u32;
         let positions: Vec<u32> = (start..).take(tokens.len()).collect();
         let before = self.kv.counts(context.table);
@@ -236,6 +238,7 @@ impl World {
             Err(KvError::NotReserved { .. }) => assert!(!fits),
             Err(error) => {
                 assert!(fits && matches!(error, KvError::OutOfPages { .. }), "{error}");
+                assert!(copies > self.kv.free_pages(), "what it takes at most was there");
                 assert_eq!(self.kv.counts(context.table), before);
             }
         }
@@ -276,7 +279,7 @@ impl World {
         let free = self.kv.free_pages();
         let Some(mut context) = self.context(on).cloned() else { return };
         match self.kv.restore(context.table) {
-            Ok(Restored { recompute, tokens, shared }) => {
+            Ok(Restored { recompute, tokens, shared, swapped: _ }) => {
                 assert!(context.suspended && context.pages - shared <= free);
                 let start = recompute.start as usize;
                 let mut last = start.checked_sub(1).map_or(0, |slot| context.content[slot]);
@@ -313,7 +316,7 @@ impl World {
 
     /// Lets the last claim fail that is not wholly written.
     fn abandon(&mut self, on: usize) {
-        let Some(context) = self.resident(on) else { return };
+        let Some(context) = self.context(on) else { return };
         let (written, id) = (context.written as u32, context.table);
         let Some(claim) = context.claims.pop().filter(|claim| written < claim.end()) else { return };
         context.content.truncate(claim.start as usize);
@@ -370,7 +373,7 @@ impl World {
             }
         }
         let tables: Vec<TableId> = self.contexts.iter().map(|context| context.table).collect();
-        assert_eq!(self.kv.leaks(&tables), []);
+        assert_eq!(self.kv.leaks(tables), []);
     }
 }
 

@@ -23,7 +23,7 @@ fn a_plain_table_comes_back_by_computing_its_tokens_again() {
     assert_eq!(kv.check(), []);
 
     let restored = kv.restore(table).unwrap();
-    assert_eq!(restored, Restored { recompute: 0..10, tokens: PROMPT.to_vec(), shared: 0 });
+    assert_eq!(restored, Restored { recompute: 0..10, tokens: PROMPT.to_vec(), shared: 0, swapped: 0 });
     assert_eq!(kv.truncate(table, 1), Err(KvError::Busy { pending: 10 }));
     kv.recomputed(table, 6).unwrap();
     assert_eq!((kv.fork(table), kv.check()), (Err(KvError::Busy { pending: 4 }), vec![]));
@@ -45,7 +45,7 @@ fn a_swapped_table_comes_back_as_it_was() {
     assert_eq!(changes(&mut kv), [out(0, 4, 1), out(1, 4, 2), out(2, 2, 3), clear(0), clear(1), clear(2)]);
 
     let restored = kv.restore(table).unwrap();
-    assert_eq!(restored, Restored { recompute: 0..0, tokens: vec![], shared: 0 });
+    assert_eq!(restored, Restored { recompute: 0..0, tokens: vec![], shared: 0, swapped: 3 });
     let back = |from, page| StoreChange::SwapIn { from: SwapId(from), page: PageId(page) };
     assert_eq!(changes(&mut kv), [back(1, 0), back(2, 1), back(3, 2)]);
     assert_eq!(kv.truncate(table, 1), Ok(1));
@@ -61,7 +61,7 @@ fn what_cannot_be_computed_again_is_swapped_from_its_page_on() {
     fill_masked(&mut kv, table, &PROMPT[6..]);
     assert_eq!(kv.suspend(table, Means::Recompute), Ok(Suspended { pages: 4, freed: 4, swapped: 2 }));
     let restored = kv.restore(table).unwrap();
-    assert_eq!(restored, Restored { recompute: 0..4, tokens: PROMPT[..4].to_vec(), shared: 0 });
+    assert_eq!(restored, Restored { recompute: 0..4, tokens: PROMPT[..4].to_vec(), shared: 0, swapped: 2 });
     assert_eq!(kv.check(), []);
     kv.recomputed(table, 4).unwrap();
     assert_eq!(kv.counts(table).unwrap().pending_tokens, 0);
@@ -178,26 +178,71 @@ fn a_suspended_table_that_ends_is_forgotten_outside_too() {
 }
 
 #[test]
-fn nothing_else_can_be_done_to_a_suspended_table() {
+fn what_needs_its_content_cannot_be_done_to_a_suspended_table() {
     let mut kv = Kv::new(4, 4);
     let table = kv.create();
-    let written = fill(&mut kv, table, &PROMPT[..4]);
+    fill(&mut kv, table, &PROMPT[..4]);
     assert_eq!(kv.restore(table), Err(KvError::Resident(table)));
     kv.suspend(table, Means::Recompute).unwrap();
     let suspended = KvError::Suspended(table);
     assert_eq!(kv.suspend(table, Means::Swap), Err(suspended));
     assert_eq!(kv.fork(table), Err(suspended));
-    assert_eq!(kv.reserve(table, 1), Err(suspended));
-    assert_eq!(kv.release(table, 1), Err(suspended));
-    assert_eq!(kv.commit(table, 1), Err(suspended));
     assert_eq!(kv.truncate(table, 1), Err(suspended));
-    assert_eq!(claim(&mut kv, table, &[1]), Err(suspended));
     assert_eq!(kv.written(table, 4), Err(suspended));
     assert_eq!(kv.recomputed(table, 4), Err(suspended));
-    assert_eq!(kv.abandon(table, written.start), Err(suspended));
     assert_eq!(kv.pages(table), Err(suspended));
     assert_eq!(suspended.to_string(), "table 0.0 is suspended");
     finish(kv, &[table]);
+}
+
+#[test]
+fn a_suspended_table_grows_and_shrinks_as_if_it_had_its_pages() {
+    for means in [Means::Recompute, Means::Swap] {
+        let mut kv = Kv::new(4, 4);
+        let table = kv.create();
+        fill(&mut kv, table, &PROMPT[..6]);
+        kv.suspend(table, means).unwrap();
+        assert_eq!(kv.is_ready(table), Ok(false));
+        let none = KvError::OutOfPages { needed: 5, free: 4, capacity: 4 };
+        assert_eq!(kv.reserve(table, 3), Err(none), "more than there are");
+        kv.reserve(table, 2).unwrap();
+        assert_eq!(kv.release(table, 9), Ok(2));
+        kv.reserve(table, 1).unwrap();
+        let claimed = claim(&mut kv, table, &PROMPT[6..]).unwrap();
+        assert_eq!((claimed.start, claimed.len, claimed.reused), (6, 4, 0));
+        assert_eq!(kv.claim_pages(table, 2), Ok(0));
+        kv.commit(table, 2).unwrap();
+        assert_eq!((kv.check(), kv.free_pages()), (vec![], 4));
+
+        let restored = kv.restore(table).unwrap();
+        assert_eq!(restored.tokens.len(), if means == Means::Swap { 0 } else { 6 });
+        kv.recomputed(table, 6).unwrap();
+        assert_eq!(kv.is_ready(table), Ok(true));
+        kv.written(table, claimed.end()).unwrap();
+        let counts = kv.counts(table).unwrap();
+        assert_eq!((counts.tokens, counts.committed_pages, counts.working_pages), (10, 2, 1));
+        assert_eq!((kv.tokens(table, 0).unwrap(), kv.check()), (PROMPT.to_vec(), vec![]));
+        finish(kv, &[table]);
+    }
+}
+
+#[test]
+fn a_pass_that_fails_while_its_table_is_away_gives_its_slots_back() {
+    for means in [Means::Recompute, Means::Swap] {
+        let mut kv = Kv::new(3, 4);
+        let table = kv.create();
+        kv.reserve(table, 3).unwrap();
+        fill(&mut kv, table, &PROMPT[..3]);
+        let failing = claim(&mut kv, table, &PROMPT[3..]).unwrap();
+        kv.written(table, 6).unwrap();
+        kv.suspend(table, means).unwrap();
+        kv.abandon(table, failing.start).unwrap();
+        assert_eq!((kv.counts(table).unwrap().tokens, kv.check()), (3, vec![]));
+        kv.restore(table).unwrap();
+        kv.recomputed(table, 3).unwrap();
+        assert_eq!((kv.tokens(table, 0).unwrap(), kv.check()), (PROMPT[..3].to_vec(), vec![]));
+        finish(kv, &[table]);
+    }
 }
 
 #[test]
@@ -229,7 +274,7 @@ fn an_empty_table_can_be_suspended() {
     let table = kv.create();
     kv.reserve(table, 1).unwrap();
     assert_eq!(kv.suspend(table, Means::Swap), Ok(Suspended { pages: 1, freed: 1, swapped: 0 }));
-    assert_eq!(kv.restore(table), Ok(Restored { recompute: 0..0, tokens: vec![], shared: 0 }));
+    assert_eq!(kv.restore(table), Ok(Restored { recompute: 0..0, tokens: vec![], shared: 0, swapped: 0 }));
     assert_eq!(kv.counts(table).unwrap().working_pages, 1);
     finish(kv, &[table]);
 }

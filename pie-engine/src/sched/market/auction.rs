@@ -87,6 +87,14 @@ pub struct Allocation {
     pub hopeless: Vec<u64>,
 }
 
+impl Allocation {
+    /// Whether everybody stays as it is.
+    pub fn changes_nothing(&self) -> bool {
+        let Allocation { price: _, suspend, restore, grant, hopeless } = self;
+        [suspend, restore, grant, hopeless].iter().all(|tables| tables.is_empty())
+    }
+}
+
 /// Holds the auction of one step. The [module's page](super) states the rules.
 pub fn auction(bidders: &[Bidder<'_>], supply: Supply<'_>, rules: &Rules) -> Allocation {
     let mut room = Room::new(bidders, supply);

@@ -31,7 +31,8 @@
 //! page, and never more than it bids; shared pages are divided among their sharers ([`rents`]).
 //!
 //! # Nobody starves
-//! The first in the order gets all it wants, so in every step some context can go on. An overdue one waits for residents in their
+//! The first in the order gets all it wants, so in every step some context can go on, if it has something to do; where that fails,
+//! [`Market::plan_when_idle`] sees to it. An overdue one waits for residents in their
 //! turn and for those overdue before it, and for nobody else: turns end after a bounded number of steps that a context runs in, and
 //! while it waits nobody else gets a new one. So every context is served, whatever others bid, and then runs for a turn.
 //!
@@ -185,6 +186,21 @@ impl Market {
     /// Holds the auction before a step. While no suspended context has anything to do, and what residents want is free, there is no
     /// need for one: they take it, the price is zero, and this says the same. A demand of a table that has not joined is passed over.
     pub fn plan(&self, demands: &[Demand<'_>], supply: Supply<'_>) -> Allocation {
+        self.hold(demands, supply, |offer, _| offer)
+    }
+
+    /// As [`Market::plan`], for when nobody can go on unless somebody gives way: then who has nothing to do bids nothing, so that pages are not
+    /// kept idle while there is work.
+    pub fn plan_when_idle(&self, demands: &[Demand<'_>], supply: Supply<'_>) -> Allocation {
+        self.hold(demands, supply, |offer, busy| if busy { offer } else { Credits::ZERO })
+    }
+
+    fn hold(
+        &self,
+        demands: &[Demand<'_>],
+        supply: Supply<'_>,
+        bid: impl Fn(Credits, bool) -> Credits,
+    ) -> Allocation {
         let mut pages: BTreeMap<InstanceId, u64> = BTreeMap::new();
         for (demand, context) in self.participants(demands) {
             *pages.entry(context.instance).or_default() +=
@@ -194,7 +210,7 @@ impl Market {
             .participants(demands)
             .map(|(demand, context)| Bidder {
                 table: demand.table,
-                bid: self.offer(context, pages[&context.instance]),
+                bid: bid(self.offer(context, pages[&context.instance]), demand.busy),
                 place: context.place,
                 pages: demand.pages,
                 wants: demand.wants,

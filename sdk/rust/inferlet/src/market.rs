@@ -4,8 +4,9 @@
 //! [`sustainable_bid`] is that: what the instance has and will receive, less what new pages cost, spread evenly over the
 //! pages and steps that remain.
 //!
-//! For now the SDK bids only for those who ask for it, with [`crate::Generator::horizon`] or [`Context::set_bid`]; all
-//! others keep the engine's default.
+//! A context that says nothing about itself keeps the engine's default, which is the same formula for an output of unknown
+//! length. The SDK bids where it knows more: in each step of a [`crate::Generator::horizon`], and to restore a sensible bid after
+//! one of the program's own, with [`Context::set_bid`] or [`Context::idle`].
 
 use crate::context::Context;
 use crate::scheduling;

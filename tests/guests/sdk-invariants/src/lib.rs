@@ -2,6 +2,7 @@
 
 mod adapters;
 mod generation;
+mod market;
 mod passes;
 mod snapshots;
 mod speculation;
@@ -14,7 +15,7 @@ struct Input {
     /// What every check starts from.
     #[serde(default = "default_prompt")]
     prompt: String,
-    /// Only the checks of one group: `generation`, `passes`, `snapshots`, `speculation` or `adapters`.
+    /// Only the checks of one group: `generation`, `passes`, `snapshots`, `speculation`, `adapters` or `market`.
     group: Option<String>,
     /// Instead of checks, generate with drafts and draw.
     seeded: Option<speculation::Seeded>,
@@ -46,6 +47,9 @@ async fn main(input: Input) -> Result<Report> {
     }
     if wanted("adapters") {
         held.extend(adapters::check(&subject).await?);
+    }
+    if wanted("market") {
+        held.extend(market::check(&subject).await?);
     }
     Ok(Report::Held(held))
 }

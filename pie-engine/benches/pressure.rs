@@ -1,0 +1,195 @@
+//! Contexts under memory pressure: forks of a long context, and 200 contexts on pages for 20 against the same with pages for all.
+//!
+//! `cargo bench -p pie-engine --bench pressure`. Times of single runs, the best of a few, printed with their ratios.
+
+use pie_engine::engine::operation::{Answer, Ask, Envelope, Operation, Port, QUEUE, Source};
+use pie_engine::engine::request::Draft;
+use pie_engine::engine::{Core, CoreConfig};
+use pie_engine::ids::{ContextId, InstanceId};
+use pie_engine::loaded::LoadedModel;
+use pie_engine::sample::Sampler;
+use pie_engine::trace::{Event, FORMAT, Header, Outcome, PageOperation, Record, Recorder, Sink};
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::task::{Context, Poll, Waker};
+use std::time::{Duration, Instant};
+use tokio::sync::{mpsc, oneshot};
+
+const PAGE_SIZE: u32 = 16;
+const CONTEXTS: u64 = 200;
+/// What each of them reads and then generates.
+const PROMPT: u32 = 256;
+const DRAWS: u32 = 256;
+const PAGES_EACH: u32 = (PROMPT + DRAWS) / PAGE_SIZE;
+const RUNS: u32 = 3;
+
+fn main() {
+    forks();
+    two_hundred();
+}
+
+/// Counts what was computed again.
+#[derive(Clone, Default)]
+struct Recomputed(Arc<AtomicU64>);
+
+impl Sink for Recomputed {
+    fn begin(&mut self, _header: &Header) {}
+
+    fn record(&mut self, record: &Record) {
+        if let Event::Step { recomputed, .. } = record.event {
+            self.0.fetch_add(recomputed.into(), Ordering::Relaxed);
+        }
+    }
+}
+
+fn recorder(sink: Recomputed) -> Recorder {
+    let text = String::new;
+    let header = Header {
+        format: FORMAT,
+        model: text(),
+        model_digest: text(),
+        tokenizer_digest: text(),
+        wit_digest: text(),
+        kernel: text(),
+        seed: 0,
+        engine: text(),
+    };
+    Recorder::new(Box::new(sink), &header)
+}
+
+fn core(config: CoreConfig) -> Core {
+    Core::new(Arc::new(LoadedModel::dummy()), config)
+}
+
+/// The mean time of a fork through the engine, for a short and a long context.
+fn forks() {
+    const FORKS: u32 = 2000;
+    let times = [1_003, 100_003].map(|length: u32| {
+        let mut core = core(CoreConfig::new(length.div_ceil(PAGE_SIZE) + FORKS + 1, PAGE_SIZE));
+        let instance = InstanceId(1);
+        core.admit(instance, "ada".into(), 0, recorder(Recomputed::default()));
+        let create = |core: &mut Core, source| {
+            let (reply, _) = oneshot::channel();
+            core.handle(Envelope { instance, operation: Operation::Create { source, reply } });
+        };
+        create(&mut core, Source::Empty);
+        let context = ContextId(1);
+        let (reply, _) = oneshot::channel();
+        let (operation, count) = (PageOperation::Reserve, length.div_ceil(PAGE_SIZE));
+        core.handle(Envelope { instance, operation: Operation::Pages { context, operation, count, reply } });
+        let request =
+            Box::new(draft(context, 0, prompt(0, length)).check(1024).expect("the pass is well formed"));
+        let (reply, _) = oneshot::channel();
+        core.handle(Envelope { instance, operation: Operation::Execute { request, reply } });
+        while core.step() {}
+        let started = Instant::now();
+        for _ in 0..FORKS {
+            create(&mut core, Source::Fork(context));
+        }
+        (length, started.elapsed() / FORKS)
+    });
+    for (length, time) in times {
+        println!("fork of a context of {length} tokens: {time:.2?}");
+    }
+    println!("ratio: {:.2}", times[1].1.as_secs_f64() / times[0].1.as_secs_f64());
+}
+
+fn two_hundred() {
+    let all = CONTEXTS as u32 * PAGES_EACH;
+    let (ample, _) = best(CoreConfig::new(all, PAGE_SIZE), CONTEXTS, PROMPT, DRAWS);
+    println!("\n{CONTEXTS} contexts of {} tokens on pages for all: {ample:.2?}", PROMPT + DRAWS);
+    for (name, recompute_tokens) in
+        [("by default", None), ("computing all again", Some(u32::MAX)), ("swapping all", Some(0))]
+    {
+        let config = CoreConfig::new(20 * PAGES_EACH, PAGE_SIZE);
+        let recompute_tokens = recompute_tokens.unwrap_or(config.recompute_tokens);
+        let (scarce, tokens) = best(CoreConfig { recompute_tokens, ..config }, CONTEXTS, PROMPT, DRAWS);
+        // As many tokens in contexts of the length that they were computed again in.
+        let length = PROMPT + DRAWS / 2;
+        let needed = match tokens / u64::from(length) {
+            0 => Duration::ZERO,
+            contexts => best(CoreConfig::new(all, PAGE_SIZE), contexts, length, 0).0,
+        };
+        let ratio = scarce.as_secs_f64() / (ample + needed).as_secs_f64();
+        println!(
+            "on pages for 20, {name}: {scarce:.2?}; {tokens} tokens computed again, which takes {needed:.2?}: ratio {ratio:.2}"
+        );
+    }
+}
+
+/// The shortest of some runs, and how many tokens were computed again.
+fn best(config: CoreConfig, contexts: u64, length: u32, draws: u32) -> (Duration, u64) {
+    let runs = (0..RUNS).map(|_| run(config.clone(), contexts, length, draws));
+    runs.min().expect("there is a run")
+}
+
+fn run(config: CoreConfig, contexts: u64, length: u32, draws: u32) -> (Duration, u64) {
+    let mut core = core(config);
+    let sink = Recomputed::default();
+    let recorder = recorder(sink.clone());
+    let (sender, mut operations) = mpsc::channel(QUEUE);
+    let started = Instant::now();
+    core.begin(recorder.clone());
+    let mut running = BTreeMap::new();
+    for number in 0..contexts {
+        let instance = InstanceId(number + 1);
+        core.admit(instance, "ada".into(), number, recorder.clone());
+        let port = Port::new(instance, sender.clone());
+        running.insert(instance, Box::pin(generate(port, number, length, draws)));
+    }
+    // As the engine's driver does: each goes on until it waits, then there is a step.
+    while !running.is_empty() {
+        let mut moved = false;
+        running.retain(|&instance, future| {
+            let polled = future.as_mut().poll(&mut Context::from_waker(Waker::noop()));
+            while let Ok(envelope) = operations.try_recv() {
+                core.handle(envelope);
+                moved = true;
+            }
+            let Poll::Ready(result) = polled else { return true };
+            result.expect("all finish");
+            core.release(instance, Outcome::Ok("null".into()));
+            moved = true;
+            false
+        });
+        assert!(moved || core.step(), "somebody can always go on");
+    }
+    (started.elapsed(), sink.0.load(Ordering::Relaxed))
+}
+
+fn prompt(number: u64, length: u32) -> Vec<u32> {
+    (0..length).map(|at| 100 + (number as u32 * 37 + at * 11) % 900).collect()
+}
+
+fn draft(context: ContextId, start: u32, tokens: Vec<u32>) -> Draft {
+    let mut draft = Draft::default();
+    draft.context = Some(Ok(context));
+    let end = start + tokens.len() as u32;
+    draft.input(tokens, (start..end).collect());
+    draft
+}
+
+/// Reads a prompt, and draws tokens one after the other.
+async fn generate(port: Port, number: u64, length: u32, draws: u32) -> Result<(), String> {
+    let (context, _) = port.call(|reply| Operation::Create { source: Source::Empty, reply }).await?;
+    let (mut input, mut at, mut pages) = (prompt(number, length), 0, 0);
+    for _ in 0..=draws {
+        let next = at + input.len() as u32;
+        let count = next.div_ceil(PAGE_SIZE).saturating_sub(pages);
+        if count > 0 {
+            let operation = PageOperation::Reserve;
+            port.call(|reply| Operation::Pages { context, operation, count, reply }).await?;
+            pages += count;
+        }
+        let mut pass = draft(context, at, std::mem::take(&mut input));
+        pass.ask(vec![next - at - 1], Ask::Sample(Sampler::TopP { temperature: 1.0, p: 0.9 }));
+        let request = Box::new(pass.check(1024)?);
+        let cell = request.cell.clone();
+        port.call(|reply| Operation::Execute { request, reply }).await?;
+        let answers = cell.wait().await.clone()?.answers;
+        let [Answer::Token(token)] = answers[..] else { return Err(format!("{answers:?}")) };
+        (input, at) = (vec![token], next);
+    }
+    Ok(())
+}
