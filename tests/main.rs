@@ -6,6 +6,7 @@ mod book;
 mod build;
 mod children;
 mod cli;
+mod constraints;
 mod documents;
 mod examples;
 mod layering;

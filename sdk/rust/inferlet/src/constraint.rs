@@ -248,8 +248,13 @@ impl Constraints {
     }
 
     fn dead_end(&self) -> String {
+        format!("no token satisfies the constraints here: {}", self.names())
+    }
+
+    /// What they are called, for errors.
+    pub fn names(&self) -> String {
         let names: Vec<String> = self.list.iter().map(|attached| attached.constraint.describe()).collect();
-        format!("no token satisfies the constraints here: {}", names.join("; "))
+        names.join("; ")
     }
 }
 

@@ -368,10 +368,16 @@ impl Generator<'_> {
     /// If the schema does not compile, or the limit cut the text before it was complete.
     pub async fn collect_json<T: DeserializeOwned + schemars::JsonSchema>(self) -> Result<T> {
         let schema = crate::tools::schema_of::<T>().to_string();
+        let limit = self.progress.max_tokens();
         let constraint = GrammarConstraint::from_json_schema(&schema, self.ctx.model())?;
         let text = self.constrain(constraint).collect_text().await?;
-        serde_json::from_str(&text)
-            .map_err(|error| format!("the output is no `{}`: {error}: {text}", std::any::type_name::<T>()))
+        serde_json::from_str(&text).map_err(|error| {
+            let what = std::any::type_name::<T>();
+            match limit.filter(|_| error.is_eof()) {
+                Some(limit) => format!("the limit of {limit} tokens cut the `{what}` short: {text}"),
+                None => format!("the output is no `{what}`: {error}: {text}"),
+            }
+        })
     }
 }
 

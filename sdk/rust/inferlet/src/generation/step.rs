@@ -69,7 +69,8 @@ impl<'g, 'ctx> GenStep<'g, 'ctx> {
         }
         let extent = generator.ctx.begin();
         let plan = generator.plan(extent, readings, drafts)?;
-        let pending = generator.ctx.submit_step(&plan.pass, extent, plan.rerun)?;
+        let submitted = generator.ctx.submit_step(&plan.pass, extent, plan.rerun);
+        let pending = submitted.map_err(|error| generator.explain(error, &plan.pass))?;
         let raw = generator.ctx.receive(&pending).await?;
         if let Some(mask) = &plan.pass.logit_mask {
             generator.constraints.trust(mask);
@@ -119,6 +120,14 @@ impl Generator<'_> {
             self.mask = MaskState::Ready(self.constraints.step(&told)?);
         }
         Ok(())
+    }
+
+    /// Says whose mask it is that the engine did not take.
+    fn explain(&self, error: String, pass: &Pass) -> String {
+        match pass.logit_mask {
+            Some(_) => format!("{error} (constrained by {})", self.constraints.names()),
+            None => error,
+        }
     }
 
     /// Builds the pass: the buffered tokens and the drafts behind them, or the last token once more if nothing is buffered.
