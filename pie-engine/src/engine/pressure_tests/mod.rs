@@ -16,8 +16,9 @@ use crate::sample::{Probe, Sampler};
 use crate::trace::{Collected, Event, FORMAT, Header, Outcome, PageOperation, Recorder, SuspendCause};
 use std::collections::BTreeMap;
 use std::pin::Pin;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
-use std::task::{Context, Poll, Waker};
+use std::task::{Context, Poll, Wake, Waker};
 use std::time::Duration;
 use tokio::sync::mpsc;
 
@@ -288,10 +289,12 @@ fn poll(
     operations: &mut mpsc::Receiver<Envelope>,
 ) -> bool {
     let mut moved = false;
+    let woken = Arc::new(Woken::default());
+    let waker = Waker::from(Arc::clone(&woken));
     let instances: Vec<InstanceId> = running.keys().copied().collect();
     for instance in instances {
         let future = running.get_mut(&instance).expect("it has not ended");
-        let polled = future.as_mut().poll(&mut Context::from_waker(Waker::noop()));
+        let polled = future.as_mut().poll(&mut Context::from_waker(&waker));
         while let Ok(envelope) = operations.try_recv() {
             core.handle(envelope);
             moved = true;
@@ -304,7 +307,18 @@ fn poll(
         outcomes.insert(instance, outcome);
         moved = true;
     }
-    moved
+    // A part of an instance may have let another one go on that had been polled before it.
+    moved || woken.0.load(Ordering::Relaxed)
+}
+
+/// Whether anybody was woken.
+#[derive(Default)]
+struct Woken(AtomicBool);
+
+impl Wake for Woken {
+    fn wake(self: Arc<Self>) {
+        self.0.store(true, Ordering::Relaxed);
+    }
 }
 
 fn dummy(config: CoreConfig) -> Core {
