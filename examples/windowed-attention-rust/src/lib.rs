@@ -39,7 +39,7 @@ async fn read(model: &Model, tokens: &[u32], window: u32) -> Result<Reading> {
     let mut pass = ctx.forward();
     let ends = 1..=tokens.len() as u32;
     let masks: Vec<Vec<u32>> =
-        ends.map(|end| brle::from_ranges([end.saturating_sub(window)..end], end)).collect();
+        ends.map(|end| brle::from_ranges(std::iter::once(end.saturating_sub(window)..end), end)).collect();
     pass.input(tokens).attention_mask(&masks);
     // At each token, how probable was the one that came next?
     let probes: Vec<_> = (0..).zip(&tokens[1..]).map(|(at, &next)| pass.probe(at, Logprob(next))).collect();
