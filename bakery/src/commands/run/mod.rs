@@ -164,7 +164,10 @@ pub fn run(args: &Args, env: &Environment, ui: &Ui) -> Result<()> {
     let Built { component, dependencies } = target.built(args, env, ui)?;
     env.interrupt.check()?;
     let threads = args.threads.map_or(0, usize::from);
-    let runtime = RuntimeConfig { code_cache: cache::folder(env), threads, ..RuntimeConfig::default() };
+    // Room for an instance is set up before there is one, and who launches no others is the only one.
+    let instances = if dependencies.is_some() { RuntimeConfig::default().instances } else { 1 };
+    let code_cache = cache::folder(env);
+    let runtime = RuntimeConfig { code_cache, threads, instances, ..RuntimeConfig::default() };
     let runtime = Arc::new(Runtime::new(runtime).map_err(cannot_start)?);
     let inferlet = runtime.compile(&component.bytes).map_err(|error| component.rejected(error))?;
     if let Some(dependencies) = dependencies {
