@@ -32,6 +32,10 @@ id!(
     PassId(u64), "p"
 );
 id!(
+    /// A question to the outside, numbered from 1 within a trace in the order of asking.
+    QuestionId(u64), "q"
+);
+id!(
     /// A page of the KV store: an index from 0 up to the store's capacity.
     PageId(u32), "page "
 );

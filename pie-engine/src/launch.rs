@@ -2,6 +2,7 @@
 
 use crate::control::Control;
 use crate::host::budget::Limits;
+use crate::outside::{Nowhere, Outside};
 use crate::programs::Programs;
 use std::sync::Arc;
 
@@ -16,6 +17,7 @@ pub struct Launch {
     pub(crate) user: Arc<str>,
     pub(crate) control: Control,
     pub(crate) programs: Option<Arc<dyn Programs>>,
+    pub(crate) outside: Arc<dyn Outside>,
 }
 
 impl Launch {
@@ -30,6 +32,7 @@ impl Launch {
             user: "user".into(),
             control: Control::default(),
             programs: None,
+            outside: Arc::new(Nowhere),
         }
     }
 
@@ -75,12 +78,20 @@ impl Launch {
         self
     }
 
+    /// Who answers what it asks of the outside; without one, nobody does.
+    #[must_use]
+    pub fn outside(mut self, outside: Arc<dyn Outside>) -> Self {
+        self.outside = outside;
+        self
+    }
+
     /// The same start for an inferlet that another one launches: it has no more than that one, and its control is not the caller's.
     pub(crate) fn within(mut self, parent: &Launch) -> Launch {
         self.limits = self.limits.within(&parent.limits);
         self.environment.retain(|variable| parent.environment.contains(variable));
         self.user = Arc::clone(&parent.user);
         self.control = parent.control.for_child();
+        self.outside = Arc::clone(&parent.outside);
         self
     }
 

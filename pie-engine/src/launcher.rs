@@ -20,6 +20,7 @@ use crate::host::work::WorkBudget;
 use crate::ids::InstanceId;
 use crate::launch::Launch;
 use crate::loaded::LoadedModel;
+use crate::outside::outbox::Outbox;
 use crate::programs::{ProgramError, Wanted};
 use crate::trace::{Event, Limit, Outcome, Recorder};
 use std::collections::BTreeMap;
@@ -41,6 +42,8 @@ pub struct Surroundings {
     pub bus: Bus,
     /// Their adapters.
     pub adapters: Adapters,
+    /// What they have asked of the outside.
+    pub outbox: Outbox,
     /// Their time.
     pub clock: Arc<VirtualClock>,
     /// The trace.
@@ -201,8 +204,8 @@ impl Launcher {
     }
 
     fn state(&self, instance: InstanceId, launch: &Launch, recorder: Recorder) -> State {
-        let Surroundings { model, page_size, bus, adapters, clock, seed, .. } = &self.surroundings;
-        let Launch { limits, environment, user, control, .. } = launch;
+        let Surroundings { model, page_size, bus, adapters, outbox, clock, seed, .. } = &self.surroundings;
+        let Launch { limits, environment, user, control, outside, .. } = launch;
         let journal = Journal::new(instance, recorder, limits.trace_bytes, limits.output_bytes);
         State {
             table: State::handles(limits),
@@ -222,6 +225,8 @@ impl Launcher {
             abandoned: Abandoned::default(),
             session: control.session(),
             bus: bus.clone(),
+            outside: Arc::clone(outside),
+            outbox: outbox.clone(),
             adapters: adapters.clone(),
             launches: self.requests.clone(),
             children: Children::default(),

@@ -31,6 +31,7 @@ pub mod launch;
 pub mod launcher;
 pub mod loaded;
 pub mod model;
+pub mod outside;
 pub mod programs;
 pub mod rounds;
 pub mod run;
@@ -47,6 +48,7 @@ pub use engine::PageChecks;
 pub use host::budget::Limits;
 pub use host::component::Inferlet;
 pub use launch::Launch;
+pub use outside::Outside;
 pub use programs::{Catalog, ProgramError, Programs, Wanted};
 pub use run::{Engine, EngineConfig, EngineError, Finished, Runtime, RuntimeConfig};
 

@@ -12,6 +12,7 @@ use crate::host::component::Inferlet;
 use crate::ids::InstanceId;
 use crate::launch::Launch;
 use crate::launcher::{Instance, Launcher, Newcomer, Surroundings};
+use crate::outside::outbox::Delivery;
 use crate::trace::Outcome;
 use std::collections::{BTreeMap, BTreeSet};
 use std::mem;
@@ -157,7 +158,16 @@ impl<'a> Rounds<'a> {
             }
             return true;
         }
-        let Surroundings { clock, recorder, .. } = self.launcher.surroundings();
+        let Surroundings { clock, outbox, recorder, .. } = self.launcher.surroundings();
+        match outbox.deliver(clock.now()) {
+            Delivery::NotDue => {}
+            Delivery::Delivered => return true,
+            Delivery::Awaited => {
+                // Somebody may also want the run to end.
+                self.bell.wait();
+                return true;
+            }
+        }
         self.core.tick(Duration::from_nanos(clock.now()));
         if self.core.step() {
             clock.advance(STEP_NANOSECONDS);
@@ -169,7 +179,13 @@ impl<'a> Rounds<'a> {
             self.resume_yielded();
             return true;
         }
-        let moved = clock.advance_to_next_timer();
+        let moved = match (outbox.next_due(), clock.next_timer()) {
+            (Some(due), timer) if timer.is_none_or(|timer| due < timer) => {
+                clock.advance(due.saturating_sub(clock.now()));
+                true
+            }
+            _ => clock.advance_to_next_timer(),
+        };
         recorder.set_now(clock.now());
         moved
     }

@@ -12,6 +12,7 @@ use crate::host::runtime_config::Pools;
 use crate::launch::Launch;
 use crate::launcher::Surroundings;
 use crate::loaded::LoadedModel;
+use crate::outside::outbox::Outbox;
 use crate::rounds::Rounds;
 use crate::trace::{FORMAT, Header, Outcome, Recorder, Sink, Usage};
 use crate::{VERSION, WIT_DIGEST};
@@ -192,6 +193,7 @@ impl Engine {
             page_size: self.page_size,
             bus: self.bus.clone(),
             adapters: self.adapters.clone(),
+            outbox: Outbox::new(entrance.bell()),
             clock: Arc::new(VirtualClock::new()),
             recorder,
             seed,

@@ -6,8 +6,8 @@ use pie_engine::trace::{
     SamplerCall, Slot, SuspendCause, Text, Tokens, Usage,
 };
 
-use super::visible;
 use super::vocabulary::Vocabulary;
+use super::{outside, visible};
 
 /// How many tokens of a list are shown as ids.
 const SHOWN_TOKENS: usize = 16;
@@ -89,6 +89,10 @@ pub(super) fn entry(event: &Event, vocabulary: &Vocabulary) -> Entry {
             Entry::of(*instance, format!("subscribed to {}", quoted(topic)))
         }
         Event::Heard { instance, topic, text } => on_topic(*instance, "heard", text, "on", topic),
+        Event::Asked { instance, id, question } => {
+            Entry::of(*instance, outside::question(question)).about(id)
+        }
+        Event::Answered { instance, id, answer } => Entry::of(*instance, outside::answer(answer)).about(id),
         Event::Adapter { instance, name, operation } => {
             Entry::of(*instance, format!("adapter {name:?}: {}", adapter(operation)))
         }

@@ -15,6 +15,7 @@ pub mod audience;
 mod entry;
 pub mod jsonl;
 pub mod live;
+mod outside;
 pub mod received_files;
 pub mod terminal;
 #[cfg(test)]

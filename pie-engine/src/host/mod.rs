@@ -20,6 +20,7 @@ pub mod context;
 pub mod inference;
 pub mod messaging;
 pub mod model;
+pub mod outside;
 pub mod reasoning;
 pub mod runtime;
 pub mod scheduling;

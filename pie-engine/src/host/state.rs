@@ -13,6 +13,8 @@ use crate::engine::bus::Bus;
 use crate::engine::operation::{Operation, Port, Reply};
 use crate::ids::InstanceId;
 use crate::loaded::LoadedModel;
+use crate::outside::Outside;
+use crate::outside::outbox::Outbox;
 use crate::trace::Event;
 use std::sync::Arc;
 use tokio::sync::mpsc;
@@ -31,6 +33,8 @@ pub struct State {
     pub(crate) abandoned: Abandoned,
     pub(crate) session: Session,
     pub(crate) bus: Bus,
+    pub(crate) outside: Arc<dyn Outside>,
+    pub(crate) outbox: Outbox,
     pub(crate) launches: mpsc::UnboundedSender<LaunchRequest>,
     pub(crate) children: Children,
     pub(crate) adapters: Adapters,

@@ -1,5 +1,6 @@
 use super::{Bytes, Text, Tokens};
-use crate::ids::{ContextId, InstanceId, PassId};
+use crate::ids::{ContextId, InstanceId, PassId, QuestionId};
+use crate::outside::{Answer, Question};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -112,6 +113,26 @@ pub enum Event {
         topic: Text,
         /// The message.
         text: Text,
+    },
+    /// Something was asked of the outside.
+    Asked {
+        /// Who asks.
+        instance: InstanceId,
+        /// The number of the question.
+        id: QuestionId,
+        /// The question.
+        #[serde(flatten)]
+        question: Question,
+    },
+    /// The answer of the outside reached who asked.
+    Answered {
+        /// Who asked.
+        instance: InstanceId,
+        /// The number of the question.
+        id: QuestionId,
+        /// The answer.
+        #[serde(flatten)]
+        answer: Answer,
     },
     /// Something was done with an adapter.
     Adapter {

@@ -10,7 +10,7 @@ pub use event::{
     AdapterOperation, AppliedAdapter, Event, Limit, Origin, Outcome, PageOperation, SamplerCall, Slot,
     SuspendCause, Usage,
 };
-pub use payload::{Bytes, Elided, Text, Tokens, sha256_hex};
+pub use payload::{Bytes, Elided, Text, Tokens, Whole, sha256_hex};
 pub use recorder::{Collected, Discard, Recorder, Sink, Trace};
 
 use schemars::JsonSchema;

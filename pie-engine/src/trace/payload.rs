@@ -1,8 +1,10 @@
 //! Values that may be large. In memory they are whole; in a trace file the large ones are a digest and a short head.
 
+use base64::prelude::{BASE64_STANDARD, Engine};
 use schemars::JsonSchema;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use sha2::{Digest, Sha256};
+use std::borrow::Cow;
 
 /// Text longer than this many bytes is written as a digest and a head.
 pub const INLINE_TEXT: usize = 4096;
@@ -188,6 +190,87 @@ impl<'de> Deserialize<'de> for Bytes {
     }
 }
 
+/// Bytes that a trace file keeps whole, because a run is played back with them: as text where they are UTF-8, else as an object with them in
+/// base64.
+#[derive(Clone, Debug, Default, PartialEq, Eq, JsonSchema)]
+#[schemars(with = "WholeShape")]
+pub struct Whole(Vec<u8>);
+
+impl Whole {
+    /// How many bytes there are.
+    pub fn len(&self) -> u64 {
+        self.0.len() as u64
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// The bytes.
+    pub fn as_bytes(&self) -> &[u8] {
+        &self.0
+    }
+
+    /// The bytes.
+    pub fn into_bytes(self) -> Vec<u8> {
+        self.0
+    }
+
+    /// The text, if the bytes are UTF-8.
+    pub fn as_str(&self) -> Option<&str> {
+        std::str::from_utf8(&self.0).ok()
+    }
+}
+
+impl From<Vec<u8>> for Whole {
+    fn from(bytes: Vec<u8>) -> Self {
+        Whole(bytes)
+    }
+}
+
+impl From<String> for Whole {
+    fn from(text: String) -> Self {
+        Whole(text.into_bytes())
+    }
+}
+
+impl From<&str> for Whole {
+    fn from(text: &str) -> Self {
+        Whole(text.as_bytes().to_vec())
+    }
+}
+
+/// [`Whole`] on disk.
+#[derive(Serialize, Deserialize, JsonSchema)]
+#[serde(untagged)]
+enum WholeShape<'a> {
+    Text(Cow<'a, str>),
+    Bytes { base64: Cow<'a, str> },
+}
+
+impl Serialize for Whole {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let shape = match self.as_str() {
+            Some(text) => WholeShape::Text(text.into()),
+            None => WholeShape::Bytes { base64: BASE64_STANDARD.encode(&self.0).into() },
+        };
+        shape.serialize(serializer)
+    }
+}
+
+impl<'de> Deserialize<'de> for Whole {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        match WholeShape::deserialize(deserializer)? {
+            WholeShape::Text(text) => Ok(text.into_owned().into()),
+            WholeShape::Bytes { base64 } => {
+                let bytes = BASE64_STANDARD.decode(&*base64).map_err(serde::de::Error::custom)?;
+                Ok(bytes.into())
+            }
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -213,6 +296,17 @@ mod tests {
         let read: Tokens = serde_json::from_str(&serde_json::to_string(&tokens).unwrap()).unwrap();
         assert_eq!(read.count(), 1000);
         assert!(matches!(read, Tokens::Elided(_)));
+    }
+
+    #[test]
+    fn what_is_played_back_is_written_whole() {
+        let text = Whole::from("é".repeat(INLINE_TEXT));
+        let json = serde_json::to_string(&text).unwrap();
+        assert_eq!(serde_json::from_str::<Whole>(&json).unwrap(), text);
+        let bytes = Whole::from(vec![1, 2, 255]);
+        let json = serde_json::to_string(&bytes).unwrap();
+        assert_eq!(json, r#"{"base64":"AQL/"}"#);
+        assert_eq!(serde_json::from_str::<Whole>(&json).unwrap(), bytes);
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! How much room events take.
 
-use super::{AdapterOperation, Bytes, Event, Origin, SamplerCall, Slot, SuspendCause, Text, Tokens};
+use super::{AdapterOperation, Bytes, Event, Origin, SamplerCall, Slot, SuspendCause, Text, Tokens, Whole};
+use crate::outside::{Answer, Question};
 
 /// What every event takes, whatever is in it; for a pass, its share of a step is included.
 const EVENT: u64 = 256;
@@ -24,6 +25,8 @@ impl Event {
                 | Event::Heard { topic, text: it, .. } => text(topic) + text(it),
                 Event::Subscribed { topic, .. } => text(topic),
                 Event::Forced { tokens: it, .. } => tokens(it),
+                Event::Asked { question: it, .. } => question(it),
+                Event::Answered { answer: it, .. } => answer(it),
                 Event::Received { text: it, .. } => it.as_ref().map_or(0, text),
                 Event::ReceivedFile { data, .. } => data.as_ref().map_or(0, blob),
                 Event::Adapter { name, operation, .. } => length(name) + adapter(operation),
@@ -64,6 +67,33 @@ fn adapter(operation: &AdapterOperation) -> u64 {
         AdapterOperation::Load { path } | AdapterOperation::Save { path } => text(path),
         _ => 0,
     }
+}
+
+fn question(question: &Question) -> u64 {
+    match question {
+        Question::HttpRequest(request) => {
+            length(&request.method) + length(&request.url) + headers(&request.headers) + request.body.len()
+        }
+        Question::McpServers => 0,
+        Question::McpConnect { server } => length(server),
+        Question::McpCall { method, params, .. } => length(method) + params.len(),
+    }
+}
+
+fn answer(answer: &Answer) -> u64 {
+    match answer {
+        Answer::HttpResponse(response) => headers(&response.headers) + response.body.len(),
+        Answer::HttpFailed { code, message } => length(code) + length(message),
+        Answer::McpServers { names } => names.iter().map(|name| ENTRY + length(name)).sum(),
+        Answer::McpConnected => 0,
+        Answer::McpResult { result } => result.len(),
+        Answer::McpFailed { message, data, .. } => length(message) + data.as_ref().map_or(0, Whole::len),
+        Answer::Failed { message } => length(message),
+    }
+}
+
+fn headers(headers: &[(String, Whole)]) -> u64 {
+    headers.iter().map(|(name, value)| ENTRY + length(name) + value.len()).sum()
 }
 
 fn length(text: &str) -> u64 {

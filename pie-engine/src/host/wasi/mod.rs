@@ -78,6 +78,11 @@ impl Wasi {
         &self.scratch
     }
 
+    /// Nanoseconds since the start of the run.
+    pub(crate) fn now(&self) -> u64 {
+        self.clock.now()
+    }
+
     /// Waits for so many nanoseconds from now, at least one: the others always have a turn.
     pub(crate) fn sleep(&self, nanoseconds: u64) -> Sleep {
         self.clock.sleep_until(self.clock.now().saturating_add(nanoseconds.max(1)))
