@@ -11,7 +11,7 @@ use crate::support::rust::guest;
 const GROUPS: [(&str, &[&str]); 6] = [
     ("generation", &["flushed", "continued", "forked", "joined", "own choice", "text"]),
     ("passes", &["own loop", "rolled back", "masked", "probed", "paged", "bad passes"]),
-    ("snapshots", &["saved", "taken", "snapshot"]),
+    ("snapshots", &["saved", "taken", "snapshot", "names"]),
     ("speculation", &["any drafts", "constrained drafts", "bad drafts"]),
     ("adapters", &["named", "applied", "mixed", "files", "trained"]),
     ("market", &["bidding", "suspended", "readings"]),
@@ -67,21 +67,39 @@ fn drawn(engine: &Engine, inferlet: &Inferlet, prompt: &str, seeded: &Value) -> 
 fn seeded_draws_are_the_same_with_any_drafts() {
     let engine = Engine::new(EngineConfig::dummy()).unwrap();
     let inferlet = engine.compile(&guest("sdk-invariants")).unwrap();
-    for prompt in PROMPTS {
-        let plain = json!({ "system": false, "truth": [], "skill": "right", "count": 0 });
+    for (prompt, constrained) in PROMPTS.iter().flat_map(|prompt| [(prompt, false), (prompt, true)]) {
+        let how = |system: bool, truth: &[u32], skill: &str, count: usize| json!({ "system": system, "truth": truth, "skill": skill, "count": count, "constrained": constrained });
+        // No drafts at all, which is the same as no speculator.
+        let mut plain = how(false, &[], "right", 0);
+        plain["drafts"] = json!(false);
         let expected = drawn(&engine, &inferlet, prompt, &plain);
         assert!(expected.iter().all(|tokens| !tokens.is_empty()), "{expected:?}");
         let truth = expected.concat();
-        let mut drafted = vec![json!({ "system": true, "truth": [], "skill": "right", "count": 0 })];
+        let mut drafted = vec![how(true, &[], "right", 0)];
         for skill in ["right", "wrong", "half"] {
-            for count in [1, 3, 40] {
-                drafted.push(json!({ "system": false, "truth": truth, "skill": skill, "count": count }));
-            }
+            drafted.extend([1, 3, 40].map(|count| how(false, &truth, skill, count)));
         }
         for how in drafted {
             assert_eq!(drawn(&engine, &inferlet, prompt, &how), expected, "{prompt:?} with {how}");
         }
     }
+}
+
+#[test]
+fn drafts_change_nothing_while_pages_are_short() {
+    let config = EngineConfig { pages: 12, checks: PageChecks::Always, ..EngineConfig::dummy() };
+    let engine = Engine::new(config).unwrap();
+    let inferlet = engine.compile(&guest("sdk-invariants")).unwrap();
+    let input = json!({ "prompt": PROMPTS[0], "group": "speculation" }).to_string();
+    let launches = (0..4).map(|_| (inferlet.clone(), Launch::new(input.as_str()))).collect();
+    let trace = Collected::default();
+    for finished in engine.run_all(launches, Box::new(trace.clone())) {
+        assert_eq!(finished.findings, [""; 0]);
+        assert_eq!(finished.outcome, Outcome::Ok(json!(GROUPS[3].1).to_string().into()));
+    }
+    let count = |which: fn(&Event) -> bool| trace.events().iter().filter(|event| which(event)).count();
+    assert!(count(|event| matches!(event, Event::Suspended { .. })) > 0);
+    assert!(count(|event| matches!(event, Event::PassDone { held: Some(1..), .. })) > 0);
 }
 
 #[test]

@@ -14,7 +14,7 @@ use crate::pages::Extent;
 use crate::pass::Pass;
 use crate::pie::core::context::Context as RawContext;
 use crate::pie::core::inference::{ForwardPass, FutureOutput, Output as RawOutput};
-use crate::{Forward, Generator, Result, Sampler, chat};
+use crate::{Forward, Generator, Result, Sampler, chat, scheduling};
 
 /// A token sequence and its KV pages. Dropping it frees the pages at once.
 #[derive(Debug)]
@@ -299,6 +299,17 @@ impl Context {
         raw.context(&self.raw);
         pass.describe(&raw);
         raw.execute().inspect_err(|_| self.raw.release_working_pages(missing))
+    }
+
+    /// How many of so many drafts a step is to verify behind the buffered tokens: all of them, or, while pages are short, those that need no page
+    /// of their own. A guess is not worth waiting for a page, or taking it from somebody.
+    pub(crate) fn affordable_drafts(&mut self, count: usize) -> usize {
+        if count == 0 {
+            return 0;
+        }
+        let room = self.begin().grown(self.buffer.len() as u32).room() as usize;
+        // Rents are paid, and paid out, exactly while somebody waits for pages.
+        if count > room && scheduling::dividend(&self.model) > 0.0 { room } else { count }
     }
 
     /// Submits the pass of a step: of the buffered tokens, or of the last token once more.

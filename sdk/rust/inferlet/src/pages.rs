@@ -31,6 +31,12 @@ impl Extent {
         self.grown(tokens).working_tokens.div_ceil(self.page_size.max(1)).saturating_sub(self.working_pages)
     }
 
+    /// Tokens that fit without another page, beyond those that are there.
+    pub fn room(self) -> u32 {
+        let pages = self.working_pages.max(self.working_tokens.div_ceil(self.page_size.max(1)));
+        (pages * self.page_size).saturating_sub(self.working_tokens)
+    }
+
     /// Working pages that are full.
     pub fn full_pages(self) -> u32 {
         self.working_tokens / self.page_size.max(1)
@@ -57,6 +63,14 @@ mod tests {
         assert_eq!(extent(16, 1, 10).missing_pages(7), 1);
         assert_eq!(extent(16, 0, 0).missing_pages(33), 3);
         assert_eq!(extent(16, 4, 0).missing_pages(1), 0);
+    }
+
+    #[test]
+    fn there_is_room_to_the_end_of_the_last_page() {
+        assert_eq!(extent(16, 1, 10).room(), 6);
+        assert_eq!(extent(16, 1, 16).room(), 0);
+        assert_eq!(extent(16, 2, 10).room(), 22);
+        assert_eq!(extent(16, 1, 16).grown(1).room(), 15, "the page that one token more needs");
     }
 
     #[test]

@@ -48,6 +48,11 @@ fn named(subject: &Subject) -> Result<()> {
     let adapter = Adapter::create(model, "mine")?;
     refused("a name twice", Adapter::create(model, "mine"), "choose another name")?;
     refused("no name", Adapter::create(model, ""), "has 0 bytes")?;
+    refused("a long name", Adapter::create(model, &"n".repeat(257)), "has 257 bytes")?;
+    for name in [" ", "../up", "\u{0}", "ﷺ🦀", &"n".repeat(256)] {
+        Adapter::create(model, name)?;
+        Adapter::open(model, name).ok_or("an adapter of any name")?.destroy();
+    }
     let fork = adapter.fork("yours");
     same("a fork", Adapter::open(model, "yours").is_some(), true)?;
     refused("a fork without a name", adapter.fork("").save("/scratch/a"), "has 0 bytes")?;
@@ -126,10 +131,36 @@ async fn files(subject: &Subject) -> Result<()> {
     bytes.pop();
     std::fs::write("/scratch/cut", &bytes).map_err(|error| error.to_string())?;
     refused("a cut file", read.load("/scratch/cut"), "not a whole safetensors file")?;
+    unfit(&read)?;
     same("after refused files", logits(subject, Some(&read), None).await? == expected, true)?;
     adapter.destroy();
     read.destroy();
     Ok(())
+}
+
+/// Files that are whole and do not fit the model.
+fn unfit(adapter: &Adapter) -> Result<()> {
+    let bytes = std::fs::read("/scratch/adapter.safetensors").map_err(|error| error.to_string())?;
+    let (length, rest) = bytes.split_first_chunk().ok_or("no header")?;
+    let (header, data) = rest.split_at(u64::from_le_bytes(*length) as usize);
+    let header = std::str::from_utf8(header).map_err(|error| error.to_string())?;
+    let write = |header: String| {
+        let length = (header.len() as u64).to_le_bytes();
+        let file = [&length, header.as_bytes(), data].concat();
+        std::fs::write("/scratch/unfit", file).map_err(|error| error.to_string())
+    };
+    // The first matrix, which has as many rows as the rank, lying on its side.
+    let (before, shape) = header.split_once("\"shape\":[2,").ok_or("no shape")?;
+    let (width, after) = shape.split_once(']').ok_or("no shape")?;
+    write(format!("{before}\"shape\":[{width},2]{after}"))?;
+    refused("a wrong shape", adapter.load("/scratch/unfit"), &format!("has the shape [{width}, 2], expected [2, {width}]"))?;
+    // The digest of another model.
+    let (before, digest) = header.split_once(r#"revision\":\""#).ok_or("no revision")?;
+    write(format!(r#"{before}revision\":\"x{}"#, &digest[1..]))?;
+    refused("another model", adapter.load("/scratch/unfit"), "was made for another model, `dummy x")?;
+    let (before, after) = header.split_once("lora_A").ok_or("no tensor")?;
+    write(format!("{before}lora_C{after}"))?;
+    refused("an unknown tensor", adapter.load("/scratch/unfit"), "lora_")
 }
 
 async fn trained(subject: &Subject) -> Result<()> {

@@ -2,6 +2,7 @@
 
 use crate::{Subject, refused, same};
 use inferlet::brle;
+use inferlet::chat;
 use inferlet::prelude::*;
 use inferlet::sample::{Entropy, Logits, Logprob};
 use std::iter;
@@ -151,6 +152,13 @@ async fn bad(subject: &Subject) -> Result<()> {
     let mut fwd = ctx.forward();
     fwd.input(&[u32::MAX]);
     refused("a token outside the vocabulary", fwd.execute().await, &u32::MAX.to_string())?;
+    let mut fwd = ctx.forward();
+    fwd.input(&[token]);
+    fwd.probe(0, Logprob(u32::MAX));
+    refused("a probe outside the vocabulary", fwd.execute().await, &u32::MAX.to_string())?;
+    refused("decoding what is no token", subject.model.tokenizer().decode(&[token, u32::MAX]), &u32::MAX.to_string())?;
+    let mut decoder = chat::Decoder::new(&subject.model);
+    refused("a decoder of what is no token", decoder.feed(&[u32::MAX]), &u32::MAX.to_string())?;
     refused("truncating more than there is", ctx.truncate(100), "cannot truncate")?;
     refused("committing a page that is not full", ctx.inner().commit_working_pages(1), "full")?;
 

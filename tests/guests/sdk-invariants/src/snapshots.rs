@@ -33,7 +33,25 @@ pub async fn check(subject: &Subject) -> Result<Vec<&'static str>> {
     Context::delete(model, &name)?;
     refused("deleting what is gone", Context::delete(model, &name), &name)?;
     refused("taking what is gone", Context::take(model, &name), &name)?;
-    Ok(vec!["saved", "taken", "snapshot"])
+    names(subject).await?;
+    Ok(vec!["saved", "taken", "snapshot", "names"])
+}
+
+/// Names of any content are names; one that is empty or too long is refused, and the context can be saved still.
+async fn names(subject: &Subject) -> Result<()> {
+    let model = &subject.model;
+    let mut ctx = subject.asked()?;
+    ctx.flush().await?;
+    let length = ctx.seq_len();
+    refused("no name", ctx.save(""), "not empty")?;
+    refused("a long name", ctx.save(&"n".repeat(257)), "257 bytes, and 256 are allowed")?;
+    for name in [" ", "../up", "a/b", "\u{0}", "ﷺ🦀", &"n".repeat(256)] {
+        ctx.save(name)?;
+        same(name, Context::open(model, name)?.seq_len(), length)?;
+        Context::delete(model, name)?;
+        refused(name, Context::open(model, name), name)?;
+    }
+    refused("a name nobody can have", Context::open(model, &"n".repeat(100_000)), "no context is saved")
 }
 
 async fn answer(ctx: &mut Context) -> Result<Vec<u32>> {

@@ -299,25 +299,33 @@ impl<'ctx> Generator<'ctx> {
         let mut drafts = self.ask_drafter()?;
         // Whatever is verified beyond the end of the generation would be taken back, and would have drawn random numbers.
         drafts.truncate(self.progress.useful_drafts(&drafts));
+        drafts.truncate(self.ctx.affordable_drafts(drafts.len()));
         Ok(drafts)
     }
 
-    fn ask_drafter(&mut self) -> Result<Vec<u32>> {
-        let rerun = self.ctx.buffer().is_empty();
+    /// Whether drafts are verified at all. Under a constraint each draft would need a mask of its own, and a pass has one. What the arg max chooses under
+    /// a mask is what it chooses without, if that is allowed; what another sampler draws is not, so with it there would be other tokens with
+    /// drafts than without.
+    fn speculates(&self) -> bool {
         let exact = self.constraints.is_empty() || self.sampler.is_argmax();
+        exact && !matches!(self.drafter, Drafter::Off)
+    }
+
+    fn ask_drafter(&mut self) -> Result<Vec<u32>> {
+        let usable = self.speculates() && !self.ctx.buffer().is_empty();
         if !matches!(self.drafter, Drafter::Custom(_)) {
             self.untold.speculator.clear();
         }
         match &mut self.drafter {
             Drafter::Off => Ok(Vec::new()),
-            Drafter::Engine(drafts) if rerun || !exact => {
+            Drafter::Engine(drafts) if !usable => {
                 drafts.clear();
                 Ok(Vec::new())
             }
             Drafter::Engine(drafts) => Ok(drafts.clone()),
             Drafter::Custom(speculator) => {
                 self.untold.tell(speculator.as_mut());
-                if rerun || !exact {
+                if !usable {
                     return Ok(Vec::new());
                 }
                 let (drafts, positions) = speculator.draft();

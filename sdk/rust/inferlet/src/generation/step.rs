@@ -61,7 +61,7 @@ impl<'g, 'ctx> GenStep<'g, 'ctx> {
     pub async fn execute(self) -> Result<Output> {
         let GenStep { generator, readings, drafts } = self;
         let sampled = readings.is_attached(AUTO_SAMPLER);
-        if readings.is_only(AUTO_SAMPLER) && matches!(generator.drafter, Drafter::Off) {
+        if readings.is_only(AUTO_SAMPLER) && !generator.speculates() {
             generator.force()?;
             if generator.is_done() {
                 return Ok(Output::without_pass(std::mem::take(&mut generator.forced)));
@@ -163,7 +163,7 @@ impl Generator<'_> {
             tokens,
             positions,
             drafts,
-            wants_drafts: matches!(self.drafter, Drafter::Engine(_)),
+            wants_drafts: self.speculates() && matches!(self.drafter, Drafter::Engine(_)),
             attention,
             logit_mask,
             readings,
