@@ -85,6 +85,10 @@ struct Tree {
 pub struct Newcomer {
     /// Its number.
     pub instance: InstanceId,
+    /// Who launches it, if an instance does.
+    pub parent: Option<InstanceId>,
+    /// How many generations there may be below it.
+    pub generations: u32,
     /// Who launches it.
     pub user: Arc<str>,
     /// The seed of what it draws.
@@ -190,17 +194,26 @@ impl Launcher {
         let state = self.state(instance, &launch, recorder.clone());
         let future = Box::pin(instance::run(inferlet, state, input, launch.limits.clone()));
         let (user, control) = (Arc::clone(&launch.user), launch.control.clone());
-        self.join(instance, launch, parent, ended);
-        Newcomer { instance, user, draws, recorder, control, future }
+        let generations = self.join(instance, launch, parent, ended);
+        Newcomer { instance, parent, generations, user, draws, recorder, control, future }
     }
 
-    fn join(&mut self, instance: InstanceId, launch: Launch, parent: Option<InstanceId>, ended: Ended) {
+    /// Notes an instance, and says how many generations there may be below it.
+    fn join(
+        &mut self,
+        instance: InstanceId,
+        launch: Launch,
+        parent: Option<InstanceId>,
+        ended: Ended,
+    ) -> u32 {
         let parent = parent.and_then(|parent| self.members.get(&parent));
         let (root, depth) = parent.map_or((instance, 0), |parent| (parent.root, parent.depth + 1));
         let tree = self.trees.entry(root).or_default();
         tree.alive += 1;
         tree.launched += u32::from(depth > 0);
+        let generations = launch.programs.as_ref().map_or(0, |_| launch.limits.depth.saturating_sub(depth));
         self.members.insert(instance, Member { launch, root, depth, ended });
+        generations
     }
 
     fn state(&self, instance: InstanceId, launch: &Launch, recorder: Recorder) -> State {

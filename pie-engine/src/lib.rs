@@ -32,6 +32,7 @@ pub mod launcher;
 pub mod loaded;
 pub mod model;
 pub mod outside;
+pub mod places;
 pub mod programs;
 pub mod rounds;
 pub mod run;

@@ -13,6 +13,7 @@ use crate::ids::InstanceId;
 use crate::launch::Launch;
 use crate::launcher::{Instance, Launcher, Newcomer, Surroundings};
 use crate::outside::outbox::Delivery;
+use crate::places::Places;
 use crate::trace::Outcome;
 use std::collections::{BTreeMap, BTreeSet};
 use std::mem;
@@ -51,8 +52,6 @@ impl Wake for InstanceWaker {
 
 struct Running {
     future: Instance,
-    /// It is not in line.
-    begun: bool,
     waker: Waker,
     session: Session,
     control: Control,
@@ -68,10 +67,8 @@ pub struct Rounds<'a> {
     ready: Arc<Ready>,
     /// Instances that have not ended.
     running: BTreeMap<InstanceId, Running>,
-    /// Those of them that have not begun, because there is no place for them.
-    line: BTreeSet<InstanceId>,
-    /// How many may have begun and not ended.
-    places: usize,
+    /// Which of them have begun, and which stand in line.
+    places: Places,
     /// Instances that were cut off in the middle of a computation; they go on after the next step.
     yielded: BTreeSet<InstanceId>,
     /// Rings when a control of one of the instances was used, and when somebody comes in.
@@ -93,8 +90,7 @@ impl<'a> Rounds<'a> {
             entrance,
             ready: Arc::default(),
             running: BTreeMap::new(),
-            line: BTreeSet::new(),
-            places: places.max(1) as usize,
+            places: Places::new(places),
             yielded: BTreeSet::new(),
         }
     }
@@ -111,24 +107,36 @@ impl<'a> Rounds<'a> {
     }
 
     fn admit(&mut self, newcomer: Newcomer) -> InstanceId {
-        let Newcomer { instance, user, draws, recorder, control, future } = newcomer;
-        self.core.admit(instance, user, draws, recorder);
+        let Newcomer { instance, parent, generations, user, draws, recorder, control, future } = newcomer;
+        match parent {
+            None => self.core.admit(instance, user, draws, recorder),
+            Some(parent) => self.core.admit_child(parent, instance, user, draws, recorder),
+        }
         control.begin(self.bell.clone());
         let waker = Waker::from(Arc::new(InstanceWaker { instance, ready: Arc::clone(&self.ready) }));
-        let (begun, session) = (false, control.session());
-        self.running.insert(instance, Running { future, begun, waker, session, control });
-        self.line.insert(instance);
+        let session = control.session();
+        self.running.insert(instance, Running { future, waker, session, control });
+        self.places.join(instance, generations);
         self.advance_line();
         instance
     }
 
-    /// Lets the first in line begin, as many as there are places for.
+    /// Lets those in line begin for whom there are places.
     fn advance_line(&mut self) {
-        while self.running.len() - self.line.len() < self.places {
-            let Some(first) = self.line.pop_first() else { return };
-            self.running.entry(first).and_modify(|running| running.begun = true);
-            self.ready.lock().insert(first);
+        while let Some(begun) = self.places.next() {
+            self.ready.lock().insert(begun);
         }
+    }
+
+    /// Lets one in line begin, since nothing else can happen; false if there is no place, or a client may still help.
+    fn advance_at_last(&mut self) -> bool {
+        let helped = |running: &Running| running.session.is_awaited();
+        if self.places.waiting() == 0 || self.running.values().any(helped) {
+            return false;
+        }
+        let begun = self.places.next_at_last();
+        self.ready.lock().extend(begun);
+        begun.is_some()
     }
 
     /// Drives everything until all instances have ended and no more can come in.
@@ -142,9 +150,13 @@ impl<'a> Rounds<'a> {
             }
             if self.bell.heard() {
                 self.end_cancelled();
-            } else if !self.turn() && !self.wait_for_clients() {
+            } else if !self.turn() && !self.advance_at_last() && !self.wait_for_clients() {
                 // Who waits in line has not begun, so it is not stuck: there is a place now.
-                self.end_all(|running| running.begun.then(|| Outcome::Stuck(stuck(running))));
+                let (places, waiting) = (&self.places, self.places.waiting());
+                let stuck = |instance, running: &Running| {
+                    places.has_begun(instance).then(|| Outcome::Stuck(stuck(running, waiting)))
+                };
+                self.end_all(self.ends(stuck));
             }
         }
     }
@@ -228,7 +240,7 @@ impl<'a> Rounds<'a> {
 
     fn end(&mut self, instance: InstanceId, outcome: Outcome) {
         // The future may hold operations in the channel; they come before its end.
-        self.line.remove(&instance);
+        self.places.leave(instance);
         if let Some(running) = self.running.remove(&instance) {
             running.control.end();
         }
@@ -238,20 +250,20 @@ impl<'a> Rounds<'a> {
         self.advance_line();
     }
 
-    /// Ends those for which there is an outcome.
-    fn end_all(&mut self, outcome: impl Fn(&Running) -> Option<Outcome>) {
-        let ends: Vec<(InstanceId, Outcome)> = self
-            .running
-            .iter()
-            .filter_map(|(&instance, running)| Some((instance, outcome(running)?)))
-            .collect();
+    /// Those for which there is an outcome.
+    fn ends(&self, outcome: impl Fn(InstanceId, &Running) -> Option<Outcome>) -> Vec<(InstanceId, Outcome)> {
+        let running = self.running.iter();
+        running.filter_map(|(&instance, running)| Some((instance, outcome(instance, running)?))).collect()
+    }
+
+    fn end_all(&mut self, ends: Vec<(InstanceId, Outcome)>) {
         for (instance, outcome) in ends {
             self.end(instance, outcome);
         }
     }
 
     fn end_cancelled(&mut self) {
-        self.end_all(|running| running.control.cancellation().get().cloned());
+        self.end_all(self.ends(|_, running| running.control.cancellation().get().cloned()));
     }
 
     /// Waits until something comes from outside; false when nobody may come in and no instance waits for a client that may still send.
@@ -270,10 +282,15 @@ impl<'a> Rounds<'a> {
     }
 }
 
-fn stuck(running: &Running) -> String {
-    if running.session.is_awaited() {
-        "the inferlet waits for a message, and none will come".to_owned()
+/// Why an instance cannot go on, while so many others have not begun.
+fn stuck(running: &Running, in_line: usize) -> String {
+    let why = if running.session.is_awaited() {
+        "the inferlet waits for a message, and none will come"
     } else {
-        "the inferlet waits for something that cannot happen".to_owned()
+        "the inferlet waits for something that cannot happen"
+    };
+    match in_line {
+        0 => why.to_owned(),
+        count => format!("{why} while all places are taken; instances that wait for one: {count}"),
     }
 }

@@ -47,7 +47,7 @@ pub struct CoreConfig {
     /// Contexts that give way when pages are short are computed again when they come back, if the model has read so many tokens of
     /// them at most; longer ones are kept outside of the store. Tokens under masks or adapters are always kept.
     pub recompute_tokens: u32,
-    /// The credits that an instance begins with.
+    /// The credits that an instance begins with, and all those together that go back to it.
     pub endowment: Credits,
     /// When the pages are checked.
     pub checks: PageChecks,
@@ -161,19 +161,21 @@ impl Core {
 
     /// Lets an instance take part. Its randomness follows from `seed`.
     pub fn admit(&mut self, instance: InstanceId, user: Arc<str>, seed: u64, recorder: Recorder) {
-        let entry = Entry {
-            recorder,
-            user,
-            seed,
-            contexts: BTreeMap::new(),
-            created: 0,
-            passes: 0,
-            draws: 0,
-            held: 0,
-            usage: Usage::default(),
-        };
-        self.instances.insert(instance, entry);
+        self.instances.insert(instance, Entry::new(user, seed, recorder));
         self.pressure.market.ledger().open(instance, self.config.endowment);
+    }
+
+    /// Lets an instance take part that another one has launched: the two have their credits together.
+    pub fn admit_child(
+        &mut self,
+        parent: InstanceId,
+        instance: InstanceId,
+        user: Arc<str>,
+        seed: u64,
+        recorder: Recorder,
+    ) {
+        self.instances.insert(instance, Entry::new(user, seed, recorder));
+        self.pressure.market.ledger().share(instance, parent);
     }
 
     /// Carries out an operation, or keeps it until the passes of its context are done and there are pages for it.
@@ -224,6 +226,11 @@ impl Core {
     /// Where all credits are.
     pub fn sums(&self) -> Sums {
         self.pressure.market.sums()
+    }
+
+    /// Pages that nobody holds.
+    pub fn free_pages(&self) -> u32 {
+        self.kv.free_pages()
     }
 
     /// Ends an instance: its passes are forgotten, its contexts freed, its end recorded.
@@ -293,6 +300,20 @@ impl Core {
 }
 
 impl Entry {
+    fn new(user: Arc<str>, seed: u64, recorder: Recorder) -> Self {
+        Entry {
+            recorder,
+            user,
+            seed,
+            contexts: BTreeMap::new(),
+            created: 0,
+            passes: 0,
+            draws: 0,
+            held: 0,
+            usage: Usage::default(),
+        }
+    }
+
     /// A context grew or shrank.
     fn adjust(&mut self, before: Counts, after: Counts) {
         let (before, after) = (before.committed + before.working, after.committed + after.working);

@@ -120,6 +120,30 @@ fn a_bid_that_is_no_amount_counts_as_the_nearest_one() {
 }
 
 #[test]
+fn a_family_has_the_credits_of_one_instance() {
+    let mut core = dummy(config(16));
+    let recorder = Recorder::new(Box::new(Collected::default()), &header());
+    let (parent, child, grandchild) = (InstanceId(1), InstanceId(2), InstanceId(3));
+    core.admit(parent, "ada".into(), 0, recorder.clone());
+    core.admit_child(parent, child, "ada".into(), 0, recorder.clone());
+    core.admit_child(child, grandchild, "ada".into(), 0, recorder);
+    let context = core.create(grandchild, Source::Empty).unwrap().0;
+    let (reply, _) = tokio::sync::oneshot::channel();
+    let operation = Operation::Pages { context, operation: PageOperation::Reserve, count: 3, reply };
+    core.handle(Envelope { instance: grandchild, operation });
+    for instance in [parent, child, grandchild] {
+        assert_eq!(core.quote(instance, Quote::Balance), Ok(997.0));
+    }
+    core.release(parent, Outcome::Ok("null".into()));
+    assert_eq!(core.quote(child, Quote::Balance), Ok(997.0));
+    core.release(child, Outcome::Ok("null".into()));
+    core.release(grandchild, Outcome::Ok("null".into()));
+    let sums = core.sums();
+    assert!(sums.is_conserved());
+    assert_eq!((sums.endowed, sums.withdrawn), (Credits::whole(1000), Credits::whole(997)));
+}
+
+#[test]
 fn the_market_can_be_read() {
     let program = |_, guest: Guest| async move {
         let mut ctx = guest.create(Source::Empty).await?;

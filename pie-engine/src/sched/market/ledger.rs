@@ -8,9 +8,14 @@ use std::collections::BTreeMap;
 pub const PAGE_PRICE: Credits = Credits::ONE;
 
 /// The accounts of all instances, and the treasury between them.
+///
+/// An account belongs to whoever opened it and to those who share it: a family has as many credits as one instance, however many it launches.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Ledger {
+    /// By who opened them.
     accounts: BTreeMap<InstanceId, Account>,
+    /// Whose account each instance uses.
+    owners: BTreeMap<InstanceId, InstanceId>,
     /// Rent that was paid and not yet paid out.
     treasury: Credits,
     /// Whether rent came in since dividends were paid.
@@ -24,6 +29,8 @@ pub struct Ledger {
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 struct Account {
+    /// How many instances use it.
+    users: u32,
     endowment: Credits,
     balance: Credits,
     /// What it was paid out last, and the number of that payment.
@@ -56,17 +63,42 @@ impl Sums {
 impl Ledger {
     /// Gives an instance an account. One that has an account keeps it as it is.
     pub fn open(&mut self, instance: InstanceId, endowment: Credits) {
+        if self.owners.contains_key(&instance) {
+            return;
+        }
         let endowment = endowment.min(Credits::MOST);
-        self.accounts.entry(instance).or_insert_with(|| {
-            self.endowed += endowment;
-            Account { endowment, balance: endowment, ..Account::default() }
-        });
+        self.endowed += endowment;
+        self.owners.insert(instance, instance);
+        self.accounts
+            .insert(instance, Account { users: 1, endowment, balance: endowment, ..Account::default() });
     }
 
-    /// Ends an account. What it has left goes with it, and after the last one so does the treasury.
+    /// Lets an instance use the account of another one, as one of its own. If that one has none, neither has this one.
+    pub fn share(&mut self, instance: InstanceId, with: InstanceId) {
+        if self.owners.contains_key(&instance) {
+            return;
+        }
+        let Some(owner) = self.owner(with) else { return };
+        self.owners.insert(instance, owner);
+        self.accounts.entry(owner).and_modify(|account| account.users += 1);
+    }
+
+    /// Whose account an instance uses.
+    pub fn owner(&self, instance: InstanceId) -> Option<InstanceId> {
+        self.owners.get(&instance).copied()
+    }
+
+    /// An instance is gone. With the last one that uses it an account ends and takes along what it has left, and after the last account so does
+    /// the treasury.
     pub fn close(&mut self, instance: InstanceId) {
-        let Some(account) = self.accounts.remove(&instance) else { return };
+        let Some(owner) = self.owners.remove(&instance) else { return };
+        let Some(account) = self.accounts.get_mut(&owner) else { return };
+        account.users -= 1;
+        if account.users > 0 {
+            return;
+        }
         self.withdrawn += account.balance;
+        self.accounts.remove(&owner);
         if self.accounts.is_empty() {
             self.withdrawn += std::mem::take(&mut self.treasury);
         }
@@ -107,12 +139,12 @@ impl Ledger {
 
     /// What an instance has left to spend; nothing without an account.
     pub fn balance(&self, instance: InstanceId) -> Credits {
-        self.accounts.get(&instance).map_or(Credits::ZERO, |account| account.balance)
+        self.account(instance).map_or(Credits::ZERO, |account| account.balance)
     }
 
     /// What an instance received when dividends were due last.
     pub fn dividend(&self, instance: InstanceId) -> Credits {
-        let paid = self.accounts.get(&instance).filter(|account| account.paid == self.payments);
+        let paid = self.account(instance).filter(|account| account.paid == self.payments);
         paid.map_or(Credits::ZERO, |account| account.dividend)
     }
 
@@ -127,8 +159,13 @@ impl Ledger {
         }
     }
 
+    fn account(&self, instance: InstanceId) -> Option<&Account> {
+        self.accounts.get(&self.owner(instance)?)
+    }
+
     fn take(&mut self, instance: InstanceId, most: Credits) -> Credits {
-        let Some(account) = self.accounts.get_mut(&instance) else { return Credits::ZERO };
+        let account = self.owner(instance).and_then(|owner| self.accounts.get_mut(&owner));
+        let Some(account) = account else { return Credits::ZERO };
         let taken = most.min(account.balance);
         account.balance -= taken;
         taken
@@ -204,6 +241,28 @@ mod tests {
         ledger.open(A, Credits::whole(100));
         assert_eq!(ledger.balance(A), Credits::ONE);
         assert!(ledger.sums().is_conserved());
+    }
+
+    #[test]
+    fn those_who_share_an_account_have_together_what_one_would_have() {
+        let (mut ledger, child) = (ledger(30, 10), InstanceId(3));
+        ledger.share(child, A);
+        ledger.share(InstanceId(4), child);
+        assert_eq!((ledger.balance(child), ledger.owner(InstanceId(4))), (Credits::whole(30), Some(A)));
+        ledger.make_pages(child, 6);
+        ledger.pay_rent(InstanceId(4), Credits::whole(8));
+        ledger.pay_dividends();
+        assert_eq!((ledger.balance(A), ledger.dividend(child)), (Credits::whole(22), Credits::whole(6)));
+        // Who opened it may go before the others.
+        ledger.close(A);
+        ledger.close(InstanceId(4));
+        assert_eq!((ledger.balance(A), ledger.balance(child)), (Credits::ZERO, Credits::whole(22)));
+        assert_eq!(ledger.sums().withdrawn, Credits::ZERO);
+        ledger.close(child);
+        assert_eq!(ledger.sums().withdrawn, Credits::whole(22));
+        assert!(ledger.sums().is_conserved());
+        ledger.share(child, A);
+        assert_eq!((ledger.owner(child), ledger.balance(child)), (None, Credits::ZERO));
     }
 
     #[test]

@@ -4,14 +4,15 @@
 //! out what it is told, and settles after the step.
 //!
 //! # Credits
-//! Every instance has an account with an endowment. **Making a page costs one credit.** When pages are short, contexts **pay rent**
+//! Every instance has an account with an endowment, but for those that others have launched: they share the account of the one that
+//! launched them, so that nobody becomes rich by launching. **Making a page costs one credit.** When pages are short, contexts **pay rent**
 //! for those they have, and rent is **paid out as dividends** in proportion to endowments. So credits only move, or are spent on pages, or
 //! leave with an account: `endowed = balances + treasury + made + withdrawn`, exactly, because all amounts are integers
 //! ([`Sums::is_conserved`]). Who has no credits left is not stopped; it only has nothing to bid.
 //!
 //! # Auction
 //! A step's pages are a knapsack. Each context wants its pages in it, and those it waits for. Its bid counts for a page and a step, and no
-//! higher than its account can pay for all that the instance's contexts have and want. The most valuable filling is approximated as
+//! higher than its account can pay for all that the contexts of those who share it have and want. The most valuable filling is approximated as
 //! usual, in the order of value per page (Dantzig, "Discrete-Variable Extremum Problems", 1957), which is the bid:
 //!
 //! 1. residents in their turn, which [`Rules::turn`] explains;
@@ -201,16 +202,17 @@ impl Market {
         supply: Supply<'_>,
         bid: impl Fn(Credits, bool) -> Credits,
     ) -> Allocation {
-        let mut pages: BTreeMap<InstanceId, u64> = BTreeMap::new();
+        // By account.
+        let mut pages: BTreeMap<Option<InstanceId>, u64> = BTreeMap::new();
         for (demand, context) in self.participants(demands) {
-            *pages.entry(context.instance).or_default() +=
+            *pages.entry(self.ledger.owner(context.instance)).or_default() +=
                 demand.pages.len() as u64 + u64::from(demand.wants);
         }
         let bidders: Vec<Bidder<'_>> = self
             .participants(demands)
             .map(|(demand, context)| Bidder {
                 table: demand.table,
-                bid: bid(self.offer(context, pages[&context.instance]), demand.busy),
+                bid: bid(self.offer(context, pages[&self.ledger.owner(context.instance)]), demand.busy),
                 place: context.place,
                 pages: demand.pages,
                 wants: demand.wants,
@@ -259,7 +261,7 @@ impl Market {
         context.map_or(Credits::ZERO, |context| context.rent)
     }
 
-    /// What an instance received after the last step.
+    /// What the account of an instance received after the last step.
     pub fn dividend(&self, instance: InstanceId) -> Credits {
         self.ledger.dividend(instance)
     }
@@ -269,7 +271,7 @@ impl Market {
         self.contexts.get(&table).map_or(Duration::ZERO, |context| context.latency.get())
     }
 
-    /// What an instance has left to spend.
+    /// What an instance has left to spend, and those who share its account.
     pub fn balance(&self, instance: InstanceId) -> Credits {
         self.ledger.balance(instance)
     }
@@ -281,7 +283,7 @@ impl Market {
         demands.iter().filter_map(|demand| Some((demand, self.contexts.get(&demand.table)?)))
     }
 
-    /// What a context bids if its instance's contexts have and want `pages` pages together: not more than can be paid for all of them.
+    /// What a context bids if the contexts on its account have and want `pages` pages together: not more than can be paid for all of them.
     fn offer(&self, context: &Context, pages: u64) -> Credits {
         let balance = self.ledger.balance(context.instance);
         let affordable = Credits::from_millionths(balance.millionths() / u128::from(pages.max(1)));

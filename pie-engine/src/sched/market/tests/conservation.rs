@@ -7,6 +7,7 @@ use proptest::prelude::*;
 #[derive(Clone, Debug)]
 enum Event {
     Open { endowment: u64 },
+    Share { on: usize },
     Close { on: usize },
     Create { on: usize },
     Fork { on: usize },
@@ -22,6 +23,7 @@ fn event() -> impl Strategy<Value = Event> {
     let bid = prop_oneof![Just(0.0), 0.0..3.0f64, any::<f64>()];
     prop_oneof![
         2 => (0..50u64).prop_map(|endowment| Event::Open { endowment }),
+        1 => on.clone().prop_map(|on| Event::Share { on }),
         1 => on.clone().prop_map(|on| Event::Close { on }),
         3 => on.clone().prop_map(|on| Event::Create { on }),
         3 => on.clone().prop_map(|on| Event::Fork { on }),
@@ -79,6 +81,15 @@ impl World {
                 let instance = InstanceId(self.name());
                 self.market.ledger().open(instance, Credits::whole(endowment));
                 self.instances.push(instance);
+            }
+            Event::Share { on } => {
+                if let Some(&parent) = self.instances.get(on % self.instances.len().max(1)) {
+                    let before = self.market.sums().endowed;
+                    let instance = InstanceId(self.name());
+                    self.market.ledger().share(instance, parent);
+                    assert_eq!(self.market.sums().endowed, before, "who is launched brings no credits");
+                    self.instances.push(instance);
+                }
             }
             Event::Close { on } => self.close(on),
             Event::Create { on } => self.create(on, Vec::new()),
