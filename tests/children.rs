@@ -1,5 +1,6 @@
 //! Inferlets that launch inferlets: `tests/guests/family` takes the steps that its input says, and may launch itself.
 
+use std::path::Path;
 use std::sync::{Arc, OnceLock};
 use std::thread;
 use std::time::Duration;
@@ -18,13 +19,14 @@ fn component() -> &'static [u8] {
 }
 
 fn engine() -> Engine {
-    Engine::new(EngineConfig::dummy()).unwrap()
+    small_engine(RuntimeConfig::default().instances)
 }
 
-/// An engine that runs so many at once.
+/// An engine that runs so many at once. All share compiled code, since compiling takes much longer than anything that is tested.
 fn small_engine(instances: u32) -> Engine {
-    let runtime = Runtime::new(RuntimeConfig { instances, ..RuntimeConfig::default() }).unwrap();
-    Engine::on(Arc::new(runtime), EngineConfig::dummy()).unwrap()
+    let code_cache = Some(Path::new(env!("CARGO_TARGET_TMPDIR")).join("code"));
+    let runtime = Runtime::new(RuntimeConfig { instances, code_cache, ..RuntimeConfig::default() });
+    Engine::on(Arc::new(runtime.unwrap()), EngineConfig::dummy()).unwrap()
 }
 
 /// A launch with these steps, that may launch `family` in two versions.
@@ -274,6 +276,89 @@ fn a_thousand_children_run_though_there_are_places_for_few() {
     assert_eq!(answer(&outcome), json!(vec![json!([]); 1000]));
     let again = small_engine(16);
     assert!(run(&again, launch(&again, &steps)).1 == events, "runs differ");
+}
+
+/// Runs these side by side, twice, and gives their ends and events, which are the same both times.
+fn side_by_side(places: u32, all: &[Value]) -> (Vec<Outcome>, Vec<Event>) {
+    let [first, second] = [(); 2].map(|()| {
+        let engine = small_engine(places);
+        let inferlet = engine.compile(component()).unwrap();
+        let catalog = Arc::new(Catalog::default().with("family", Version::new(1, 0, 0), inferlet.clone()));
+        let launches = all.iter().map(|steps| {
+            (inferlet.clone(), Launch::new(steps.to_string()).programs(Arc::clone(&catalog) as _))
+        });
+        let launches = launches.collect();
+        let trace = Collected::default();
+        let finished = engine.run_all(launches, Box::new(trace.clone()));
+        let outcomes: Vec<Outcome> = finished.into_iter().map(|finished| finished.outcome).collect();
+        (outcomes, trace.events())
+    });
+    assert!(first == second, "runs differ");
+    first
+}
+
+/// Waits for a child that waits for a child, so many deep.
+fn chain(depth: u32) -> Value {
+    (0..depth).fold(json!([{"sleep": 1}]), |input, _| json!([{"launch": ["family", input]}, "wait"]))
+}
+
+#[test]
+fn parents_that_wait_for_children_in_line_do_not_take_all_places() {
+    for places in [2, 64] {
+        let (outcomes, _) = side_by_side(places, &vec![chain(1); 100]);
+        assert!(outcomes.iter().all(|outcome| answer(outcome) == json!([[]])), "{places}: {outcomes:?}");
+    }
+    // The same with one that has launched them all.
+    let steps = json!([{"launch-many": ["family", chain(1), 100]}, "wait"]);
+    assert_eq!(told(&steps), json!(vec![json!([[]]); 100]));
+}
+
+#[test]
+fn many_chains_of_the_greatest_depth_come_to_their_end() {
+    let expected = (0..8).fold(json!([]), |inner, _| json!([inner]));
+    for (places, count) in [(9, 12), (12, 20)] {
+        let (outcomes, events) = side_by_side(places, &vec![chain(8); count]);
+        assert!(outcomes.iter().all(|outcome| answer(outcome) == expected), "{places}: {outcomes:?}");
+        assert_eq!(ends(&events).len(), 9 * count);
+    }
+}
+
+#[test]
+fn a_chain_that_is_longer_than_there_are_places_is_stuck_and_says_so() {
+    let (outcomes, events) = side_by_side(4, &[chain(4)]);
+    let [Outcome::Stuck(why)] = &outcomes[..] else { panic!("{outcomes:?}") };
+    assert!(why.ends_with("while all places are taken; instances that wait for one: 1"), "{why}");
+    assert_eq!(ends(&events)[..4], ["stuck"; 4]);
+    assert!(matches!(side_by_side(4, &[chain(3)]).0[..], [Outcome::Ok(_)]));
+}
+
+#[test]
+fn places_that_are_kept_for_children_go_to_others_when_nothing_else_can_happen() {
+    // All wait for the last one, though a parent leaves eight places free.
+    let others = vec![json!([{"pull": "start"}]); 15];
+    let last = json!((0..15).map(|_| json!({"push": ["start", "now"]})).collect::<Vec<_>>());
+    let (outcomes, _) = side_by_side(16, &[others, vec![last]].concat());
+    assert!(outcomes.iter().all(|outcome| matches!(outcome, Outcome::Ok(_))), "{outcomes:?}");
+}
+
+#[test]
+fn who_lets_go_of_a_child_leaves_a_note() {
+    let child = |steps: Value| json!({"launch": ["family", steps]});
+    let detached = |steps: Value| -> Vec<(u64, u64)> {
+        let engine = engine();
+        let (_, events) = run(&engine, launch(&engine, &steps));
+        let detached = events.iter().filter_map(|event| match event {
+            Event::Detached { instance, child } => Some((instance.0, child.0)),
+            _ => None,
+        });
+        detached.collect()
+    };
+    assert_eq!(detached(json!([child(json!([])), "wait", "let-go"])), []);
+    assert_eq!(detached(json!([child(json!([])), {"sleep": 1}, "let-go"])), [(1, 2)]);
+    // Of two that run on when it answers, one was waited for.
+    let steps = json!([child(json!([{"sleep": 9}])), child(json!([{"sleep": 9}])), {"wait-at-most": 1}]);
+    assert_eq!(detached(steps), [(1, 2), (1, 3)]);
+    assert_eq!(detached(json!([child(json!([{"sleep": 9}])), {"panic": "enough"}])), []);
 }
 
 #[test]

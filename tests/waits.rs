@@ -5,9 +5,10 @@ use std::path::Path;
 use std::sync::{Arc, OnceLock};
 
 use bakery::build::check::{Form, check};
-use pie_engine::trace::Outcome;
 use pie_engine::trace::jsonl::Writer;
-use pie_engine::{Engine, EngineConfig, Inferlet, Launch, Runtime, RuntimeConfig};
+use pie_engine::trace::{Collected, Event, Outcome};
+use pie_engine::{Catalog, Engine, EngineConfig, Inferlet, Launch, Runtime, RuntimeConfig};
+use semver::Version;
 
 use crate::support::World;
 use crate::support::rust::guest;
@@ -85,6 +86,30 @@ fn a_wait_that_was_given_up_can_be_taken_up_again() {
 #[test]
 fn a_subscription_is_waited_for_until_it_ends() {
     leaves_its_recorded_trace("listen.jsonl", "\"listen\"", r#"["early", "late", ""]"#);
+}
+
+#[test]
+fn children_are_waited_for() {
+    let told = [(); 2].map(|()| {
+        let (engine, inferlet) = engine(1);
+        let catalog = Catalog::default().with("waits", Version::new(1, 0, 0), inferlet.clone());
+        let (trace, launch) = (Collected::default(), Launch::new("\"children\"").programs(Arc::new(catalog)));
+        let finished = engine.run(&inferlet, launch, Box::new(trace.clone()));
+        assert_eq!(finished.findings, [""; 0]);
+        (finished.outcome, trace.records())
+    });
+    assert_eq!(told[0], told[1]);
+    let answer = r#"["rested", "there is no way to wait called \"no way\""]"#;
+    assert_eq!(told[0].0, Outcome::Ok(answer.into()));
+    let ends: Vec<(u64, u64)> = told[0]
+        .1
+        .iter()
+        .filter_map(|record| match record.event {
+            Event::Finished { instance, .. } => Some((instance.0, record.at / 1_000_000)),
+            _ => None,
+        })
+        .collect();
+    assert_eq!(ends, [(3, 0), (2, 5), (1, 5)]);
 }
 
 #[test]

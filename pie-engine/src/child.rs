@@ -81,8 +81,8 @@ impl std::fmt::Debug for Child {
     }
 }
 
-/// The children that an instance holds. Those that it still holds when this is dropped are cancelled: it ended without an answer, so nobody
-/// waits for theirs.
+/// The children whose answers an instance may still take. Those that it still holds when this is dropped are cancelled: it ended without an answer,
+/// so nobody waits for theirs.
 #[derive(Debug, Default)]
 pub struct Children {
     held: BTreeMap<InstanceId, Child>,
@@ -94,14 +94,14 @@ impl Children {
         self.held.insert(child.instance, child.clone());
     }
 
-    /// Detaches a child: it runs on by itself.
-    pub fn let_go(&mut self, child: &Child) {
-        self.held.remove(&child.instance);
+    /// Holds a child no longer, and says whether it did: what still runs runs on by itself.
+    pub fn let_go(&mut self, child: &Child) -> bool {
+        self.held.remove(&child.instance).is_some()
     }
 
-    /// Detaches all of them.
-    pub fn let_all_go(&mut self) {
-        self.held.clear();
+    /// Holds none of them any longer, and says which it did, in the order of launches.
+    pub fn let_all_go(&mut self) -> impl Iterator<Item = InstanceId> + use<> {
+        std::mem::take(&mut self.held).into_keys()
     }
 }
 

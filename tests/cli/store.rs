@@ -153,6 +153,27 @@ error: the inferlet returned an error: this inferlet may launch no others: its m
 }
 
 #[test]
+fn the_failure_of_a_child_that_nobody_waits_for_is_told() {
+    let world = World::new();
+    world
+        .write("worker.wasm", with_manifest(&guest::failing_as("worker", "no flour"), "worker", "1.0.0", ""));
+    world.bakery(["install", "worker.wasm"]).assert().success();
+    let depends = "[dependencies]\nworker = \"1\"\n";
+    let boss = |component: &[u8]| with_manifest(component, "boss", "0.1.0", depends);
+    world.write("leaves.wasm", boss(&guest::leaving("boss", "worker")));
+    world.bakery(["run", "leaves.wasm"]).assert().success().stdout_eq("").stderr_eq(str![[r#"
+[worker i2] failed, and nobody waited for it: no flour
+
+"#]]);
+    // Who waits is told, and says what it likes.
+    world.write("waits.wasm", boss(&guest::launching("boss", "worker", "{}")));
+    world.bakery(["run", "waits.wasm"]).assert().code(1).stderr_eq(str![[r#"
+error: the inferlet returned an error: no flour
+
+"#]]);
+}
+
+#[test]
 fn a_component_may_launch_itself_and_stops_at_the_limit_of_depth() {
     let world = World::new();
     let depends = "[dependencies]\nboss = \"0.1\"\n";

@@ -47,15 +47,20 @@ pub fn component(name: &str, imports: &str, fields: &str) -> Vec<u8> {
 
 /// Answers with `answer`, which is to be JSON.
 pub fn answering(answer: &str) -> Vec<u8> {
-    returning(0, answer)
+    returning("guest", 0, answer)
 }
 
 /// Returns the error `message`.
 pub fn failing(message: &str) -> Vec<u8> {
-    returning(1, message)
+    failing_as("guest", message)
 }
 
-fn returning(tag: u8, text: &str) -> Vec<u8> {
+/// The same under another name.
+pub fn failing_as(name: &str, message: &str) -> Vec<u8> {
+    returning(name, 1, message)
+}
+
+fn returning(name: &str, tag: u8, text: &str) -> Vec<u8> {
     let fields = format!(
         r#"(data (i32.const 1024) "{}")
            (func $run (param i32 i32) (result i32)
@@ -63,7 +68,7 @@ fn returning(tag: u8, text: &str) -> Vec<u8> {
         escaped(text),
         text.len()
     );
-    component("guest", "", &fields)
+    component(name, "", &fields)
 }
 
 /// Answers with its input.
@@ -98,6 +103,20 @@ pub fn launching(name: &str, program: &str, input: &str) -> Vec<u8> {
         escaped(input),
         program.len(),
         input.len(),
+    );
+    component(name, imports, &fields)
+}
+
+/// Launches `program` with the input `{}`, and answers `null` without waiting for it.
+pub fn leaving(name: &str, program: &str) -> Vec<u8> {
+    let imports = r#"(import "pie:core/runtime" "launch" (func $launch (param i32 i32 i32 i32 i32)))"#;
+    let fields = format!(
+        r#"(data (i32.const 1024) "{}") (data (i32.const 2048) "{{}}null")
+           (func $run (param i32 i32) (result i32)
+             (call $launch (i32.const 1024) (i32.const {}) (i32.const 2048) (i32.const 2) (i32.const 32))
+             (call $result (i32.const 0) (i32.const 2050) (i32.const 4)))"#,
+        escaped(program),
+        program.len(),
     );
     component(name, imports, &fields)
 }

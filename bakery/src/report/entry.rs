@@ -66,13 +66,11 @@ impl Entry {
     }
 }
 
-#[expect(
-    clippy::too_many_lines,
-    reason = "one arm for each kind of event, and the compiler sees to it that none is left out"
-)]
+/// What is said about an event. The compiler sees to it that no kind is left out.
 pub(super) fn entry(event: &Event, vocabulary: &Vocabulary) -> Entry {
     match event {
         Event::Launched { instance, program, input, parent } => launched(*instance, program, input, *parent),
+        Event::Detached { instance, child } => background(*instance, format!("let go of {child}")),
         Event::Stdout { instance, text } => Entry::of(*instance, format!("stdout {}", quoted(text))),
         Event::Stderr { instance, text } => Entry::of(*instance, format!("stderr {}", quoted(text))),
         Event::Message { instance, text } => Entry::of(*instance, format!("sent {}", quoted(text))),
@@ -82,57 +80,26 @@ pub(super) fn entry(event: &Event, vocabulary: &Vocabulary) -> Entry {
         Event::Pushed { instance, topic, text } => on_topic(*instance, "pushed", text, "to", topic),
         Event::Pulled { instance, topic, text } => on_topic(*instance, "pulled", text, "from", topic),
         Event::Broadcast { instance, topic, text, subscriptions } => {
-            let heard = counted(*subscriptions, "subscription");
-            Entry::of(*instance, format!("broadcast {} on {} to {heard}", quoted(text), quoted(topic)))
+            broadcast(*instance, topic, text, *subscriptions)
         }
-        Event::Subscribed { instance, topic } => {
-            Entry::of(*instance, format!("subscribed to {}", quoted(topic)))
-        }
+        Event::Subscribed { instance, topic } => subscribed(*instance, topic),
         Event::Heard { instance, topic, text } => on_topic(*instance, "heard", text, "on", topic),
         Event::Asked { instance, id, question } => {
             Entry::of(*instance, outside::question(question)).about(id)
         }
         Event::Answered { instance, id, answer } => Entry::of(*instance, outside::answer(answer)).about(id),
-        Event::Adapter { instance, name, operation } => {
-            Entry::of(*instance, format!("adapter {name:?}: {}", adapter(operation)))
-        }
+        Event::Adapter { instance, name, operation } => adapted(*instance, name, operation),
         Event::Forced { instance, tokens } => forced(*instance, tokens, vocabulary),
-        Event::ModelLoaded { instance, name } => {
-            Entry::of(*instance, format!("loaded model {name:?}")).toned(Tone::Background)
-        }
+        Event::ModelLoaded { instance, name } => background(*instance, format!("loaded model {name:?}")),
         Event::ContextCreated { instance, context, origin } => context_created(*instance, *context, origin),
-        Event::ContextSaved { instance, context, name } => {
-            Entry::of(*instance, format!("saved as {name:?}")).about(context)
-        }
-        Event::SnapshotDeleted { instance, name } => {
-            Entry::of(*instance, format!("deleted the snapshot {name:?}"))
-        }
-        Event::ContextDestroyed { instance, context } => {
-            Entry::of(*instance, "destroyed").about(context).toned(Tone::Background)
-        }
+        Event::ContextSaved { instance, context, name } => saved(*instance, *context, name),
+        Event::SnapshotDeleted { instance, name } => deleted(*instance, name),
+        Event::ContextDestroyed { instance, context } => background(*instance, "destroyed").about(context),
         Event::Pages { instance, context, operation, count } => {
-            pages(*instance, *context, *operation, *count)
-        }
-        Event::Pass {
-            instance,
-            pass,
-            context,
-            tokens,
-            guesses,
-            positions,
-            reused,
-            attention_mask,
-            adapter,
-            allowed,
-            samplers,
-        } => {
-            let input = pass_input(*context, tokens, guesses.as_ref(), positions.as_ref(), vocabulary);
-            let conditions = pass_conditions(*reused, attention_mask.is_some(), adapter.as_ref(), *allowed);
-            let (question, details) = questions(samplers);
-            Entry::of(*instance, input + &conditions + &question).about(pass).with(details)
+            background(*instance, pages(*operation, *count)).about(context)
         }
         Event::Bid { instance, context, credits } => {
-            Entry::of(*instance, format!("bids {credits}")).about(context).toned(Tone::Background)
+            background(*instance, format!("bids {credits}")).about(context)
         }
         Event::Suspended { instance, context, cause, pages, freed, swapped } => {
             Entry::of(*instance, suspended(*cause, *pages, *freed, *swapped)).about(context)
@@ -140,10 +107,10 @@ pub(super) fn entry(event: &Event, vocabulary: &Vocabulary) -> Entry {
         Event::Restored { instance, context, pages, shared, swapped, recompute } => {
             Entry::of(*instance, restored(*pages, *shared, *swapped, *recompute)).about(context)
         }
-        Event::Granted { instance, context, pages, waited } => {
-            let subject = context.map(|context| context.to_string()).unwrap_or_default();
-            let text = format!("got {} after {}", counted(*pages, "page"), counted(*waited, "step"));
-            Entry::of(*instance, text).about(subject).toned(Tone::Background)
+        Event::Granted { instance, context, pages, waited } => granted(*instance, *context, *pages, *waited),
+        Event::Pass { instance, pass, .. } => {
+            let (text, details) = passed(event, vocabulary);
+            Entry::of(*instance, text).about(pass).with(details)
         }
         Event::Step { step, passes, rows, recomputed, price } => {
             stepped(*step, passes, *rows, *recomputed, *price)
@@ -152,13 +119,14 @@ pub(super) fn entry(event: &Event, vocabulary: &Vocabulary) -> Entry {
             let text = answers(slots, vocabulary) + &verified(*held, guesses.as_ref(), *margin, vocabulary);
             Entry::of(*instance, text).about(pass)
         }
-        Event::PassFailed { instance, pass, error } => {
-            let text = format!("failed: {}", visible::on_one_line(error));
-            Entry::of(*instance, text).about(pass).toned(Tone::Bad)
-        }
+        Event::PassFailed { instance, pass, error } => failed(*instance, *pass, error),
         Event::Finished { instance, outcome, usage } => finished(*instance, outcome, usage),
         Event::Finding { message } => finding(message),
     }
+}
+
+fn background(instance: InstanceId, text: impl Into<String>) -> Entry {
+    Entry::of(instance, text).toned(Tone::Background)
 }
 
 fn launched(instance: InstanceId, program: &str, input: &Text, parent: Option<InstanceId>) -> Entry {
@@ -171,8 +139,17 @@ fn on_topic(instance: InstanceId, what: &str, text: &Text, way: &str, topic: &Te
     Entry::of(instance, format!("{what} {} {way} {}", quoted(text), quoted(topic)))
 }
 
-fn adapter(operation: &AdapterOperation) -> String {
-    match operation {
+fn broadcast(instance: InstanceId, topic: &Text, text: &Text, subscriptions: u32) -> Entry {
+    let heard = counted(subscriptions, "subscription");
+    Entry::of(instance, format!("broadcast {} on {} to {heard}", quoted(text), quoted(topic)))
+}
+
+fn subscribed(instance: InstanceId, topic: &Text) -> Entry {
+    Entry::of(instance, format!("subscribed to {}", quoted(topic)))
+}
+
+fn adapted(instance: InstanceId, name: &str, operation: &AdapterOperation) -> Entry {
+    let text = match operation {
         AdapterOperation::Create => "created".to_owned(),
         AdapterOperation::Open => "opened".to_owned(),
         AdapterOperation::Fork { to } => format!("forked to {to:?}"),
@@ -185,7 +162,8 @@ fn adapter(operation: &AdapterOperation) -> String {
         AdapterOperation::Update { best, mean, sigma } => {
             format!("updated from scores of {mean:.3} in the mean, {best:.3} at best; sigma {sigma:.3}")
         }
-    }
+    };
+    Entry::of(instance, format!("adapter {name:?}: {text}"))
 }
 
 fn forced(instance: InstanceId, tokens: &Tokens, vocabulary: &Vocabulary) -> Entry {
@@ -210,14 +188,21 @@ fn context_created(instance: InstanceId, context: ContextId, origin: &Origin) ->
     Entry::of(instance, text).about(context)
 }
 
-fn pages(instance: InstanceId, context: ContextId, operation: PageOperation, count: u32) -> Entry {
-    let text = match operation {
+fn saved(instance: InstanceId, context: ContextId, name: &str) -> Entry {
+    Entry::of(instance, format!("saved as {name:?}")).about(context)
+}
+
+fn deleted(instance: InstanceId, name: &str) -> Entry {
+    Entry::of(instance, format!("deleted the snapshot {name:?}"))
+}
+
+fn pages(operation: PageOperation, count: u32) -> String {
+    match operation {
         PageOperation::Reserve => format!("reserved {}", counted(count, "page")),
         PageOperation::Commit => format!("committed {}", counted(count, "page")),
         PageOperation::Release => format!("released {}", counted(count, "page")),
         PageOperation::Truncate => format!("truncated {}", counted(count, "token")),
-    };
-    Entry::of(instance, text).about(context).toned(Tone::Background)
+    }
 }
 
 fn suspended(cause: SuspendCause, pages: u32, freed: u32, swapped: u32) -> String {
@@ -241,17 +226,36 @@ fn restored(pages: u32, shared: u32, swapped: u32, recompute: u32) -> String {
     format!("restored: {}", parts.join(", "))
 }
 
-fn pass_input(
-    context: Option<ContextId>,
-    tokens: &Tokens,
-    guesses: Option<&Tokens>,
-    positions: Option<&Tokens>,
-    vocabulary: &Vocabulary,
-) -> String {
+fn granted(instance: InstanceId, context: Option<ContextId>, pages: u32, waited: u64) -> Entry {
+    let subject = context.map(|context| context.to_string()).unwrap_or_default();
+    let text = format!("got {} after {}", counted(pages, "page"), counted(waited, "step"));
+    background(instance, text).about(subject)
+}
+
+/// A pass, and what stands below it.
+fn passed(event: &Event, vocabulary: &Vocabulary) -> (String, Vec<String>) {
+    let Event::Pass {
+        context,
+        tokens,
+        guesses,
+        positions,
+        reused,
+        attention_mask,
+        adapter,
+        allowed,
+        samplers,
+        ..
+    } = event
+    else {
+        return Default::default();
+    };
     let over = context.map(|context| format!(" over {context}")).unwrap_or_default();
-    let at = positions.map(|positions| format!(" at {}", id_list(positions))).unwrap_or_default();
-    let guessed = guessed(", guessed", guesses, vocabulary);
-    format!("pass{over}: {}{guessed}{at}", token_list(tokens, vocabulary))
+    let at = positions.as_ref().map(|positions| format!(" at {}", id_list(positions))).unwrap_or_default();
+    let guessed = guessed(", guessed", guesses.as_ref(), vocabulary);
+    let input = format!("pass{over}: {}{guessed}{at}", token_list(tokens, vocabulary));
+    let conditions = pass_conditions(*reused, attention_mask.is_some(), adapter.as_ref(), *allowed);
+    let (question, details) = questions(samplers);
+    (input + &conditions + &question, details)
 }
 
 fn pass_conditions(
@@ -320,6 +324,11 @@ fn verified(
     let held = held.map(|held| format!(", {} held", counted(held, "guess"))).unwrap_or_default();
     let margin = margin.map(|margin| format!(" (margin {margin:.3})")).unwrap_or_default();
     held + &guessed(", next guessed", next, vocabulary) + &margin
+}
+
+fn failed(instance: InstanceId, pass: PassId, error: &str) -> Entry {
+    let text = format!("failed: {}", visible::on_one_line(error));
+    Entry::of(instance, text).about(pass).toned(Tone::Bad)
 }
 
 /// Guessed tokens, if there are any.

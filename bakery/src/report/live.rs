@@ -1,11 +1,11 @@
-//! What a run looks like while it goes: what the inferlet prints and sends, as it comes, and nothing else. Lines of inferlets that it launched begin
-//! with their name and number.
+//! What a run looks like while it goes: what the inferlet prints and sends, as it comes. Lines of inferlets that it launched begin with their name
+//! and number. Nothing else is shown but that one of them failed whose answer nobody will take: who launched it is not told, so the user is.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::{self, Write};
 
 use pie_engine::ids::InstanceId;
-use pie_engine::trace::{Event, Header, Record};
+use pie_engine::trace::{Event, Header, Outcome, Record};
 
 use super::{Reporter, visible};
 use crate::ui::Stream;
@@ -16,6 +16,10 @@ pub struct Live<O, E> {
     err: Lines<E>,
     /// What the lines of children begin with.
     labels: BTreeMap<InstanceId, String>,
+    /// Children that run by themselves.
+    detached: BTreeSet<InstanceId>,
+    /// Children that failed, and why, as long as they may be asked for it.
+    failed: BTreeMap<InstanceId, String>,
 }
 
 /// A stream to which several inferlets write, each in lines of its own.
@@ -95,8 +99,54 @@ impl<W: Write> Lines<W> {
 impl<O: Write, E: Write> Live<O, E> {
     /// Writes standard output and messages to `out`, standard error to `err`.
     pub fn new(out: Guarded<O>, err: Guarded<E>) -> Self {
-        Live { out: Lines::new(out), err: Lines::new(err), labels: BTreeMap::new() }
+        Live {
+            out: Lines::new(out),
+            err: Lines::new(err),
+            labels: BTreeMap::new(),
+            detached: BTreeSet::new(),
+            failed: BTreeMap::new(),
+        }
     }
+
+    fn ended(&mut self, instance: InstanceId, outcome: &Outcome) -> io::Result<()> {
+        let Some(label) = self.labels.remove(&instance) else { return Ok(()) };
+        let detached = self.detached.remove(&instance);
+        let Some(why) = failure(outcome) else { return Ok(()) };
+        let line = format!("{label}failed, and nobody waited for it: {why}\n");
+        if detached {
+            return self.lament(instance, &line);
+        }
+        self.failed.insert(instance, line);
+        Ok(())
+    }
+
+    fn detach(&mut self, child: InstanceId) -> io::Result<()> {
+        match self.failed.remove(&child) {
+            Some(line) => self.lament(child, &line),
+            None => {
+                self.detached.insert(child);
+                Ok(())
+            }
+        }
+    }
+
+    /// A line on the error stream, which stands by itself.
+    fn lament(&mut self, instance: InstanceId, line: &str) -> io::Result<()> {
+        self.err.fresh_line()?;
+        self.err.write(instance, "", line)
+    }
+}
+
+/// Why an inferlet has no answer; nothing if somebody wanted it to end.
+fn failure(outcome: &Outcome) -> Option<String> {
+    let why = match outcome {
+        Outcome::Ok(_) | Outcome::Cancelled(_) => return None,
+        Outcome::Error(error) => error.as_str().to_owned(),
+        Outcome::Trap { message, .. } => format!("it trapped: {message}"),
+        Outcome::Limit { message, .. } => message.clone(),
+        Outcome::Stuck(why) => format!("it got stuck: {why}"),
+    };
+    Some(visible::on_one_line(&why))
 }
 
 impl<O: Write + Send, E: Write + Send> Reporter for Live<O, E> {
@@ -105,17 +155,15 @@ impl<O: Write + Send, E: Write + Send> Reporter for Live<O, E> {
     }
 
     fn report(&mut self, record: &Record) -> io::Result<()> {
-        let Live { out, err, labels } = self;
+        let Live { out, err, labels, .. } = self;
         let label = |instance| labels.get(instance).map_or("", String::as_str);
         match &record.event {
             Event::Launched { instance, program, parent: Some(_), .. } => {
                 labels.insert(*instance, format!("[{} {instance}] ", visible::on_one_line(program)));
                 Ok(())
             }
-            Event::Finished { instance, .. } => {
-                labels.remove(instance);
-                Ok(())
-            }
+            Event::Finished { instance, outcome, .. } => self.ended(*instance, outcome),
+            Event::Detached { child, .. } => self.detach(*child),
             Event::Stdout { instance, text } => out.write(*instance, label(instance), text.as_str()),
             Event::Message { instance, text } => {
                 // A message is a line of its own.

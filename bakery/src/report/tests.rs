@@ -5,7 +5,7 @@ use pie_engine::trace::{
     AdapterOperation, AppliedAdapter, Elided, Event, Header, Limit, Origin, Outcome, PageOperation, Record,
     SamplerCall, Slot, SuspendCause, Text, Tokens, Usage,
 };
-use snapbox::{IntoData, assert_data_eq, str};
+use snapbox::{IntoData, assert_data_eq, file, str};
 
 use super::Reporter;
 use super::jsonl::JsonLines;
@@ -209,6 +209,7 @@ fn ends() -> Vec<Event> {
         finished(CHILD, limit),
         finished(CHILD, Outcome::Stuck("nothing will be sent".into())),
         finished(CHILD, Outcome::Cancelled("interrupted".into())),
+        Event::Detached { instance: MAIN, child: CHILD },
         finished(MAIN, Outcome::Ok(text(r#"{"greeting":"Hello, Ada!"}"#))),
         Event::Finding { message: "page 3 leaked".into() },
         Event::Forced { instance: MAIN, tokens: vec![2, 3].into() },
@@ -243,87 +244,8 @@ fn timeline(theme: Theme, width: Option<usize>) -> String {
 }
 
 #[test]
-#[expect(clippy::too_many_lines, reason = "its lines are those of the timeline")]
 fn the_timeline_has_a_line_for_every_kind_of_event() {
-    assert_data_eq!(timeline(Theme::new(false), None), str![[r#"
-model dummy (scalar), seed 7, engine 0.1.0
-   0.000 ms i1        launched `hello` with {"name":"Ada"}
-   0.000 ms i2        launched `hello` by i1 with {"name":"Ada"}
-   0.000 ms i1        loaded model "default"
-   0.000 ms i1   c1   created
-   0.000 ms i1   c2   forked from c1
-   0.000 ms i1   c3   opened from "start"
-   0.000 ms i1   c4   taken from "start"
-   0.000 ms i1   c1   saved as "start"
-   0.000 ms i1        deleted the snapshot "start"
-   0.000 ms i1   c1   reserved 2 pages
-   0.000 ms i1   c1   committed 1 page
-   0.000 ms i1   c1   released 1 page
-   0.000 ms i1   c1   truncated 3 tokens
-   0.000 ms i1   c1   bids 2.5
-   0.000 ms i1   c1   suspended: 3 pages given back, 2 of them free
-   0.000 ms i1   c1   suspended, because pages are short: 3 pages given back, 2 of them free, 2 kept outside
-   0.000 ms i1   c1   suspended, because it could not be computed again: 3 pages given back, 2 of them free
-   1.026 ms i1   c1   restored: 3 pages, 1 shared, 2 copied back
-   1.027 ms i1   c1   restored: 3 pages, 40 tokens to compute again
-   1.029 ms i1   c1   got 1 page after 3 steps
-   1.030 ms i1        got 2 pages after 1 step
-   1.032 ms i1   c4   destroyed
-   1.033 ms i1   p1   pass over c1: 3 tokens [11 12 13]; top-p 0.6 0.95 of row 2
-   1.035 ms i1   p2   pass: 20 tokens [0 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 …] at [100 101 102 103 104 105 106 107 108 109 110 111 112 113 114 115 …], 16 reused, masked, 1 token allowed
-                        top-p 0.6 0.95 of row 2
-                        entropy of rows 0 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 …
-   1.036 ms      s1   step of 7 rows: i1:p1 i1:p2
-   1.038 ms      s2   step of 40 rows, 39 computed again, 0.5 a page: i1:p2
-   1.039 ms i1   p1   gave token 17 (margin 0.500)
-   1.041 ms i1   p2   gave distribution of 100 [5: 0.750, 6: 0.125 …], logits of 8 bytes (af5570f5a181), log-probabilities [-0.500 -1.000 -1.500 -2.000 …], entropy 1.250, embedding of 2 bytes (a12871fee210)
-   1.042 ms i1   p3   done
-   1.044 ms i1   p5   pass over c1: 1 token [11], guessed 2 tokens [12 13], adapter "mine" with seed -7; top-p 0.6 0.95 of row 2
-   1.045 ms i1   p5   gave token 12, token 17, token 17, 1 guess held, next guessed 2 tokens [11 12]
-   1.047 ms i1   p4   failed: page 3 was read\nunwritten
-   1.048 ms i1        stdout "half a "
-   1.050 ms i1        stdout "line"
-   1.051 ms i1        sent "a \"message\""
-   1.053 ms i1        stderr "beware\n"
-   1.054 ms i1        sent a file of 3 bytes (039058c6f2c0)
-   1.056 ms i1        received "hi"
-   1.057 ms i1        found the session closed
-   1.059 ms i1        received a file of 1 byte (6e340b9cffb3)
-   1.060 ms i1        found the session closed
-   1.062 ms i1        adapter "mine": created
-   1.063 ms i1        adapter "mine": opened
-   1.065 ms i1        adapter "mine": forked to "other"
-   1.066 ms i1        adapter "mine": loaded from "/scratch/a"
-   1.068 ms i1        adapter "mine": saved to "/scratch/b"
-   1.069 ms i1        adapter "mine": to be trained with rank 4, alpha 8, 16 candidates, sigma 0.5
-   1.071 ms i1        adapter "mine": updated from scores of 0.500 in the mean, 2.000 at best; sigma 0.250
-   1.072 ms i1        adapter "mine": destroyed
-   1.074 ms i1        subscribed to "news"
-   1.075 ms i1        broadcast "hear" on "news" to 1 subscription
-   1.077 ms i1        heard "hear" on "news"
-   1.078 ms i1        pushed "do" to "work"
-   1.080 ms i1        pulled "do" from "work"
-   1.081 ms i1        stdout "clear \u{1b}[2J screen"
-   1.083 ms i2        answered "It was… (9000 bytes)
-                        3 passes, 23 input tokens (16 reused), 1 sampled, 1 of 2 guesses held, at most 2 pages, least margin 0.500
-   1.084 ms i2        returned the error "no such city"
-                        3 passes, 23 input tokens (16 reused), 1 sampled, 1 of 2 guesses held, at most 2 pages, least margin 0.500
-   1.086 ms i2        trapped: wasm `unreachable` executed
-                        in hello::inner at src/lib.rs:7
-                        in hello::run
-                        3 passes, 23 input tokens (16 reused), 1 sampled, 1 of 2 guesses held, at most 2 pages, least margin 0.500
-   1.087 ms i2        went over the memory limit: 300 MiB of 256 MiB
-                        3 passes, 23 input tokens (16 reused), 1 sampled, 1 of 2 guesses held, at most 2 pages, least margin 0.500
-   1.089 ms i2        got stuck: nothing will be sent
-                        3 passes, 23 input tokens (16 reused), 1 sampled, 1 of 2 guesses held, at most 2 pages, least margin 0.500
-   1.090 ms i2        was cancelled: interrupted
-                        3 passes, 23 input tokens (16 reused), 1 sampled, 1 of 2 guesses held, at most 2 pages, least margin 0.500
-   1.092 ms i1        answered {"greeting":"Hello, Ada!"}
-                        3 passes, 23 input tokens (16 reused), 1 sampled, 1 of 2 guesses held, at most 2 pages, least margin 0.500
-   1.093 ms           finding: page 3 leaked
-   1.095 ms i1        forced by a grammar: 2 tokens [2 3]
-
-"#]].raw());
+    assert_data_eq!(timeline(Theme::new(false), None), file!["timeline.txt"].raw());
 }
 
 #[test]
@@ -444,6 +366,40 @@ fn lines_of_children_begin_with_who_prints_them() {
     ];
     assert_eq!(String::from_utf8(out).unwrap(), lines.join("\n"));
     assert_eq!(String::from_utf8(err).unwrap(), "[worker i2] beware\n");
+}
+
+#[test]
+fn who_failed_and_was_not_waited_for_is_told_once_and_others_are_not() {
+    let launched = |child| Event::Launched {
+        instance: InstanceId(child),
+        program: "worker".into(),
+        input: text("null"),
+        parent: Some(MAIN),
+    };
+    let detached = |child| Event::Detached { instance: MAIN, child: InstanceId(child) };
+    let ended =
+        |child, outcome| Event::Finished { instance: InstanceId(child), outcome, usage: Usage::default() };
+    let error = || Outcome::Error(text("no\nflour"));
+    let trap = || Outcome::Trap { message: "out of dough".into(), backtrace: Vec::new() };
+    let events = [
+        // One is let go before it fails, one after, and one is waited for.
+        vec![launched(2), launched(3), launched(4), detached(2), ended(2, error())],
+        vec![ended(3, trap()), ended(4, error()), detached(3)],
+        // One ends well, one is ended because somebody wants it to.
+        vec![launched(5), launched(6), detached(5), detached(6), ended(5, Outcome::Ok(text("1")))],
+        vec![ended(6, Outcome::Cancelled("enough".into())), ended(1, error())],
+    ];
+    let mut err = Vec::new();
+    let mut live = Live::new(Guarded::new(std::io::sink(), Guard::Off), Guarded::new(&mut err, Guard::Off));
+    for (seq, event) in (0..).zip(events.concat()) {
+        live.report(&Record { seq, at: 0, event }).unwrap();
+    }
+    drop(live);
+    let lines = [
+        "[worker i2] failed, and nobody waited for it: no\\nflour\n",
+        "[worker i3] failed, and nobody waited for it: it trapped: out of dough\n",
+    ];
+    assert_eq!(String::from_utf8(err).unwrap(), lines.concat());
 }
 
 #[test]

@@ -7,7 +7,7 @@ use super::limits::LimitExceeded;
 use super::runtime_config::Concurrency;
 use super::state::State;
 use super::wasi::Exit;
-use crate::trace::{Limit, Outcome};
+use crate::trace::{Event, Limit, Outcome};
 use std::future::poll_fn;
 use std::pin::pin;
 use std::task::Poll;
@@ -32,7 +32,10 @@ pub async fn run(inferlet: Inferlet, state: State, input: String, limits: Limits
     let stderr = journal.finish();
     let mut state = store.into_data();
     if result.is_ok() {
-        state.children.let_all_go();
+        for child in state.children.let_all_go() {
+            // If too much is recorded already, this is not either; what it answered stands.
+            let _ = journal.record(|instance| Event::Detached { instance, child });
+        }
     }
     match result {
         Ok(Ok(output)) => check_output(output),

@@ -4,6 +4,7 @@ use super::bindings::pie::core::runtime::{Host, HostChild};
 use super::state::State;
 use super::work::{LAUNCHED, LAUNCHED_BYTE};
 use crate::child::{Child, Ended, LaunchRequest};
+use crate::trace::Event;
 use std::sync::Arc;
 use tokio::sync::oneshot;
 use wasmtime::Result;
@@ -74,7 +75,10 @@ impl HostChild for State {
             return Ok(None);
         }
         let answer = handle.child.answer();
-        handle.taken = answer.is_some();
+        if answer.is_some() {
+            handle.taken = true;
+            self.children.let_go(&handle.child);
+        }
         Ok(answer)
     }
 
@@ -88,8 +92,10 @@ impl HostChild for State {
     }
 
     fn drop(&mut self, child: Resource<ChildHandle>) -> Result<()> {
-        let handle = self.table.delete(child)?;
-        self.children.let_go(&handle.child);
+        let child = self.table.delete(child)?.child;
+        if self.children.let_go(&child) {
+            self.record(|instance| Event::Detached { instance, child: child.instance() })?;
+        }
         Ok(())
     }
 }

@@ -25,6 +25,13 @@ pub enum Event {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         parent: Option<InstanceId>,
     },
+    /// Nobody will take what an instance answers: the one that launched it has let go of it, or has answered itself.
+    Detached {
+        /// Who launched it.
+        instance: InstanceId,
+        /// The one that is by itself from now on, or has ended.
+        child: InstanceId,
+    },
     /// Text on the standard output.
     Stdout {
         /// The writer.

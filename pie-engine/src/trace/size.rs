@@ -52,8 +52,9 @@ impl Event {
                 // One that was asked for is followed by a restoration.
                 Event::Suspended { cause: SuspendCause::Asked, .. } => EVENT,
                 Event::Suspended { .. } => return 0,
-                Event::Bid { .. } => 0,
-                Event::ContextCreated { .. }
+                Event::Bid { .. }
+                | Event::Detached { .. }
+                | Event::ContextCreated { .. }
                 | Event::ContextDestroyed { .. }
                 | Event::Pages { .. }
                 | Event::Finished { .. } => 0,

@@ -24,7 +24,7 @@ use futures::future::{Either, select};
 use pie::core::context::Context;
 use pie::core::inference::{ForwardPass, FutureOutput, Sampler, SlotOutput};
 use pie::core::model::Model;
-use pie::core::{messaging, session, wait};
+use pie::core::{messaging, runtime, session, wait};
 use std::pin::pin;
 
 struct Waits;
@@ -37,6 +37,8 @@ impl Guest for Waits {
             r#""overlap""# => overlap().await,
             r#""give up""# => give_up().await,
             r#""listen""# => listen().await,
+            r#""children""# => children().await,
+            r#""nap""# => nap().await,
             _ => Err(format!("there is no way to wait called {input}")),
         }
     }
@@ -56,6 +58,27 @@ async fn listen() -> Result<String, String> {
     let hear = async { (wait::for_message(&subscription).await, wait::for_message(&subscription).await) };
     let ((), (late, none)) = futures::join!(talk, hear);
     Ok(format!("{:?}", [early, late, none].map(|message| message.unwrap_or_default())))
+}
+
+/// Two children: one answers, and is waited for at first not long enough; the other fails. Tells what came of each, and that nothing comes twice.
+async fn children() -> Result<String, String> {
+    let (slow, wrong) = (runtime::launch("waits", r#""nap""#)?, runtime::launch("waits", r#""no way""#)?);
+    let patience = pin!(wait::sleep(1_000_000));
+    if let Either::Left((early, _)) = select(pin!(wait::for_child(&slow)), patience).await {
+        return Err(format!("a child ended early: {early:?}"));
+    }
+    let ends = futures::join!(wait::for_child(&slow), wait::for_child(&wrong));
+    let again = futures::join!(wait::for_child(&slow), wait::for_child(&wrong));
+    if again != (None, None) {
+        return Err(format!("{again:?} came after {ends:?}"));
+    }
+    let (answer, error) = (ends.0.ok_or("no answer")?, ends.1.ok_or("no error")?);
+    Ok(format!("[{}, {:?}]", answer?, error.err().unwrap_or_default()))
+}
+
+async fn nap() -> Result<String, String> {
+    wait::sleep(5_000_000).await;
+    Ok(r#""rested""#.to_owned())
 }
 
 /// Two passes at a time, a message, a file and a sleep at once. Each tells the client when it is over.
