@@ -62,37 +62,50 @@ fn core(config: CoreConfig) -> Core {
     Core::new(Arc::new(LoadedModel::dummy()), config)
 }
 
-/// The mean time of a fork through the engine, for a short and a long context.
+/// The mean time of a fork through the engine for contexts of several lengths, and the pages that forks take.
 fn forks() {
-    const FORKS: u32 = 2000;
-    let times = [1_003, 100_003].map(|length: u32| {
-        let mut core = core(CoreConfig::new(length.div_ceil(PAGE_SIZE) + FORKS + 1, PAGE_SIZE));
-        let instance = InstanceId(1);
-        core.admit(instance, "ada".into(), 0, recorder(Recomputed::default()));
-        let create = |core: &mut Core, source| {
-            let (reply, _) = oneshot::channel();
-            core.handle(Envelope { instance, operation: Operation::Create { source, reply } });
-        };
-        create(&mut core, Source::Empty);
-        let context = ContextId(1);
-        let (reply, _) = oneshot::channel();
-        let (operation, count) = (PageOperation::Reserve, length.div_ceil(PAGE_SIZE));
-        core.handle(Envelope { instance, operation: Operation::Pages { context, operation, count, reply } });
-        let request =
-            Box::new(draft(context, 0, prompt(0, length)).check(1024).expect("the pass is well formed"));
-        let (reply, _) = oneshot::channel();
-        core.handle(Envelope { instance, operation: Operation::Execute { request, reply } });
-        while core.step() {}
-        let started = Instant::now();
-        for _ in 0..FORKS {
-            create(&mut core, Source::Fork(context));
-        }
-        (length, started.elapsed() / FORKS)
+    const FORKS: u32 = 1000;
+    let forked = [1_003, 10_003, 100_003, 100_000].map(|length: u32| {
+        let times = (0..RUNS).map(|_| fork(length, FORKS));
+        times.min().expect("there is a run")
     });
-    for (length, time) in times {
-        println!("fork of a context of {length} tokens: {time:.2?}");
+    for (time, length, pages) in forked {
+        let partial = if length % PAGE_SIZE == 0 { "no" } else { "its" };
+        println!(
+            "fork of a context of {length} tokens: {:.2?}; {FORKS} forks take {pages} pages: each {partial} partial one",
+            time / FORKS
+        );
     }
-    println!("ratio: {:.2}", times[1].1.as_secs_f64() / times[0].1.as_secs_f64());
+    let [short, _, long, _] = forked.map(|(time, ..)| time.as_secs_f64());
+    println!("ratio of 100 k tokens to 1 k: {:.2} (independent of length)", long / short);
+}
+
+/// How long so many forks of a context take, its length, and how many pages they take.
+fn fork(length: u32, forks: u32) -> (Duration, u32, u32) {
+    let pages = length.div_ceil(PAGE_SIZE);
+    let mut core = core(CoreConfig::new(pages + forks, PAGE_SIZE));
+    let instance = InstanceId(1);
+    core.admit(instance, "ada".into(), 0, recorder(Recomputed::default()));
+    let create = |core: &mut Core, source| {
+        let (reply, _) = oneshot::channel();
+        core.handle(Envelope { instance, operation: Operation::Create { source, reply } });
+    };
+    create(&mut core, Source::Empty);
+    let context = ContextId(1);
+    let (reply, _) = oneshot::channel();
+    let (operation, count) = (PageOperation::Reserve, pages);
+    core.handle(Envelope { instance, operation: Operation::Pages { context, operation, count, reply } });
+    let request =
+        Box::new(draft(context, 0, prompt(0, length)).check(1024).expect("the pass is well formed"));
+    let (reply, _) = oneshot::channel();
+    core.handle(Envelope { instance, operation: Operation::Execute { request, reply } });
+    while core.step() {}
+    let free = core.free_pages();
+    let started = Instant::now();
+    for _ in 0..forks {
+        create(&mut core, Source::Fork(context));
+    }
+    (started.elapsed(), length, free - core.free_pages())
 }
 
 fn two_hundred() {
