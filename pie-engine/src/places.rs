@@ -12,7 +12,7 @@
 //! nobody has begun since. So `c` may begin. This holds as long as there are more places than generations.
 //!
 //! Who waits for something else than a child, a message for instance, may wait for somebody in line. When nothing else can happen,
-//! [`Places::next_at_last`] gives the places that were kept free.
+//! [`Places::advance_at_last`] gives the places that were kept free.
 
 use crate::ids::InstanceId;
 use std::collections::{BTreeMap, BTreeSet};
@@ -38,7 +38,7 @@ impl Places {
     }
 
     /// The one that begins now: of those that may, the one who came first.
-    pub fn next(&mut self) -> Option<InstanceId> {
+    pub fn advance(&mut self) -> Option<InstanceId> {
         let may = |generations: u32| {
             let kept = (generations as usize).min(self.count - 1);
             self.begun.len() < self.count - kept
@@ -50,7 +50,7 @@ impl Places {
 
     /// The one that begins if nothing can happen unless somebody does: the first of those with the fewest generations below them, for whom the
     /// others may wait.
-    pub fn next_at_last(&mut self) -> Option<InstanceId> {
+    pub fn advance_at_last(&mut self) -> Option<InstanceId> {
         let free = self.begun.len() < self.count;
         let (_, fewest) = self.line.first_key_value().filter(|_| free)?;
         self.begin(fewest.first().copied())
@@ -94,7 +94,7 @@ mod tests {
     use proptest::prelude::*;
 
     fn begin_all(places: &mut Places) -> Vec<u64> {
-        std::iter::from_fn(|| places.next()).map(|instance| instance.0).collect()
+        std::iter::from_fn(|| places.advance()).map(|instance| instance.0).collect()
     }
 
     #[test]
@@ -128,7 +128,7 @@ mod tests {
         assert_eq!(begin_all(&mut places), [1]);
         places.join(InstanceId(4), 7);
         let last: Vec<u64> =
-            std::iter::from_fn(|| places.next_at_last()).map(|instance| instance.0).collect();
+            std::iter::from_fn(|| places.advance_at_last()).map(|instance| instance.0).collect();
         assert_eq!(last, [4, 2]);
     }
 
@@ -150,7 +150,7 @@ mod tests {
 
         /// Lets one that can go on go on; false when nobody can.
         fn go_on(&mut self, width: usize, choice: usize) -> bool {
-            while let Some(begun) = self.places.next() {
+            while let Some(begun) = self.places.advance() {
                 let (_, generations, children) = self.alive.get_mut(&begun).unwrap();
                 let generations = *generations;
                 *children = if generations > 0 { width } else { 0 };

@@ -123,7 +123,7 @@ impl<'a> Rounds<'a> {
 
     /// Lets those in line begin for whom there are places.
     fn advance_line(&mut self) {
-        while let Some(begun) = self.places.next() {
+        while let Some(begun) = self.places.advance() {
             self.ready.lock().insert(begun);
         }
     }
@@ -134,7 +134,7 @@ impl<'a> Rounds<'a> {
         if self.places.waiting() == 0 || self.running.values().any(helped) {
             return false;
         }
-        let begun = self.places.next_at_last();
+        let begun = self.places.advance_at_last();
         self.ready.lock().extend(begun);
         begun.is_some()
     }
