@@ -153,7 +153,11 @@ fn unfit(adapter: &Adapter) -> Result<()> {
     let (before, shape) = header.split_once("\"shape\":[2,").ok_or("no shape")?;
     let (width, after) = shape.split_once(']').ok_or("no shape")?;
     write(format!("{before}\"shape\":[{width},2]{after}"))?;
-    refused("a wrong shape", adapter.load("/scratch/unfit"), &format!("has the shape [{width}, 2], expected [2, {width}]"))?;
+    refused(
+        "a wrong shape",
+        adapter.load("/scratch/unfit"),
+        &format!("has the shape [{width}, 2], expected [2, {width}]"),
+    )?;
     // The digest of another model.
     let (before, digest) = header.split_once(r#"revision\":\""#).ok_or("no revision")?;
     write(format!(r#"{before}revision\":\"x{}"#, &digest[1..]))?;

@@ -156,7 +156,11 @@ async fn bad(subject: &Subject) -> Result<()> {
     fwd.input(&[token]);
     fwd.probe(0, Logprob(u32::MAX));
     refused("a probe outside the vocabulary", fwd.execute().await, &u32::MAX.to_string())?;
-    refused("decoding what is no token", subject.model.tokenizer().decode(&[token, u32::MAX]), &u32::MAX.to_string())?;
+    refused(
+        "decoding what is no token",
+        subject.model.tokenizer().decode(&[token, u32::MAX]),
+        &u32::MAX.to_string(),
+    )?;
     let mut decoder = chat::Decoder::new(&subject.model);
     refused("a decoder of what is no token", decoder.feed(&[u32::MAX]), &u32::MAX.to_string())?;
     refused("truncating more than there is", ctx.truncate(100), "cannot truncate")?;

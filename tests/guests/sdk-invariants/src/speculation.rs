@@ -42,7 +42,8 @@ pub async fn seeded(subject: &Subject, how: Seeded) -> Result<Vec<Vec<u32>>> {
         let at: usize = generated.iter().map(Vec::len).sum();
         let mut generator = ctx.generate(sampler).max_tokens(LIMIT);
         if how.constrained {
-            generator = generator.constrain_with(Regex(r"The (cat|dog) [a-z]{2,9} (under|behind) the [a-z]{3,9}\."))?;
+            generator = generator
+                .constrain_with(Regex(r"The (cat|dog) [a-z]{2,9} (under|behind) the [a-z]{3,9}\."))?;
         }
         let generator = match how.system {
             _ if !how.drafts => generator,
