@@ -53,14 +53,15 @@ fn the_invariants_hold_for_every_prompt() {
     }
 }
 
-/// What the guest generates by drawing when it drafts like this.
-fn drawn(engine: &Engine, inferlet: &Inferlet, prompt: &str, seeded: &Value) -> Vec<Vec<u32>> {
+/// What the guest generates by drawing when it drafts like this, and whether a constraint has forced some of it.
+fn drawn(engine: &Engine, inferlet: &Inferlet, prompt: &str, seeded: &Value) -> (Vec<Vec<u32>>, bool) {
     let input = json!({ "prompt": prompt, "seeded": seeded }).to_string();
-    let launch = Launch::new(input).seed(11);
-    let finished = engine.run(inferlet, launch, Box::new(Collected::default()));
+    let (launch, trace) = (Launch::new(input).seed(11), Collected::default());
+    let finished = engine.run(inferlet, launch, Box::new(trace.clone()));
     assert_eq!(finished.findings, [""; 0]);
     let Outcome::Ok(generated) = finished.outcome else { panic!("{:?}", finished.outcome) };
-    serde_json::from_str(generated.as_str()).unwrap()
+    let forced = trace.events().iter().any(|event| matches!(event, Event::Forced { .. }));
+    (serde_json::from_str(generated.as_str()).unwrap(), forced)
 }
 
 #[test]
@@ -72,7 +73,8 @@ fn seeded_draws_are_the_same_with_any_drafts() {
         // No drafts at all, which is the same as no speculator.
         let mut plain = how(false, &[], "right", 0);
         plain["drafts"] = json!(false);
-        let expected = drawn(&engine, &inferlet, prompt, &plain);
+        let (expected, forced) = drawn(&engine, &inferlet, prompt, &plain);
+        assert_eq!(forced, constrained, "{expected:?}");
         assert!(expected.iter().all(|tokens| !tokens.is_empty()), "{expected:?}");
         let truth = expected.concat();
         let mut drafted = vec![how(true, &[], "right", 0)];
@@ -80,7 +82,7 @@ fn seeded_draws_are_the_same_with_any_drafts() {
             drafted.extend([1, 3, 40].map(|count| how(false, &truth, skill, count)));
         }
         for how in drafted {
-            assert_eq!(drawn(&engine, &inferlet, prompt, &how), expected, "{prompt:?} with {how}");
+            assert_eq!(drawn(&engine, &inferlet, prompt, &how).0, expected, "{prompt:?} with {how}");
         }
     }
 }

@@ -24,7 +24,7 @@ pub fn latency(ctx: &Context) -> f64 {
     raw::latency(ctx.inner())
 }
 
-/// What this instance has left to spend.
+/// What this instance has left to spend, together with those that it has launched and the one that launched it: a family has one account.
 pub fn balance(model: &Model) -> f64 {
     raw::balance(model)
 }

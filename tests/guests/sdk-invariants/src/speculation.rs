@@ -42,8 +42,9 @@ pub async fn seeded(subject: &Subject, how: Seeded) -> Result<Vec<Vec<u32>>> {
         let at: usize = generated.iter().map(Vec::len).sum();
         let mut generator = ctx.generate(sampler).max_tokens(LIMIT);
         if how.constrained {
-            generator = generator
-                .constrain_with(Regex(r"The (cat|dog) [a-z]{2,9} (under|behind) the [a-z]{3,9}\."))?;
+            // No token but the letters themselves has two of these capitals in a row.
+            let schema = Regex(r"(cat|dog) QXQX [a-z]{2,9} (under|behind) QXQX [a-z]{3,9}\.");
+            generator = generator.constrain_with(schema)?;
         }
         let generator = match how.system {
             _ if !how.drafts => generator,
