@@ -5,7 +5,7 @@
 
 use criterion::{Criterion, criterion_group};
 use pie_engine::trace::{Discard, Event, Header, Outcome, Record, Sink};
-use pie_engine::{Engine, EngineConfig, Inferlet, Launch, Limits};
+use pie_engine::{Engine, EngineConfig, Inferlet, Launch, Limits, Runtime, RuntimeConfig};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
@@ -119,6 +119,17 @@ fn figures() {
     const LAUNCHES: u32 = 5000;
     const BATCHES: u32 = 50;
     const BATCH: u32 = 200;
+    for instances in [1, 64, 1024] {
+        let times = (0..11).map(|_| {
+            let started = Instant::now();
+            let runtime = Runtime::new(RuntimeConfig { instances, ..RuntimeConfig::default() });
+            runtime.map(|_| started.elapsed()).expect("the runtime starts")
+        });
+        println!(
+            "a runtime with room for instances, {instances} at once, median: {:.1?}",
+            median(times.collect())
+        );
+    }
     let (engine, inferlet) = warm();
     let to_first_call = (0..LAUNCHES).map(|_| {
         let (asked, moments) = run(&engine, &inferlet, r#""launch""#.to_owned());
