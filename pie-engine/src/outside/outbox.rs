@@ -160,7 +160,7 @@ impl Drop for Ticket {
 mod tests {
     use super::*;
     use crate::ids::InstanceId;
-    use crate::outside::{Nowhere, Question};
+    use crate::outside::{Nowhere, Permit, Question};
 
     /// Keeps what it is to answer.
     #[derive(Default)]
@@ -173,7 +173,8 @@ mod tests {
     }
 
     fn ask(outbox: &Outbox, outside: &dyn Outside, now: u64) -> Ticket {
-        let asked = Asked { instance: InstanceId(1), id: outbox.number(), question: Question::McpServers };
+        let (instance, id) = (InstanceId(1), outbox.number());
+        let asked = Asked { instance, id, question: Question::McpServers, permit: Permit::default() };
         outbox.ask(outside, asked, now)
     }
 
