@@ -83,6 +83,9 @@ impl Http {
     async fn exchange(&self, request: HttpRequest, permit: &Permit) -> Result<HttpResponse, Failure> {
         let url: Url = request.url.parse().map_err(|error| Failure::new("HTTP-request-URI-invalid", format!("{error}")))?;
         let destination = destination(&url)?;
+        if !permit.hosts.permit(&destination) {
+            return Err(Failure::new("HTTP-request-denied", format!("`{destination}` is not among the permitted hosts")));
+        }
         let addresses = addresses(&destination, permit).await?;
         let client = self.client(&url, &destination, &addresses)?;
         let response = client.execute(message(request, url)?).await.map_err(|error| failure(&error))?;
@@ -284,4 +287,53 @@ fn chain(error: &(dyn std::error::Error + 'static)) -> String {
         next = error.source();
     }
     parts.join(": ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use pie_engine::outside::hosts::Hosts;
+
+    fn permit(rules: &[&str]) -> Permit {
+        let hosts = Hosts::new(rules.iter().map(|rule| rule.parse().unwrap()).collect());
+        Permit { hosts: Arc::new(hosts), body_bytes: 100 }
+    }
+
+    fn now<T>(future: impl Future<Output = T>) -> T {
+        tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(future)
+    }
+
+    #[test]
+    fn a_name_that_leads_to_this_machine_is_refused_unless_that_is_listed() {
+        let destination = Destination::parse("localhost", 80).unwrap();
+        let refused = now(addresses(&destination, &permit(&["*.example.com"]))).err().unwrap();
+        assert_eq!(refused.code, "destination-IP-prohibited");
+        assert!(refused.message.contains("which is loopback; such addresses have to be listed themselves"), "{}", refused.message);
+        let found = now(addresses(&destination, &permit(&["localhost"]))).ok().unwrap();
+        assert!(!found.is_empty() && found.iter().all(|address| address.ip().is_loopback() && address.port() == 80));
+        let numbered = Destination::parse("169.254.169.254", 80).unwrap();
+        assert_eq!(now(addresses(&numbered, &permit(&[]))).err().unwrap().code, "destination-IP-prohibited");
+    }
+
+    #[test]
+    fn the_client_and_the_engine_mean_the_same_host() {
+        for (url, expected) in [
+            ("http://a.com/b", Some("a.com")),
+            ("http://a.com:8080/b", Some("a.com:8080")),
+            ("http://127.0.0.1/", Some("127.0.0.1")),
+            ("http://2130706433/", Some("127.0.0.1")),
+            ("http://[::1]:81/", Some("[::1]:81")),
+        ] {
+            let found = destination(&url.parse().unwrap()).ok().map(|found| found.to_string());
+            assert_eq!(found.as_deref(), expected, "{url}");
+        }
+    }
+
+    #[test]
+    fn certificates_are_those_that_the_system_trusts_or_it_is_said_that_there_are_none() {
+        match Http::default().trust() {
+            Ok(_) => {}
+            Err(failure) => assert_eq!(failure.code, "configuration-error"),
+        }
+    }
 }
