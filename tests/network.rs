@@ -82,7 +82,9 @@ fn a_request_and_its_response_go_through_whole() {
     assert_eq!(answer["status"], 200);
     assert_eq!(answer["body"], "POST /echo?rye=1&key=a%20b HTTP/1.1|a loaf, please: 🍞");
     let asked = &server.asked()[0];
-    for header in ["x-loaf: one", "x-loaf: two", "accept: text/plain", &format!("host: {}", server.authority())] {
+    for header in
+        ["x-loaf: one", "x-loaf: two", "accept: text/plain", &format!("host: {}", server.authority())]
+    {
         assert!(asked.headers.iter().any(|line| line == header), "{header}: {asked:?}");
     }
 }
@@ -154,9 +156,13 @@ fn requests_that_are_joined_are_under_way_at_once_and_answered_in_their_order() 
     let answers = client.ask(&json!({ "requests": urls, "at_once": true }), &["--trace", "t.jsonl"]);
     let bodies: Vec<&str> = answers.iter().map(|answer| answer["body"].as_str().unwrap()).collect();
     assert_eq!(bodies, ["late\n", "rye\n", "late\n", "late\n"]);
-    let events: Vec<Value> = client.read("t.jsonl").lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let events: Vec<Value> =
+        client.read("t.jsonl").lines().map(|line| serde_json::from_str(line).unwrap()).collect();
     let kinds: Vec<&str> = events.iter().filter_map(|event| event["event"].as_str()).collect();
-    assert_eq!(kinds[1..9], ["asked", "asked", "asked", "asked", "answered", "answered", "answered", "answered"]);
+    assert_eq!(
+        kinds[1..9],
+        ["asked", "asked", "asked", "asked", "answered", "answered", "answered", "answered"]
+    );
     let answered = |event: &&Value| event["event"] == "answered";
     assert!(events.iter().filter(answered).all(|event| event["at"] == 10_000_000), "{events:?}");
 }
@@ -176,7 +182,10 @@ fn a_host_that_is_not_listed_is_not_asked_and_the_person_reads_why() {
         )
     );
     let stdout = String::from_utf8(output.stdout).unwrap();
-    assert!(stdout.contains("the host is not among those that `[permissions]` in `Pie.toml` lists"), "{stdout}");
+    assert!(
+        stdout.contains("the host is not among those that `[permissions]` in `Pie.toml` lists"),
+        "{stdout}"
+    );
     assert_eq!(server.asked().len(), 0);
     let trace = client.read("t.jsonl");
     assert!(trace.contains(r#""event":"denied""#) && !trace.contains(r#""event":"asked""#), "{trace}");
@@ -215,8 +224,12 @@ fn secrets_reach_the_server_and_stay_out_of_trace_and_terminal() {
     let input = json!({ "requests": [{ "url": server.url("/bread") }] });
     client.ask(&input, &[]);
     // The input is in a trace as it is, so the secrets come from elsewhere in earnest; here only what was asked and answered counts.
-    let output = client.command(&json!({ "requests": [request] }), &["--trace", "t.jsonl", "--verbose"]).output().unwrap();
-    let (stdout, stderr) = (String::from_utf8(output.stdout).unwrap(), String::from_utf8(output.stderr).unwrap());
+    let output = client
+        .command(&json!({ "requests": [request] }), &["--trace", "t.jsonl", "--verbose"])
+        .output()
+        .unwrap();
+    let (stdout, stderr) =
+        (String::from_utf8(output.stdout).unwrap(), String::from_utf8(output.stderr).unwrap());
     assert!(stdout.contains("crumbs-of-a-secret"), "the inferlet gets it: {stdout}");
     let asked = server.asked();
     let asked = asked.last().unwrap();
@@ -232,7 +245,8 @@ fn secrets_reach_the_server_and_stay_out_of_trace_and_terminal() {
         assert!(!line.contains("s3cr3t") && !line.contains("crumbs") && line.contains("(hidden)"), "{line}");
         assert!(!line.contains("answered") || line.contains("x-plain"), "{line}");
     }
-    let shown: Vec<&str> = stderr.lines().filter(|line| line.contains("asked GET") || line.contains("answered 200")).collect();
+    let shown: Vec<&str> =
+        stderr.lines().filter(|line| line.contains("asked GET") || line.contains("answered 200")).collect();
     assert!(shown.len() == 2 && shown.iter().all(|line| !line.contains("s3cr3t")), "{stderr}");
 }
 

@@ -108,7 +108,11 @@ impl Listener {
     }
 }
 
-async fn take(socket: tokio::net::TcpListener, responder: Arc<Responder>, mut stopped: watch::Receiver<bool>) {
+async fn take(
+    socket: tokio::net::TcpListener,
+    responder: Arc<Responder>,
+    mut stopped: watch::Receiver<bool>,
+) {
     let graceful = GracefulShutdown::new();
     let mut connections = tokio::task::JoinSet::new();
     let places = Arc::new(Semaphore::new(CONNECTIONS));
@@ -183,7 +187,9 @@ impl Responder {
             (None, Outcome::Limit { limit: Limit::Time, .. }) => {
                 short(StatusCode::GATEWAY_TIMEOUT, "the inferlet took too long")
             }
-            (None, Outcome::Limit { .. }) => short(StatusCode::INTERNAL_SERVER_ERROR, "the inferlet went over a limit"),
+            (None, Outcome::Limit { .. }) => {
+                short(StatusCode::INTERNAL_SERVER_ERROR, "the inferlet went over a limit")
+            }
             (None, Outcome::Trap { .. }) => short(StatusCode::INTERNAL_SERVER_ERROR, "the inferlet trapped"),
             (None, _) => short(StatusCode::INTERNAL_SERVER_ERROR, "the inferlet gave no response"),
         }
@@ -194,13 +200,19 @@ impl Responder {
         let (parts, body) = request.into_parts();
         let most = usize::try_from(self.body_bytes).unwrap_or(usize::MAX);
         let body = Limited::new(body, most).collect().await.map_err(|error| {
-            if error.is::<LengthLimitError>() { StatusCode::PAYLOAD_TOO_LARGE } else { StatusCode::BAD_REQUEST }
+            if error.is::<LengthLimitError>() {
+                StatusCode::PAYLOAD_TOO_LARGE
+            } else {
+                StatusCode::BAD_REQUEST
+            }
         })?;
-        let host = parts.headers.get(HOST).and_then(|host| host.to_str().ok()).filter(|host| !host.contains('/'));
+        let host =
+            parts.headers.get(HOST).and_then(|host| host.to_str().ok()).filter(|host| !host.contains('/'));
         let host = host.map_or_else(|| client.ip().to_string(), str::to_owned);
         let path = parts.uri.path_and_query().map_or("/", |path| path.as_str());
         let headers = parts.headers.iter().filter(|(name, _)| goes_through(name) && **name != HOST);
-        let headers = headers.map(|(name, value)| (name.as_str().to_owned(), Whole::from(value.as_bytes().to_vec())));
+        let headers =
+            headers.map(|(name, value)| (name.as_str().to_owned(), Whole::from(value.as_bytes().to_vec())));
         Ok(HttpRequest {
             method: parts.method.as_str().to_owned(),
             url: format!("http://{host}{path}"),
@@ -219,7 +231,8 @@ fn goes_through(name: &HeaderName) -> bool {
 fn message(response: &HttpResponse) -> Response<Full<Bytes>> {
     let body = Full::new(Bytes::copy_from_slice(response.body.as_bytes()));
     let mut message = Response::new(body);
-    *message.status_mut() = StatusCode::from_u16(response.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    *message.status_mut() =
+        StatusCode::from_u16(response.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
     for (name, value) in &response.headers {
         let name = HeaderName::from_bytes(name.as_bytes());
         let value = HeaderValue::from_bytes(value.as_bytes());

@@ -52,8 +52,14 @@ fn a_question_that_was_not_recorded_ends_the_run_with_the_first_difference() {
     client.world.write("other.jsonl", trace);
     let stderr = fails(&client, &serde_json::from_str(&other).unwrap(), 1, &["--replay", "other.jsonl"]);
     let (bread, cake) = (server.url("/bread"), server.url("/cake"));
-    assert!(stderr.contains("the run is not the recorded one: instance 1 asks what was not recorded"), "{stderr}");
-    assert!(stderr.contains(&format!("the nearest is q2, in which `url` is \"{bread}\" and not \"{cake}\"")), "{stderr}");
+    assert!(
+        stderr.contains("the run is not the recorded one: instance 1 asks what was not recorded"),
+        "{stderr}"
+    );
+    assert!(
+        stderr.contains(&format!("the nearest is q2, in which `url` is \"{bread}\" and not \"{cake}\"")),
+        "{stderr}"
+    );
     assert!(stderr.contains("record it again"), "{stderr}");
     assert_eq!(server.asked().len(), asked, "nobody was asked");
 }

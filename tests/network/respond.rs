@@ -35,7 +35,8 @@ impl Serving {
         let mut process = command.spawn().unwrap();
         let mut line = String::new();
         BufReader::new(process.stdout.as_mut().unwrap()).read_line(&mut line).unwrap();
-        let address = line.trim_end().strip_prefix("listening at http://").unwrap_or_else(|| panic!("{line}"));
+        let address =
+            line.trim_end().strip_prefix("listening at http://").unwrap_or_else(|| panic!("{line}"));
         Serving { address: address.to_owned(), world, process }
     }
 
@@ -109,7 +110,8 @@ fn a_real_client_gets_responses_over_one_connection() {
     runtime.block_on(async {
         let client = reqwest::Client::builder().no_proxy().build().unwrap();
         for round in 0..5 {
-            let request = client.post(format!("http://{}/echo", serving.address)).body(format!("loaf {round}"));
+            let request =
+                client.post(format!("http://{}/echo", serving.address)).body(format!("loaf {round}"));
             let response = request.send().await.unwrap();
             assert_eq!(response.status(), 200);
             let text: Value = serde_json::from_slice(&response.bytes().await.unwrap()).unwrap();
@@ -155,7 +157,10 @@ fn what_an_inferlet_does_wrong_is_an_error_of_the_server_and_the_next_request_is
         ("/none", "404", ""),
     ] {
         let response = serving.get(path);
-        assert!(status(&response).starts_with(expected) && body(&response).contains(text), "{path}: {response}");
+        assert!(
+            status(&response).starts_with(expected) && body(&response).contains(text),
+            "{path}: {response}"
+        );
     }
     assert_eq!(body(&serving.get("/hello")), "hello\n");
     let (_, stderr) = serving.end();
@@ -186,7 +191,8 @@ fn sleeping_takes_no_time_and_the_trace_has_requests_and_responses() {
     let urls: Vec<Value> = of("requested").iter().map(|event| event["request"]["url"].clone()).collect();
     assert_eq!(urls, ["http://bakery/sleep", "http://bakery/generate"]);
     assert_eq!(of("responded")[0]["response"]["body"], "an hour later\n");
-    let instances: Vec<u64> = of("finished").iter().map(|event| event["instance"].as_u64().unwrap()).collect();
+    let instances: Vec<u64> =
+        of("finished").iter().map(|event| event["instance"].as_u64().unwrap()).collect();
     assert_eq!(instances, [1, 2], "each request is an instance of its own");
     world.bakery(["trace", "show", "t.jsonl"]).assert().success();
 }
@@ -237,7 +243,8 @@ fn an_inferlet_that_is_called_otherwise_than_the_user_means_is_told_apart() {
 #[test]
 fn an_address_in_use_is_an_error() {
     let serving = Serving::start(&[]);
-    let output = serving.world.bakery(["run", "responder.wasm", "--http", &serving.address]).output().unwrap();
+    let output =
+        serving.world.bakery(["run", "responder.wasm", "--http", &serving.address]).output().unwrap();
     let stderr = String::from_utf8(output.stderr).unwrap();
     assert_eq!(output.status.code(), Some(3), "{stderr}");
     assert!(stderr.contains(&format!("cannot listen at `{}`", serving.address)), "{stderr}");

@@ -92,7 +92,8 @@ fn read(stream: &TcpStream) -> std::io::Result<Asked> {
     let mut lines = lines.into_iter();
     let line = lines.next().unwrap_or_default();
     let headers: Vec<String> = lines.map(lower).collect();
-    let length = headers.iter().find_map(|line| line.strip_prefix("content-length: ")?.parse().ok()).unwrap_or(0);
+    let length =
+        headers.iter().find_map(|line| line.strip_prefix("content-length: ")?.parse().ok()).unwrap_or(0);
     let mut body = vec![0; length];
     reader.read_exact(&mut body)?;
     Ok(Asked { line, headers, body })

@@ -81,24 +81,36 @@ impl Http {
     }
 
     async fn exchange(&self, request: HttpRequest, permit: &Permit) -> Result<HttpResponse, Failure> {
-        let url: Url = request.url.parse().map_err(|error| Failure::new("HTTP-request-URI-invalid", format!("{error}")))?;
+        let url: Url = request
+            .url
+            .parse()
+            .map_err(|error| Failure::new("HTTP-request-URI-invalid", format!("{error}")))?;
         let destination = destination(&url)?;
         if !permit.hosts.permit(&destination) {
-            return Err(Failure::new("HTTP-request-denied", format!("`{destination}` is not among the permitted hosts")));
+            return Err(Failure::new(
+                "HTTP-request-denied",
+                format!("`{destination}` is not among the permitted hosts"),
+            ));
         }
         let addresses = addresses(&destination, permit).await?;
         let client = self.client(&url, &destination, &addresses)?;
         let response = client.execute(message(request, url)?).await.map_err(|error| failure(&error))?;
         let status = response.status().as_u16();
         let headers = response.headers().iter();
-        let headers = headers.map(|(name, value)| (name.as_str().to_owned(), Whole::from(value.as_bytes().to_vec())));
+        let headers =
+            headers.map(|(name, value)| (name.as_str().to_owned(), Whole::from(value.as_bytes().to_vec())));
         let headers = headers.collect();
         let body = body(response, permit.body_bytes).await?;
         Ok(HttpResponse { status, headers, body: body.into() })
     }
 
     /// A client that connects to these addresses and to no others.
-    fn client(&self, url: &Url, destination: &Destination, addresses: &[SocketAddr]) -> Result<Client, Failure> {
+    fn client(
+        &self,
+        url: &Url,
+        destination: &Destination,
+        addresses: &[SocketAddr],
+    ) -> Result<Client, Failure> {
         let tls = if url.scheme() == "https" { self.trust()? } else { without_trust() };
         let builder = Client::builder()
             .tls_backend_preconfigured(tls)
@@ -117,13 +129,17 @@ impl Http {
 
     fn trust(&self) -> Result<ClientConfig, Failure> {
         let trust = self.trust.get_or_init(|| {
-            let builder = ClientConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()));
+            let builder =
+                ClientConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()));
             let builder = builder.with_safe_default_protocol_versions().map_err(|error| error.to_string())?;
             let builder = builder.with_platform_verifier().map_err(|error| error.to_string())?;
             Ok(builder.with_no_client_auth())
         });
         trust.clone().map_err(|problem| {
-            Failure::new("configuration-error", format!("the certificates that this machine trusts cannot be read: {problem}"))
+            Failure::new(
+                "configuration-error",
+                format!("the certificates that this machine trusts cannot be read: {problem}"),
+            )
         })
     }
 }
@@ -131,7 +147,9 @@ impl Http {
 /// For requests without TLS, which need a client all the same.
 fn without_trust() -> ClientConfig {
     let builder = ClientConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()));
-    let builder = builder.with_safe_default_protocol_versions().expect("the provider has the default protocol versions");
+    let builder = builder
+        .with_safe_default_protocol_versions()
+        .expect("the provider has the default protocol versions");
     builder.with_root_certificates(rustls::RootCertStore::empty()).with_no_client_auth()
 }
 
@@ -163,8 +181,10 @@ async fn addresses(destination: &Destination, permit: &Permit) -> Result<Vec<Soc
 
 async fn look_up(name: &str, port: u16) -> Result<BTreeSet<IpAddr>, Failure> {
     let found = tokio::time::timeout(CONNECT, tokio::net::lookup_host((name, port))).await;
-    let found = found.map_err(|_| Failure::new("DNS-timeout", format!("`{name}` could not be looked up in time")))?;
-    let found = found.map_err(|error| Failure::new("DNS-error", format!("`{name}` cannot be looked up: {error}")))?;
+    let found =
+        found.map_err(|_| Failure::new("DNS-timeout", format!("`{name}` could not be looked up in time")))?;
+    let found =
+        found.map_err(|error| Failure::new("DNS-error", format!("`{name}` cannot be looked up: {error}")))?;
     let found: BTreeSet<IpAddr> = found.map(|address| address.ip()).collect();
     if found.is_empty() {
         return Err(Failure::new("destination-not-found", format!("`{name}` has no address")));
@@ -192,7 +212,12 @@ fn message(request: HttpRequest, url: Url) -> Result<Request, Failure> {
 
 /// The whole body, if it is not too long.
 async fn body(response: reqwest::Response, most: u64) -> Result<Vec<u8>, Failure> {
-    let too_long = || Failure::new("HTTP-response-body-size", format!("the body of the response is longer than {most} bytes"));
+    let too_long = || {
+        Failure::new(
+            "HTTP-response-body-size",
+            format!("the body of the response is longer than {most} bytes"),
+        )
+    };
     if response.content_length().is_some_and(|length| length > most) {
         return Err(too_long());
     }
@@ -252,7 +277,9 @@ fn http_code(error: &hyper::Error) -> &'static str {
 
 fn tls_code(error: &rustls::Error) -> &'static str {
     match error {
-        rustls::Error::InvalidCertificate(_) | rustls::Error::NoCertificatesPresented => "TLS-certificate-error",
+        rustls::Error::InvalidCertificate(_) | rustls::Error::NoCertificatesPresented => {
+            "TLS-certificate-error"
+        }
         rustls::Error::AlertReceived(_) => "TLS-alert-received",
         _ => "TLS-protocol-error",
     }
@@ -308,9 +335,16 @@ mod tests {
         let destination = Destination::parse("localhost", 80).unwrap();
         let refused = now(addresses(&destination, &permit(&["*.example.com"]))).err().unwrap();
         assert_eq!(refused.code, "destination-IP-prohibited");
-        assert!(refused.message.contains("which is loopback; such addresses have to be listed themselves"), "{}", refused.message);
+        assert!(
+            refused.message.contains("which is loopback; such addresses have to be listed themselves"),
+            "{}",
+            refused.message
+        );
         let found = now(addresses(&destination, &permit(&["localhost"]))).ok().unwrap();
-        assert!(!found.is_empty() && found.iter().all(|address| address.ip().is_loopback() && address.port() == 80));
+        assert!(
+            !found.is_empty()
+                && found.iter().all(|address| address.ip().is_loopback() && address.port() == 80)
+        );
         let numbered = Destination::parse("169.254.169.254", 80).unwrap();
         assert_eq!(now(addresses(&numbered, &permit(&[]))).err().unwrap().code, "destination-IP-prohibited");
     }

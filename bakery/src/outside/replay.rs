@@ -72,7 +72,10 @@ pub fn check(recording: &Recording, rerun: &Rerun<'_>, file: &Path) -> Result<()
             .hint(format!("--seed {}", header.seed)));
     }
     if header.model_digest != rerun.model_digest {
-        return Err(recorded(format!("it was recorded beside another model, or another script of replies: `{}`", header.model)));
+        return Err(recorded(format!(
+            "it was recorded beside another model, or another script of replies: `{}`",
+            header.model
+        )));
     }
     Ok(())
 }

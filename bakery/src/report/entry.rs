@@ -97,7 +97,9 @@ pub(super) fn entry(event: &Event, vocabulary: &Vocabulary) -> Entry {
             Entry::of(*instance, outside::denied(method, url.as_str(), message)).toned(Tone::Bad)
         }
         Event::Requested { instance, request } => Entry::of(*instance, outside::request("got", request)),
-        Event::Responded { instance, response } => Entry::of(*instance, outside::response("responded", response)),
+        Event::Responded { instance, response } => {
+            Entry::of(*instance, outside::response("responded", response))
+        }
         Event::Adapter { instance, name, operation } => {
             Entry::of(*instance, format!("adapter {name:?}: {}", adapter(operation)))
         }

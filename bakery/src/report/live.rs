@@ -143,7 +143,11 @@ impl<O: Write + Send, E: Write + Send> Reporter for Live<O, E> {
             event => match warning(event) {
                 Some((instance, warning)) => {
                     err.fresh_line()?;
-                    err.write(instance, label(&instance), &format!("warning: {}\n", visible::on_one_line(&warning)))
+                    err.write(
+                        instance,
+                        label(&instance),
+                        &format!("warning: {}\n", visible::on_one_line(&warning)),
+                    )
                 }
                 None => Ok(()),
             },

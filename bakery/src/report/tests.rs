@@ -220,7 +220,8 @@ fn ends() -> Vec<Event> {
 fn http() -> Vec<Event> {
     let asked = |id, question| Event::Asked { instance: MAIN, id: QuestionId(id), question };
     let answered = |id, answer| Event::Answered { instance: MAIN, id: QuestionId(id), answer };
-    let failed = |code: &str, message: &str| Answer::HttpFailed { code: code.into(), message: message.into() };
+    let failed =
+        |code: &str, message: &str| Answer::HttpFailed { code: code.into(), message: message.into() };
     let request = |method: &str, body: &str| HttpRequest {
         method: method.into(),
         url: "http://bakery.example/bread?key=(hidden)".into(),
@@ -256,7 +257,8 @@ fn trace() -> Vec<Record> {
         parent,
     };
     let begin = vec![launched(MAIN, None), launched(CHILD, Some(MAIN))];
-    let events = begin.into_iter().chain(contexts()).chain(passes()).chain(session()).chain(ends()).chain(http());
+    let events =
+        begin.into_iter().chain(contexts()).chain(passes()).chain(session()).chain(ends()).chain(http());
     let at = |seq: u64| if seq < 17 { 0 } else { 1_000_000 + 1500 * seq };
     (0..).zip(events).map(|(seq, event)| Record { seq, at: at(seq), event }).collect()
 }

@@ -2,7 +2,10 @@
 
 use super::bindings::{pie, waits};
 use super::complexity::{self, TooComplex};
-use super::http::{self, incoming::{IncomingRequest, ResponseOutparam}};
+use super::http::{
+    self,
+    incoming::{IncomingRequest, ResponseOutparam},
+};
 use super::runtime_config::{Concurrency, Pools, config};
 use super::state::State;
 use super::wasi;
@@ -234,8 +237,7 @@ impl Linked {
     fn find_run(&self, component: &Component) -> Result<String, ComponentError> {
         let exports: Vec<String> =
             component.component_type().exports(&self.engine).map(|(name, _)| name.to_owned()).collect();
-        let mut runs: Vec<String> =
-            exports.iter().filter(|name| is_entry(name)).cloned().collect();
+        let mut runs: Vec<String> = exports.iter().filter(|name| is_entry(name)).cloned().collect();
         match (runs.pop(), runs.is_empty()) {
             (None, _) => Err(ComponentError::NoRun { exports }),
             (Some(run), true) => Ok(run),
@@ -259,7 +261,9 @@ fn find_entry(pre: &InstancePre<State>, export: &str) -> Result<Entry, Component
         let handle = find_function(pre, export, "handle", |function| {
             function.typecheck::<Handled, ()>(&pre.instance_type())
         });
-        return handle.map(Entry::Handle).map_err(|source| ComponentError::WrongHandler { export: name, source });
+        return handle
+            .map(Entry::Handle)
+            .map_err(|source| ComponentError::WrongHandler { export: name, source });
     }
     let run = find_function(pre, export, "run", |function| {
         function.typecheck::<(String,), (Result<String, String>,)>(&pre.instance_type())

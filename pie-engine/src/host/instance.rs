@@ -111,7 +111,8 @@ async fn call(
             Ok(has_responded(store.data()))
         }
         (Entry::Run(_), Call::Handle(_)) => {
-            Ok(Err("the inferlet exports no `wasi:http/incoming-handler`, so it cannot respond to a request".to_owned()))
+            Ok(Err("the inferlet exports no `wasi:http/incoming-handler`, so it cannot respond to a request"
+                .to_owned()))
         }
         (Entry::Handle(_), Call::Run(_)) => {
             Ok(Err("the inferlet only responds to HTTP requests, and it was launched without one".to_owned()))

@@ -148,9 +148,7 @@ impl FromStr for Rule {
             None if name.contains('*') => {
                 return Err("`*` stands only for the first part, as in `*.example.com`".to_owned());
             }
-            None if name.starts_with('[') => {
-                Name::Address(bracketed(name).ok_or("not an IPv6 address")?)
-            }
+            None if name.starts_with('[') => Name::Address(bracketed(name).ok_or("not an IPv6 address")?),
             None => match host(name).ok_or("not the name of a host")? {
                 Host::Name(name) => Name::Exactly(name),
                 Host::Address(address) => Name::Address(address),
@@ -281,8 +279,23 @@ mod tests {
         check(&["127.0.0.1"], "127.0.0.1", true);
         check(&["127.0.0.1"], "[::ffff:127.0.0.1]", true);
         for wrong in [
-            "2130706433", "0x7f.1", "127.1", "a.0x7f", "127.0.0.01", "1.2.3.4.", "a..b", "", "[::1", "user@a.com", "a_b",
-            "ä.com", "a.com:", "a.com:0", "a.com:+80", "a.com:99999", "a b",
+            "2130706433",
+            "0x7f.1",
+            "127.1",
+            "a.0x7f",
+            "127.0.0.01",
+            "1.2.3.4.",
+            "a..b",
+            "",
+            "[::1",
+            "user@a.com",
+            "a_b",
+            "ä.com",
+            "a.com:",
+            "a.com:0",
+            "a.com:+80",
+            "a.com:99999",
+            "a b",
         ] {
             assert_eq!(Destination::parse(wrong, 80), None, "{wrong}");
         }
@@ -295,7 +308,10 @@ mod tests {
         let named = hosts(&["evil.example", "*.example"]);
         assert_eq!(named.permit_address(&to("evil.example"), local), Err("loopback"));
         assert_eq!(named.permit_address(&to("evil.example"), metadata), Err("link-local"));
-        assert_eq!(named.permit_address(&to("evil.example"), "::ffff:10.0.0.1".parse().unwrap()), Err("private"));
+        assert_eq!(
+            named.permit_address(&to("evil.example"), "::ffff:10.0.0.1".parse().unwrap()),
+            Err("private")
+        );
         assert_eq!(named.permit_address(&to("evil.example"), "8.8.8.8".parse().unwrap()), Ok(()));
         let listed = hosts(&["inside.example", "10.0.0.1"]);
         assert_eq!(listed.permit_address(&to("inside.example"), "10.0.0.1".parse().unwrap()), Ok(()));
@@ -314,15 +330,24 @@ mod tests {
     fn a_child_reaches_what_both_it_and_its_parent_may() {
         let parent = Arc::new(hosts(&["a.com", "b.com"]));
         let child = hosts(&["b.com", "c.com", "10.0.0.1"]).within(&parent);
-        assert_eq!([to("a.com"), to("b.com"), to("c.com")].map(|host| child.permit(&host)), [false, true, false]);
+        assert_eq!(
+            [to("a.com"), to("b.com"), to("c.com")].map(|host| child.permit(&host)),
+            [false, true, false]
+        );
         assert_eq!(child.permit_address(&to("b.com"), "10.0.0.1".parse().unwrap()), Err("private"));
         assert!(hosts(&["b.com"]).within(&Arc::default()).is_empty());
     }
 
     #[test]
     fn rules_are_written_as_they_were_read() {
-        assert_eq!(hosts(&["A.com", "*.b.com:81", "[::1]:8"]).to_string(), "`a.com`, `*.b.com:81`, `[::1]:8`");
+        assert_eq!(
+            hosts(&["A.com", "*.b.com:81", "[::1]:8"]).to_string(),
+            "`a.com`, `*.b.com:81`, `[::1]:8`"
+        );
         assert_eq!(hosts(&[]).to_string(), "none");
-        assert_eq!((to("a.com").to_string(), to("[::1]:81").to_string()), ("a.com".into(), "[::1]:81".into()));
+        assert_eq!(
+            (to("a.com").to_string(), to("[::1]:81").to_string()),
+            ("a.com".into(), "[::1]:81".into())
+        );
     }
 }

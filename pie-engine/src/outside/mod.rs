@@ -17,8 +17,8 @@ pub mod secret;
 
 use crate::ids::{InstanceId, QuestionId};
 use crate::trace::Whole;
-use outbox::Reply;
 use hosts::Hosts;
+use outbox::Reply;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;

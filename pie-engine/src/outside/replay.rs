@@ -53,7 +53,9 @@ pub enum RecordingError {
         id: QuestionId,
     },
     /// The inferlets of the run were launched from outside while it went on.
-    #[error("the trace has several launches from outside, as `bakery run --http` makes them, and these cannot be replayed")]
+    #[error(
+        "the trace has several launches from outside, as `bakery run --http` makes them, and these cannot be replayed"
+    )]
     SeveralLaunches,
 }
 
@@ -80,7 +82,9 @@ impl Recording {
                     questions.entry(instance).or_default().push_back(Recorded { id, question, answer: None });
                 }
                 Event::Answered { instance, id, answer } => {
-                    let asked = questions.get_mut(&instance).and_then(|all| all.iter_mut().find(|asked| asked.id == id));
+                    let asked = questions
+                        .get_mut(&instance)
+                        .and_then(|all| all.iter_mut().find(|asked| asked.id == id));
                     asked.ok_or(RecordingError::Unasked { seq, id })?.answer = Some(answer);
                 }
                 _ => {}
@@ -139,7 +143,8 @@ fn fields(question: &Question) -> serde_json::Map<String, Value> {
     if let Some(Value::Array(headers)) = fields.remove("headers") {
         for (index, header) in headers.into_iter().enumerate() {
             let name = header.get(0).and_then(Value::as_str).unwrap_or_default();
-            fields.insert(format!("header {} ({name})", index + 1), header.get(1).cloned().unwrap_or_default());
+            fields
+                .insert(format!("header {} ({name})", index + 1), header.get(1).cloned().unwrap_or_default());
         }
     }
     fields
@@ -202,7 +207,11 @@ impl State {
             Some(recorded) => Ok(recorded.answer.unwrap_or_else(|| Answer::Failed {
                 message: "the recording has no answer, because nobody took it".to_owned(),
             })),
-            None => Err(Difference { instance: asked.instance, nearest: self.nearest(asked.instance, &question), asked: question }),
+            None => Err(Difference {
+                instance: asked.instance,
+                nearest: self.nearest(asked.instance, &question),
+                asked: question,
+            }),
         }
     }
 

@@ -8,14 +8,24 @@ use crate::trace::Whole;
 pub const HIDDEN: &str = "(hidden)";
 
 /// Words of a name whose value is secret.
-const SECRET_WORDS: [&str; 9] =
-    ["authorization", "cookie", "cookie2", "token", "secret", "password", "credential", "apikey", "signature"];
+const SECRET_WORDS: [&str; 9] = [
+    "authorization",
+    "cookie",
+    "cookie2",
+    "token",
+    "secret",
+    "password",
+    "credential",
+    "apikey",
+    "signature",
+];
 
 /// Whether the value of a header, or of a parameter in a URL, is a secret.
 pub fn is_secret(name: &str) -> bool {
     let name = name.to_ascii_lowercase();
     let words: Vec<&str> = name.split(|char: char| !char.is_ascii_alphanumeric()).collect();
-    let is_key = words.windows(2).any(|pair| matches!(pair, ["api" | "access" | "subscription" | "auth", "key"]));
+    let is_key =
+        words.windows(2).any(|pair| matches!(pair, ["api" | "access" | "subscription" | "auth", "key"]));
     is_key || name == "key" || name == "sig" || words.iter().any(|word| SECRET_WORDS.contains(word))
 }
 
@@ -56,7 +66,9 @@ impl HttpResponse {
     pub fn shown(&self) -> HttpResponse {
         let headers = self.headers.iter().map(|(name, value)| match name.as_str() {
             // It may lead back with what was hidden in the question.
-            "location" => (name.clone(), value.as_str().map_or_else(|| value.clone(), |url| shown_url(url).into())),
+            "location" => {
+                (name.clone(), value.as_str().map_or_else(|| value.clone(), |url| shown_url(url).into()))
+            }
             _ => shown_header(name, value),
         });
         HttpResponse { headers: headers.collect(), ..self.clone() }
@@ -89,19 +101,41 @@ mod tests {
     #[test]
     fn names_that_say_who_somebody_is_are_secret() {
         for name in [
-            "Authorization", "proxy-authorization", "cookie", "set-cookie", "x-api-key", "api_key", "apikey", "key",
-            "x-auth-token", "access_token", "x-goog-api-key", "x-amz-security-token", "client-secret", "sig", "Ocp-Apim-Subscription-Key",
+            "Authorization",
+            "proxy-authorization",
+            "cookie",
+            "set-cookie",
+            "x-api-key",
+            "api_key",
+            "apikey",
+            "key",
+            "x-auth-token",
+            "access_token",
+            "x-goog-api-key",
+            "x-amz-security-token",
+            "client-secret",
+            "sig",
+            "Ocp-Apim-Subscription-Key",
         ] {
             assert!(is_secret(name), "{name}");
         }
-        for name in ["content-type", "x-ratelimit-remaining-tokens", "keyboard", "www-authenticate", "etag", "q", "public-key-pins"] {
+        for name in [
+            "content-type",
+            "x-ratelimit-remaining-tokens",
+            "keyboard",
+            "www-authenticate",
+            "etag",
+            "q",
+            "public-key-pins",
+        ] {
             assert!(!is_secret(name), "{name}");
         }
     }
 
     #[test]
     fn secrets_are_hidden_in_headers_and_urls_and_the_rest_stays() {
-        let headers = vec![("authorization".to_owned(), "Bearer xyz".into()), ("accept".to_owned(), "a".into())];
+        let headers =
+            vec![("authorization".to_owned(), "Bearer xyz".into()), ("accept".to_owned(), "a".into())];
         let request = HttpRequest {
             method: "GET".to_owned(),
             url: "https://a.com/p?q=1&api_key=xyz&b".to_owned(),

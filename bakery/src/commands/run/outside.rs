@@ -74,8 +74,10 @@ impl Replayed {
             0 => Ok(()),
             left => {
                 let what = if left == 1 { "one question".to_owned() } else { format!("{left} questions") };
-                Err(Error::failed(format!("the run is not the recorded one: it did not ask {what} that the recorded one asked"))
-                    .hint(hint))
+                Err(Error::failed(format!(
+                    "the run is not the recorded one: it did not ask {what} that the recorded one asked"
+                ))
+                .hint(hint))
             }
         }
     }

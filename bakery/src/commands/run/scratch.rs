@@ -39,7 +39,10 @@ pub(super) fn keep(folder: &Path, kept: &KeptScratch, env: &Environment, ui: &Ui
             .map_err(|error| unwritable(&folder.join(&relative)).caused_by(error))?;
     }
     let count = files.len();
-    ui.status("Kept", format_args!("{count} file{} in `{}`", if count == 1 { "" } else { "s" }, folder.display()));
+    ui.status(
+        "Kept",
+        format_args!("{count} file{} in `{}`", if count == 1 { "" } else { "s" }, folder.display()),
+    );
     Ok(())
 }
 

@@ -1,6 +1,8 @@
 //! Bodies: buffers that look like streams.
 
-use super::bindings::wasi::http::types::{ErrorCode, HostFutureTrailers, HostIncomingBody, HostOutgoingBody, Trailers};
+use super::bindings::wasi::http::types::{
+    ErrorCode, HostFutureTrailers, HostIncomingBody, HostOutgoingBody, Trailers,
+};
 use super::incoming::Response;
 use super::outgoing::Question;
 use crate::host::budget::Held;

@@ -1,6 +1,8 @@
 //! `error-code` of `wasi:http/types`, by the names of its cases.
 
-use super::bindings::wasi::http::types::{DnsErrorPayload, ErrorCode, FieldSizePayload, TlsAlertReceivedPayload};
+use super::bindings::wasi::http::types::{
+    DnsErrorPayload, ErrorCode, FieldSizePayload, TlsAlertReceivedPayload,
+};
 
 /// The error of this name; one that is not known becomes an internal one with the message.
 pub(super) fn parse(name: &str, message: &str) -> ErrorCode {

@@ -84,7 +84,10 @@ impl Fields {
         std::str::from_utf8(value).ok()?.trim().parse().ok()
     }
 
-    fn change(&mut self, change: impl FnOnce(&mut Entries)) -> Result<Result<(), HeaderError>, LimitExceeded> {
+    fn change(
+        &mut self,
+        change: impl FnOnce(&mut Entries),
+    ) -> Result<Result<(), HeaderError>, LimitExceeded> {
         if self.immutable {
             return Ok(Err(HeaderError::Immutable));
         }
@@ -141,12 +144,18 @@ impl HostFields for State {
         Ok(self.table.get(&fields)?.entries.iter().any(|(key, _)| *key == name))
     }
 
-    fn set(&mut self, fields: Resource<Fields>, key: String, values: Vec<Vec<u8>>) -> Result<Result<(), HeaderError>> {
+    fn set(
+        &mut self,
+        fields: Resource<Fields>,
+        key: String,
+        values: Vec<Vec<u8>>,
+    ) -> Result<Result<(), HeaderError>> {
         let pairs = values.into_iter().map(|value| pair((key.clone(), value)));
-        let (name, pairs) = match name(&key).and_then(|name| Ok((name, pairs.collect::<Result<Entries, _>>()?))) {
-            Ok(it) => it,
-            Err(error) => return Ok(Err(error)),
-        };
+        let (name, pairs) =
+            match name(&key).and_then(|name| Ok((name, pairs.collect::<Result<Entries, _>>()?))) {
+                Ok(it) => it,
+                Err(error) => return Ok(Err(error)),
+            };
         let fields = self.table.get_mut(&fields)?;
         Ok(fields.change(|entries| {
             // The new values stand where the first old one was.
@@ -164,7 +173,12 @@ impl HostFields for State {
         Ok(self.table.get_mut(&fields)?.change(|entries| entries.retain(|(key, _)| *key != name))?)
     }
 
-    fn append(&mut self, fields: Resource<Fields>, key: String, value: Vec<u8>) -> Result<Result<(), HeaderError>> {
+    fn append(
+        &mut self,
+        fields: Resource<Fields>,
+        key: String,
+        value: Vec<u8>,
+    ) -> Result<Result<(), HeaderError>> {
         let entry = match pair((key, value)) {
             Ok(entry) => entry,
             Err(error) => return Ok(Err(error)),

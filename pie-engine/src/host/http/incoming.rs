@@ -141,7 +141,11 @@ impl HostOutgoingResponse for State {
         Ok(self.table.get(&response)?.status)
     }
 
-    fn set_status_code(&mut self, response: Resource<OutgoingResponse>, status: u16) -> Result<Result<(), ()>> {
+    fn set_status_code(
+        &mut self,
+        response: Resource<OutgoingResponse>,
+        status: u16,
+    ) -> Result<Result<(), ()>> {
         // What comes before a response, and what no server can send.
         if !(200..1000).contains(&status) {
             return Ok(Err(()));
@@ -196,7 +200,8 @@ impl HostResponseOutparam for State {
                 self.with_body(body.as_ref(), Then::Respond(Response { status, headers }))
             }
             Err(code) => {
-                let headers = Arc::new(vec![("content-type".to_owned(), b"text/plain; charset=utf-8".to_vec())]);
+                let headers =
+                    Arc::new(vec![("content-type".to_owned(), b"text/plain; charset=utf-8".to_vec())]);
                 let body = format!("the inferlet has no response: {code}\n");
                 self.respond(Response { status: 500, headers }, Ok(body.into()))
             }

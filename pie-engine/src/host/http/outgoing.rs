@@ -1,7 +1,9 @@
 //! Requests that go out: `outgoing-request` and `request-options` of `wasi:http/types`, and `wasi:http/outgoing-handler`.
 
 use super::bindings::wasi::http::outgoing_handler;
-use super::bindings::wasi::http::types::{ErrorCode, Fields, HostOutgoingRequest, HostRequestOptions, Method, Scheme};
+use super::bindings::wasi::http::types::{
+    ErrorCode, Fields, HostOutgoingRequest, HostRequestOptions, Method, Scheme,
+};
 use super::body::{Draft, OutgoingBody, Then};
 use super::fields::{self, bytes_of};
 use super::response::{FutureResponse, Sent};
@@ -99,7 +101,11 @@ impl HostOutgoingRequest for State {
         Ok(self.table.get(&request)?.scheme.clone())
     }
 
-    fn set_scheme(&mut self, request: Resource<OutgoingRequest>, scheme: Option<Scheme>) -> Result<Result<(), ()>> {
+    fn set_scheme(
+        &mut self,
+        request: Resource<OutgoingRequest>,
+        scheme: Option<Scheme>,
+    ) -> Result<Result<(), ()>> {
         if let Some(Scheme::Other(name)) = &scheme
             && name.parse::<http::uri::Scheme>().is_err()
         {
@@ -241,7 +247,9 @@ impl State {
             return Ok(());
         }
         let outcome = match body {
-            Ok(body) => Sent::Asked(self.put(outside::Question::HttpRequest(HttpRequest { body, ..request }))?),
+            Ok(body) => {
+                Sent::Asked(self.put(outside::Question::HttpRequest(HttpRequest { body, ..request }))?)
+            }
             Err(code) => Sent::Failed(code),
         };
         // A body ends once.

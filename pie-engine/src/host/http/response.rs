@@ -1,6 +1,8 @@
 //! Responses that come back: `future-incoming-response` and `incoming-response` of `wasi:http/types`.
 
-use super::bindings::wasi::http::types::{ErrorCode, Fields, HostFutureIncomingResponse, HostIncomingResponse};
+use super::bindings::wasi::http::types::{
+    ErrorCode, Fields, HostFutureIncomingResponse, HostIncomingResponse,
+};
 use super::body::IncomingBody;
 use super::codes;
 use super::fields::{self, Entries, bytes_of};
@@ -134,7 +136,10 @@ impl HostIncomingResponse for State {
         self.headers_of(&headers)
     }
 
-    fn consume(&mut self, response: Resource<IncomingResponse>) -> Result<Result<Resource<IncomingBody>, ()>> {
+    fn consume(
+        &mut self,
+        response: Resource<IncomingResponse>,
+    ) -> Result<Result<Resource<IncomingBody>, ()>> {
         let IncomingResponse { body, held, .. } = self.table.get_mut(&response)?;
         let Some(body) = body.take() else { return Ok(Err(())) };
         let body = IncomingBody::new(body, Arc::clone(held));

@@ -13,7 +13,8 @@ fn header() -> Header {
 }
 
 fn get(url: &str) -> Question {
-    let headers = vec![("accept".to_owned(), Whole::from("text/plain")), ("x-api-key".to_owned(), "xyz".into())];
+    let headers =
+        vec![("accept".to_owned(), Whole::from("text/plain")), ("x-api-key".to_owned(), "xyz".into())];
     let (method, url) = ("GET".to_owned(), url.to_owned());
     Question::HttpRequest(HttpRequest { method, url, headers, body: Whole::default(), timeout_ms: None })
 }
@@ -39,7 +40,8 @@ fn answered(id: u64, answer: Answer) -> Event {
 }
 
 fn recording(events: Vec<Event>) -> Result<Recording, RecordingError> {
-    let records = events.into_iter().enumerate().map(|(seq, event)| Ok(Record { seq: seq as u64, at: 0, event }));
+    let records =
+        events.into_iter().enumerate().map(|(seq, event)| Ok(Record { seq: seq as u64, at: 0, event }));
     Recording::new(header(), records)
 }
 
@@ -71,7 +73,10 @@ fn questions_get_their_recorded_answers_in_order_also_if_they_were_answered_in_a
     assert_eq!(replay.left(), 3);
     let given = answers(&replay, &[bread.clone(), cake, bread]);
     assert_eq!((&given[0], &given[2]), (&ok("first"), &ok("third")));
-    assert!(matches!(&given[1], Answer::Failed { message } if message.contains("nobody took it")), "{given:?}");
+    assert!(
+        matches!(&given[1], Answer::Failed { message } if message.contains("nobody took it")),
+        "{given:?}"
+    );
     assert_eq!((replay.left(), replay.difference()), (0, None));
 }
 
@@ -86,13 +91,16 @@ fn another_question_gets_no_answer_and_is_told_with_the_nearest_and_the_first_di
     ];
     let told = Arc::new(Mutex::new(Vec::new()));
     let teller = Arc::clone(&told);
-    let replay = Replay::new(recording(events).unwrap(), move |difference| teller.lock().unwrap().push(difference.to_string()));
+    let replay = Replay::new(recording(events).unwrap(), move |difference| {
+        teller.lock().unwrap().push(difference.to_string())
+    });
     let given = answers(&replay, &[get("http://a/cake"), Question::McpServers]);
     assert!(given.iter().all(|answer| matches!(answer, Answer::Failed { .. })), "{given:?}");
     let told = told.lock().unwrap();
     assert_eq!(told.len(), 1, "the first counts");
     assert!(
-        told[0].ends_with(r#"; the nearest is q2, in which `url` is "http://a/bread" and not "http://a/cake""#),
+        told[0]
+            .ends_with(r#"; the nearest is q2, in which `url` is "http://a/bread" and not "http://a/cake""#),
         "{}",
         told[0]
     );
@@ -108,7 +116,10 @@ fn a_question_too_many_is_a_difference() {
     let replay = Replay::new(recording(events).unwrap(), |_| {});
     answers(&replay, &[bread.clone(), bread]);
     let difference = replay.difference().unwrap();
-    assert!(difference.to_string().ends_with("q1 was the same, and it has been asked already"), "{difference}");
+    assert!(
+        difference.to_string().ends_with("q1 was the same, and it has been asked already"),
+        "{difference}"
+    );
 }
 
 #[test]

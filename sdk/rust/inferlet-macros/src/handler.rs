@@ -61,10 +61,16 @@ pub fn expand(attribute: TokenStream, item: TokenStream) -> syn::Result<TokenStr
 fn call(function: &ItemFn) -> syn::Result<TokenStream> {
     let signature = &function.sig;
     if !signature.generics.params.is_empty() {
-        return Err(syn::Error::new_spanned(&signature.generics, "the entry point of an inferlet is not generic"));
+        return Err(syn::Error::new_spanned(
+            &signature.generics,
+            "the entry point of an inferlet is not generic",
+        ));
     }
     if matches!(signature.output, ReturnType::Default) {
-        return Err(syn::Error::new_spanned(signature, "a handler returns `inferlet::Result<http::OutgoingResponse>`"));
+        return Err(syn::Error::new_spanned(
+            signature,
+            "a handler returns `inferlet::Result<http::OutgoingResponse>`",
+        ));
     }
     let mut inputs = signature.inputs.iter();
     let (Some(FnArg::Typed(_)), None) = (inputs.next(), inputs.next()) else {
@@ -98,7 +104,8 @@ mod tests {
         let world = "package pie:sdk-rust-http; world handler { export wasi:http/incoming-handler@0.2.12; }";
         let package = resolve.push_str("handler.wit", world).expect("the world parses");
         let world = resolve.select_world(&[package], Some("handler")).expect("there is one world");
-        wit_component::metadata::encode(&resolve, world, StringEncoding::UTF8, None).expect("it can be encoded")
+        wit_component::metadata::encode(&resolve, world, StringEncoding::UTF8, None)
+            .expect("it can be encoded")
     }
 
     #[test]
@@ -108,7 +115,10 @@ mod tests {
             std::fs::write(&path, section()).expect("the source folder is writable");
         }
         let checked_in = std::fs::read(&path).unwrap_or_default();
-        assert!(checked_in == section(), "the section is not what `wit/` says; `UPDATE_BINDINGS=1` makes it anew");
+        assert!(
+            checked_in == section(),
+            "the section is not what `wit/` says; `UPDATE_BINDINGS=1` makes it anew"
+        );
     }
 
     #[test]
@@ -123,8 +133,14 @@ mod tests {
 
     #[test]
     fn a_handler_may_be_synchronous() {
-        assert!(text("fn handle(request: IncomingRequest) -> Result<OutgoingResponse> { todo() }").contains("{ handle (request) }"));
-        assert!(text("async fn handle(r: IncomingRequest) -> Result<OutgoingResponse> { todo() }").contains("handle (request) . await"));
+        assert!(
+            text("fn handle(request: IncomingRequest) -> Result<OutgoingResponse> { todo() }")
+                .contains("{ handle (request) }")
+        );
+        assert!(
+            text("async fn handle(r: IncomingRequest) -> Result<OutgoingResponse> { todo() }")
+                .contains("handle (request) . await")
+        );
     }
 
     #[test]

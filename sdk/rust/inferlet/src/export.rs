@@ -39,16 +39,14 @@ pub unsafe fn run(
 ///
 /// The two are handles that the caller of the export hands over.
 #[cfg(not(test))]
-pub unsafe fn handle<F>(
-    request: u32,
-    out: u32,
-    program: impl FnOnce(crate::http::IncomingRequest) -> F,
-) where
+pub unsafe fn handle<F>(request: u32, out: u32, program: impl FnOnce(crate::http::IncomingRequest) -> F)
+where
     F: std::future::Future<Output = Result<crate::http::OutgoingResponse, String>>,
 {
     use crate::pie_wasi::http::types::{IncomingRequest, ResponseOutparam};
     // SAFETY: the canonical ABI passes valid handles, owned by the callee.
-    let (request, out) = unsafe { (IncomingRequest::from_handle(request), ResponseOutparam::from_handle(out)) };
+    let (request, out) =
+        unsafe { (IncomingRequest::from_handle(request), ResponseOutparam::from_handle(out)) };
     crate::http::wire::handle(request, out, program);
 }
 

@@ -22,7 +22,8 @@ wit_bindgen::generate!({
 use exports::pie::http_probe::run::Guest;
 use wasi::http::outgoing_handler::handle;
 use wasi::http::types::{
-    Fields, FutureIncomingResponse, IncomingBody, Method, OutgoingBody, OutgoingRequest, RequestOptions, Scheme,
+    Fields, FutureIncomingResponse, IncomingBody, Method, OutgoingBody, OutgoingRequest, RequestOptions,
+    Scheme,
 };
 use wasi::io::streams::StreamError;
 
@@ -69,7 +70,10 @@ fn fields() -> Vec<String> {
     let headers = request.headers();
     seen.push(format!("{:?}", headers.append("x", b"y")));
     seen.push(format!("{:?}", headers.clone().append("x", b"y")));
-    seen.push(format!("{:?}", Fields::from_list(&[("a".to_owned(), b"1".to_vec()), ("te".to_owned(), b"2".to_vec())]).err()));
+    seen.push(format!(
+        "{:?}",
+        Fields::from_list(&[("a".to_owned(), b"1".to_vec()), ("te".to_owned(), b"2".to_vec())]).err()
+    ));
     seen
 }
 
@@ -142,7 +146,11 @@ fn response(future: &FutureIncomingResponse) -> String {
             let none = matches!(first, Some(Ok(Ok(None)))) && matches!(then, Some(Err(())));
             let taken = matches!(future.get(), Some(Err(())));
             let headers = response.headers().append("x", b"y");
-            format!("{} {:?} {again} {second} {none} {taken} {headers:?}", response.status(), String::from_utf8_lossy(&bytes))
+            format!(
+                "{} {:?} {again} {second} {none} {taken} {headers:?}",
+                response.status(),
+                String::from_utf8_lossy(&bytes)
+            )
         }
         Some(Ok(Err(code))) => format!("{code:?}"),
         other => format!("{other:?}"),

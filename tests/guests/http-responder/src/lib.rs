@@ -30,12 +30,14 @@ async fn handle(request: IncomingRequest) -> Result<OutgoingResponse> {
         },
         "/wait" => {
             // Nobody will ever send one.
-            let _ = session::receive().wait_async().await;
+            let _ = inferlet::session::receive().wait_async().await;
             Ok(OutgoingResponse::new(204))
         }
         "/status" => Ok(OutgoingResponse::new(42)),
         "/forbidden" => Ok(OutgoingResponse::new(200).header("connection", "close")),
-        "/teapot" => Ok(OutgoingResponse::new(418).header("x-pot", "tea").header("content-length", "3").body("hot")),
+        "/teapot" => {
+            Ok(OutgoingResponse::new(418).header("x-pot", "tea").header("content-length", "3").body("hot"))
+        }
         _ => Ok(OutgoingResponse::new(404)),
     }
 }

@@ -257,7 +257,10 @@ mod tests {
         assert_eq!((request.method.as_str(), request.body.as_slice()), ("POST", b"[1,2]".as_slice()));
         let names: Vec<&str> = request.headers.iter().map(|(name, _)| name.as_str()).collect();
         assert_eq!(names, ["X-A", "content-type"]);
-        assert_eq!(Request::delete("x").timeout(Duration::from_secs(1)).timeout, Some(Duration::from_secs(1)));
+        assert_eq!(
+            Request::delete("x").timeout(Duration::from_secs(1)).timeout,
+            Some(Duration::from_secs(1))
+        );
     }
 
     fn response(status: u16, body: &str) -> Response {
@@ -268,7 +271,10 @@ mod tests {
     #[test]
     fn a_response_is_read_as_what_it_is() {
         let ok = response(200, "{\"a\": [1]}");
-        assert_eq!((ok.header("Content-Type"), ok.header("x"), ok.header("y")), (Some("text/plain"), None, None));
+        assert_eq!(
+            (ok.header("Content-Type"), ok.header("x"), ok.header("y")),
+            (Some("text/plain"), None, None)
+        );
         assert_eq!(ok.json::<serde_json::Value>().unwrap()["a"][0], 1);
         assert_eq!(ok.headers().count(), 2);
         assert_eq!(ok.clone().success(), Ok(ok.clone()));
@@ -279,7 +285,8 @@ mod tests {
 
     #[test]
     fn a_body_of_another_form_is_an_error_that_says_so() {
-        let error = response(200, "{\"a\": \"b\"}").json::<std::collections::BTreeMap<String, u8>>().unwrap_err();
+        let error =
+            response(200, "{\"a\": \"b\"}").json::<std::collections::BTreeMap<String, u8>>().unwrap_err();
         assert!(error.contains("`a`"), "{error}");
         let broken = Response { body: vec![255], ..response(200, "") };
         assert!(broken.json::<u8>().unwrap_err().contains("not JSON"));
@@ -302,7 +309,10 @@ mod tests {
     #[test]
     fn a_response_says_what_its_body_is() {
         let response = OutgoingResponse::json(&1).unwrap().status(201).header("x", "y");
-        assert_eq!((response.status, response.body.as_slice(), response.headers.len()), (201, b"1".as_slice(), 2));
+        assert_eq!(
+            (response.status, response.body.as_slice(), response.headers.len()),
+            (201, b"1".as_slice(), 2)
+        );
         assert_eq!(OutgoingResponse::text("hi").headers[0].1, b"text/plain; charset=utf-8");
     }
 }

@@ -15,7 +15,8 @@ impl<'a> Url<'a> {
     /// Takes an `http` or `https` URL apart. What is behind `#` is for the reader and not for the server.
     pub fn parse(url: &'a str) -> Result<Url<'a>, String> {
         let wrong = |why: &str| format!("`{url}` is no URL that can be asked: {why}");
-        let (scheme, rest) = url.split_once("://").ok_or_else(|| wrong("it begins with neither `http://` nor `https://`"))?;
+        let (scheme, rest) =
+            url.split_once("://").ok_or_else(|| wrong("it begins with neither `http://` nor `https://`"))?;
         let secure = match scheme.to_ascii_lowercase().as_str() {
             "https" => true,
             "http" => false,

@@ -5,7 +5,8 @@ use super::url::Url;
 use crate::executor;
 use crate::pie_wasi::http::outgoing_handler;
 use crate::pie_wasi::http::types::{
-    self, ErrorCode, Fields, HeaderError, IncomingBody, Method, OutgoingBody, RequestOptions, ResponseOutparam, Scheme,
+    self, ErrorCode, Fields, HeaderError, IncomingBody, Method, OutgoingBody, RequestOptions,
+    ResponseOutparam, Scheme,
 };
 use crate::pie_wasi::io::streams::StreamError;
 use std::future::Future;
@@ -100,7 +101,8 @@ async fn write(body: OutgoingBody, bytes: &[u8]) -> Result<(), String> {
         let stream = body.write().map_err(|()| "the body is being written already".to_owned())?;
         let mut rest = bytes;
         while !rest.is_empty() {
-            let room = usize::try_from(stream.check_write().map_err(cut)?).unwrap_or(usize::MAX).min(rest.len());
+            let room =
+                usize::try_from(stream.check_write().map_err(cut)?).unwrap_or(usize::MAX).min(rest.len());
             if room == 0 {
                 executor::wait(stream.subscribe()).await;
                 continue;
@@ -155,8 +157,11 @@ fn explain(code: &ErrorCode) -> String {
 }
 
 /// Responds to the request of `handle`: the `http` attribute calls this in the component's export.
-pub fn handle<F>(request: types::IncomingRequest, out: ResponseOutparam, program: impl FnOnce(IncomingRequest) -> F)
-where
+pub fn handle<F>(
+    request: types::IncomingRequest,
+    out: ResponseOutparam,
+    program: impl FnOnce(IncomingRequest) -> F,
+) where
     F: Future<Output = Result<OutgoingResponse, String>>,
 {
     // The symbol must end up in the component for the host to call it.
