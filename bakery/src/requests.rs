@@ -10,7 +10,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use http_body_util::{BodyExt, Full, LengthLimitError, Limited};
-use hyper::body::{Bytes, Incoming};
+use hyper::body::{Body, Bytes, Incoming};
 use hyper::header::{CONTENT_TYPE, HOST, HeaderName, HeaderValue};
 use hyper::service::service_fn;
 use hyper::{Request, Response, StatusCode};
@@ -198,6 +198,9 @@ impl Responder {
     /// The request with all of its body, as an inferlet gets it; or the status that says why not.
     async fn whole(&self, request: Request<Incoming>, client: SocketAddr) -> Result<HttpRequest, StatusCode> {
         let (parts, body) = request.into_parts();
+        if body.size_hint().lower() > self.body_bytes {
+            return Err(StatusCode::PAYLOAD_TOO_LARGE);
+        }
         let most = usize::try_from(self.body_bytes).unwrap_or(usize::MAX);
         let body = Limited::new(body, most).collect().await.map_err(|error| {
             if error.is::<LengthLimitError>() {
