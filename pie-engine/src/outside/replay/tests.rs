@@ -1,6 +1,6 @@
 use super::*;
 use crate::control::Bell;
-use crate::outside::outbox::{Delivery, Outbox};
+use crate::outside::outbox::{Delivery, Order, Outbox};
 use crate::outside::{ANSWER_NANOSECONDS, HttpRequest, HttpResponse, Permit};
 use crate::trace::{Outcome, Usage, Whole};
 use std::sync::Arc;
@@ -51,7 +51,7 @@ fn answers(replay: &Replay, questions: &[Question]) -> Vec<Answer> {
     let ask = |question: &Question| {
         let (id, permit) = (outbox.number(), Permit::default());
         let ticket = outbox.ask(replay, Asked { instance: FIRST, id, question: question.clone(), permit }, 0);
-        assert_eq!(outbox.deliver(ANSWER_NANOSECONDS), Delivery::Delivered);
+        assert_eq!(outbox.deliver(ANSWER_NANOSECONDS, Order::OfQuestions), Delivery::Delivered);
         ticket.answer().get().unwrap().clone()
     };
     questions.iter().map(ask).collect()
