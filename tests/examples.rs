@@ -6,6 +6,8 @@
 //! of the one that was built with the tests.
 
 use std::collections::BTreeSet;
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::TcpStream;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
@@ -27,6 +29,20 @@ struct Case {
     seed: u64,
     /// Pages of the KV cache, where they are to be short.
     pages: Option<u32>,
+    /// What it asked of the network is answered from its recorded trace.
+    replay: bool,
+    /// Requests that it responds to, one after another.
+    request: Vec<Request>,
+}
+
+/// An HTTP request.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Request {
+    /// Method and path.
+    line: String,
+    #[serde(default)]
+    body: String,
 }
 
 #[test]
@@ -108,8 +124,15 @@ fn run(name: &str, case: &Case, threads: &str, world: &Path) -> String {
     if let Some(pages) = case.pages {
         command.args(["--pages", &pages.to_string()]);
     }
+    if !case.request.is_empty() {
+        respond(command, &case.request);
+        return std::fs::read_to_string(&trace).expect("bakery has written the trace");
+    }
     let input = serde_json::to_string(&case.parameters).expect("a table is an object");
     command.args(["--input", &input]);
+    if case.replay {
+        command.arg("--replay").arg(recorded(&format!("{name}.jsonl")));
+    }
     for message in &case.send {
         command.args(["--send", message]);
     }
@@ -118,6 +141,30 @@ fn run(name: &str, case: &Case, threads: &str, world: &Path) -> String {
     }
     succeed(command);
     std::fs::read_to_string(&trace).expect("bakery has written the trace")
+}
+
+/// Sends requests to an example that responds to them, one after another, and ends it as a person would.
+fn respond(mut command: Command, requests: &[Request]) {
+    command.args(["--http", "127.0.0.1:0"]).stdin(Stdio::null()).stdout(Stdio::piped());
+    let mut process = command.spawn().expect("bakery is there");
+    let mut line = String::new();
+    let stdout = process.stdout.as_mut().expect("it is a pipe");
+    BufReader::new(stdout).read_line(&mut line).expect("bakery says where it listens");
+    let address = line.trim_end().strip_prefix("listening at http://").expect("an address");
+    for Request { line, body } in requests {
+        let mut stream = TcpStream::connect(address).expect("somebody listens");
+        let length = body.len();
+        // The host does not name the port, which is another one each time.
+        write!(stream, "{line} HTTP/1.1\r\nhost: bakery.example\r\nconnection: close\r\ncontent-length: {length}\r\n\r\n{body}")
+            .expect("the request is read");
+        let mut response = Vec::new();
+        stream.read_to_end(&mut response).expect("there is a response");
+        assert!(response.starts_with(b"HTTP/1.1 "), "{}", String::from_utf8_lossy(&response));
+    }
+    let interrupted = Command::new("kill").args(["-INT", &process.id().to_string()]).status();
+    assert!(interrupted.is_ok_and(|status| status.success()), "Ctrl-C cannot be sent");
+    let status = process.wait().expect("it is our child");
+    assert!(status.success(), "{command:?}: {status}");
 }
 
 /// Runs a command whose standard input is empty, and fails with all it printed if it fails.

@@ -30,6 +30,7 @@ fn replayed(listing: &str) -> String {
         ("examples", "examples"),
         ("broken", "book/listings/broken"),
         ("hello.jsonl", "tests/cli/hello.jsonl"),
+        ("fetch.jsonl", "tests/examples/fetch-rust.jsonl"),
     ];
     for (name, source) in links {
         symlink(repository().join(source), world.work().join(name)).unwrap();

@@ -13,6 +13,7 @@ mod layering;
 #[cfg(unix)]
 mod listings;
 mod messages;
+mod network;
 mod sdk;
 mod support;
 mod templates;

@@ -6,6 +6,7 @@ use std::sync::OnceLock;
 use pie_engine::trace::{Collected, Event, Outcome, Record};
 use pie_engine::{Engine, EngineConfig, Inferlet, Launch};
 
+use crate::support::World;
 use crate::support::rust::guest;
 
 /// What the probe prints but for its random numbers.
@@ -104,4 +105,30 @@ fn a_program_that_exits_gives_no_answer() {
 fn a_panic_of_the_standard_library_says_where() {
     let (Outcome::Trap { message, .. }, _) = run("panic", 1) else { panic!("it has an answer") };
     assert!(message.contains("wasi-probe/src/lib.rs") && message.contains("as it was asked"), "{message}");
+}
+
+#[test]
+fn what_is_left_under_scratch_is_kept_when_the_user_asks_for_it() {
+    let world = World::new();
+    world.write("probe.wasm", guest("wasi-probe"));
+    let run = |then: &str, folder: &str| {
+        let input = format!(r#"{{"then":"{then}"}}"#);
+        world.bakery(["run", "probe.wasm", "--input", &input, "--keep-scratch", folder]).output().unwrap()
+    };
+    let output = run("answer", "kept");
+    let stderr = String::from_utf8(output.stderr).unwrap();
+    assert!(output.status.success() && stderr.contains("Kept ") && stderr.contains("in `kept`"), "{stderr}");
+    let kept = world.work().join("kept");
+    assert_eq!(std::fs::read_to_string(kept.join("a.txt")).unwrap(), "one\nt");
+    let names: Vec<_> = kept.read_dir().unwrap().map(|entry| entry.unwrap().file_name()).collect();
+    assert!(names.iter().all(|name| !name.to_string_lossy().starts_with('.')), "{names:?}");
+
+    let again = run("answer", "kept");
+    let stderr = String::from_utf8(again.stderr).unwrap();
+    assert_eq!((again.status.code(), again.stdout.len()), (Some(2), 0), "it did not run: {stderr}");
+    assert!(stderr.contains("`kept` is not empty"), "{stderr}");
+
+    let failed = run("panic", "failed");
+    assert_eq!(failed.status.code(), Some(1));
+    assert!(world.work().join("failed/a.txt").is_file(), "also what a run leaves that fails");
 }

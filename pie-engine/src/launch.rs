@@ -2,9 +2,25 @@
 
 use crate::control::Control;
 use crate::host::budget::Limits;
-use crate::outside::{Nowhere, Outside};
+use crate::host::wasi::Scratch;
+use crate::outside::hosts::Hosts;
+use crate::outside::{HttpRequest, HttpResponse, Nowhere, Outside};
 use crate::programs::Programs;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
+use tokio::sync::SetOnce;
+
+/// Becomes set with the response of an inferlet that was launched with a request, once it is whole; never if it has none.
+pub type Responded = Arc<SetOnce<HttpResponse>>;
+
+/// The files of an instance, once it has been launched. Clones share them.
+pub type KeptScratch = Arc<OnceLock<Scratch>>;
+
+/// The request that an inferlet is launched with, and where its response goes.
+#[derive(Clone)]
+pub(crate) struct Requested {
+    pub request: HttpRequest,
+    pub responded: Responded,
+}
 
 /// One start of an inferlet.
 #[derive(Clone)]
@@ -18,6 +34,9 @@ pub struct Launch {
     pub(crate) control: Control,
     pub(crate) programs: Option<Arc<dyn Programs>>,
     pub(crate) outside: Arc<dyn Outside>,
+    pub(crate) hosts: Arc<Hosts>,
+    pub(crate) requested: Option<Requested>,
+    pub(crate) scratch: Option<KeptScratch>,
 }
 
 impl Launch {
@@ -33,6 +52,9 @@ impl Launch {
             control: Control::default(),
             programs: None,
             outside: Arc::new(Nowhere),
+            hosts: Arc::default(),
+            requested: None,
+            scratch: None,
         }
     }
 
@@ -85,6 +107,34 @@ impl Launch {
         self
     }
 
+    /// The hosts that it may reach by HTTP; none if nothing is said.
+    #[must_use]
+    pub fn hosts(mut self, hosts: Hosts) -> Self {
+        self.hosts = Arc::new(hosts);
+        self
+    }
+
+    /// The request that it is to respond to, for an inferlet that exports `wasi:http/incoming-handler`.
+    #[must_use]
+    pub fn request(mut self, request: HttpRequest) -> (Self, Responded) {
+        let responded = Responded::default();
+        self.requested = Some(Requested { request, responded: Arc::clone(&responded) });
+        (self, responded)
+    }
+
+    /// Gives its files under `/scratch` to whoever asks, during the run and after it.
+    #[must_use]
+    pub fn scratch(mut self, kept: KeptScratch) -> Self {
+        self.scratch = Some(kept);
+        self
+    }
+
+    /// The same start once more, with a control of its own.
+    #[must_use]
+    pub fn again(&self) -> Self {
+        Launch { control: Control::default(), ..self.clone() }
+    }
+
     /// The same start for an inferlet that another one launches: it has no more than that one, and its control is not the caller's.
     pub(crate) fn within(mut self, parent: &Launch) -> Launch {
         self.limits = self.limits.within(&parent.limits);
@@ -92,6 +142,7 @@ impl Launch {
         self.user = Arc::clone(&parent.user);
         self.control = parent.control.for_child();
         self.outside = Arc::clone(&parent.outside);
+        self.hosts = Arc::new(self.hosts.within(&parent.hosts));
         self
     }
 

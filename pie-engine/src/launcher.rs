@@ -11,7 +11,7 @@ use crate::engine::operation::{Envelope, Port};
 use crate::host::budget::{HeldBudget, Limits};
 use crate::host::component::Inferlet;
 use crate::host::inference::Abandoned;
-use crate::host::instance;
+use crate::host::instance::{self, Call};
 use crate::host::journal::Journal;
 use crate::host::limits::{LimitExceeded, Limiter};
 use crate::host::state::State;
@@ -20,6 +20,7 @@ use crate::host::work::WorkBudget;
 use crate::ids::InstanceId;
 use crate::launch::Launch;
 use crate::loaded::LoadedModel;
+use crate::outside::Permit;
 use crate::outside::outbox::Outbox;
 use crate::programs::{ProgramError, Wanted};
 use crate::trace::{Event, Limit, Outcome, Recorder};
@@ -192,7 +193,11 @@ impl Launcher {
         recorder.record(Event::Launched { instance, program, input: input.as_str().into(), parent });
         let draws = crate::sample::draw_seed(self.surroundings.seed, instance.0, 0, 0);
         let state = self.state(instance, &launch, recorder.clone());
-        let future = Box::pin(instance::run(inferlet, state, input, launch.limits.clone()));
+        let call = match &launch.requested {
+            Some(requested) => Call::Handle(requested.request.clone()),
+            None => Call::Run(input),
+        };
+        let future = Box::pin(instance::run(inferlet, state, call, launch.limits.clone()));
         let (user, control) = (Arc::clone(&launch.user), launch.control.clone());
         let generations = self.join(instance, launch, parent, ended);
         Newcomer { instance, parent, generations, user, draws, recorder, control, future }
@@ -218,12 +223,17 @@ impl Launcher {
 
     fn state(&self, instance: InstanceId, launch: &Launch, recorder: Recorder) -> State {
         let Surroundings { model, page_size, bus, adapters, outbox, clock, seed, .. } = &self.surroundings;
-        let Launch { limits, environment, user, control, outside, .. } = launch;
+        let Launch { limits, environment, user, control, outside, hosts, requested, .. } = launch;
+        let scratch = Scratch::new(Arc::clone(clock) as _, scratch_limits(limits));
+        if let Some(kept) = &launch.scratch {
+            // Of several instances of one launch, the first one's are kept.
+            let _ = kept.set(scratch.clone());
+        }
         let journal = Journal::new(instance, recorder, limits.trace_bytes, limits.output_bytes);
         State {
             table: State::handles(limits),
             wasi: Wasi::new(WasiConfig {
-                scratch: Scratch::new(Arc::clone(clock) as _, scratch_limits(limits)),
+                scratch,
                 clock: Arc::clone(clock) as _,
                 seed: instance_seed(*seed, instance),
                 environment: environment.clone(),
@@ -240,6 +250,8 @@ impl Launcher {
             bus: bus.clone(),
             outside: Arc::clone(outside),
             outbox: outbox.clone(),
+            permit: Permit { hosts: Arc::clone(hosts), body_bytes: limits.body_bytes },
+            responded: requested.as_ref().map(|requested| Arc::clone(&requested.responded)),
             adapters: adapters.clone(),
             launches: self.requests.clone(),
             children: Children::default(),

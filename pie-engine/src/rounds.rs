@@ -12,7 +12,7 @@ use crate::host::component::Inferlet;
 use crate::ids::InstanceId;
 use crate::launch::Launch;
 use crate::launcher::{Instance, Launcher, Newcomer, Surroundings};
-use crate::outside::outbox::Delivery;
+use crate::outside::outbox::{Delivery, Order};
 use crate::places::Places;
 use crate::trace::Outcome;
 use std::collections::{BTreeMap, BTreeSet};
@@ -171,9 +171,13 @@ impl<'a> Rounds<'a> {
             return true;
         }
         let Surroundings { clock, outbox, recorder, .. } = self.launcher.surroundings();
-        match outbox.deliver(clock.now()) {
-            Delivery::NotDue => {}
+        // Where inferlets come in at any time, no run is like another, and one that asks must not hold up the others.
+        let order = if self.entrance.is_open() { Order::OfAnswers } else { Order::OfQuestions };
+        let delivery = outbox.deliver(clock.now(), order);
+        match delivery {
             Delivery::Delivered => return true,
+            Delivery::NotDue | Delivery::Awaited if order == Order::OfAnswers => {}
+            Delivery::NotDue => {}
             Delivery::Awaited => {
                 // Somebody may also want the run to end.
                 self.bell.wait();
@@ -191,7 +195,7 @@ impl<'a> Rounds<'a> {
             self.resume_yielded();
             return true;
         }
-        let moved = match (outbox.next_due(), clock.next_timer()) {
+        let moved = match (outbox.next_due(clock.now()), clock.next_timer()) {
             (Some(due), timer) if timer.is_none_or(|timer| due < timer) => {
                 clock.advance(due.saturating_sub(clock.now()));
                 true
@@ -199,7 +203,10 @@ impl<'a> Rounds<'a> {
             _ => clock.advance_to_next_timer(),
         };
         recorder.set_now(clock.now());
-        moved
+        if !moved && delivery == Delivery::Awaited {
+            self.bell.wait();
+        }
+        moved || delivery == Delivery::Awaited
     }
 
     fn resume_yielded(&mut self) {

@@ -2,6 +2,7 @@
 
 pub mod guest;
 pub mod rust;
+pub mod server;
 #[cfg(unix)]
 pub mod terminal;
 

@@ -1,47 +1,13 @@
 //! How hosts and sizes are written in `[permissions]`.
 
+use pie_engine::outside::hosts::Rule;
+
 /// Checks a host that outgoing HTTP may reach: `api.example.com`, `*.example.com`, `127.0.0.1` or `[::1]`, each with an optional `:port`.
 ///
 /// # Errors
 /// What is wrong with it.
 pub fn check_host(host: &str) -> Result<(), String> {
-    if let Some((scheme, rest)) = host.split_once("://") {
-        let bare = rest.split('/').next().unwrap_or_default();
-        return Err(format!("write the host without `{scheme}://`: `{bare}`"));
-    }
-    if let Some((bare, _)) = host.split_once('/') {
-        return Err(format!("write the host without a path: `{bare}`"));
-    }
-    let (name, port) = split_port(host);
-    if port.is_some_and(|port| port.parse::<u16>().map_or(true, |port| port == 0)) {
-        return Err("the port is not a number from 1 to 65535".to_owned());
-    }
-    if let Some(address) = name.strip_prefix('[').and_then(|name| name.strip_suffix(']')) {
-        return address.parse::<std::net::Ipv6Addr>().map(drop).map_err(|_| "not an IPv6 address".to_owned());
-    }
-    check_domain(name.strip_prefix("*.").unwrap_or(name))
-}
-
-/// The host and, behind its last colon, the port. An address between brackets keeps its colons.
-fn split_port(host: &str) -> (&str, Option<&str>) {
-    match host.rsplit_once(':') {
-        Some((name, port)) if !port.ends_with(']') => (name, Some(port)),
-        _ => (host, None),
-    }
-}
-
-fn check_domain(name: &str) -> Result<(), String> {
-    if name.contains('*') {
-        return Err("`*` stands only for the first part, as in `*.example.com`".to_owned());
-    }
-    let is_label = |label: &str| {
-        let plain = label.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-');
-        (1..=63).contains(&label.len()) && plain && !label.starts_with('-') && !label.ends_with('-')
-    };
-    if name.len() <= 253 && name.split('.').all(is_label) {
-        return Ok(());
-    }
-    Err("not the name of a host".to_owned())
+    host.parse::<Rule>().map(drop)
 }
 
 /// The units of a size, largest first.

@@ -88,6 +88,13 @@ pub(super) fn entry(event: &Event, vocabulary: &Vocabulary) -> Entry {
             Entry::of(*instance, outside::question(question)).about(id)
         }
         Event::Answered { instance, id, answer } => Entry::of(*instance, outside::answer(answer)).about(id),
+        Event::Denied { instance, method, url, message } => {
+            Entry::of(*instance, outside::denied(method, url.as_str(), message)).toned(Tone::Bad)
+        }
+        Event::Requested { instance, request } => Entry::of(*instance, outside::request("got", request)),
+        Event::Responded { instance, response } => {
+            Entry::of(*instance, outside::response("responded", response))
+        }
         Event::Adapter { instance, name, operation } => adapted(*instance, name, operation),
         Event::Forced { instance, tokens } => forced(*instance, tokens, vocabulary),
         Event::ModelLoaded { instance, name } => background(*instance, format!("loaded model {name:?}")),
@@ -391,6 +398,7 @@ pub fn limit_name(limit: Limit) -> &'static str {
         Limit::Output => "output",
         Limit::Trace => "trace",
         Limit::Call => "call",
+        Limit::Body => "body",
         Limit::Messages => "messages",
         Limit::Handles => "handles",
         Limit::Stack => "stack",

@@ -18,6 +18,11 @@ pub struct JsonLines<W> {
 #[serde(tag = "type", rename_all = "kebab-case")]
 #[schemars(title = "run")]
 pub enum RunDocument<'a> {
+    /// Requests are taken at this address, by `bakery run --http`; it comes before all others.
+    Listening {
+        /// For example `http://127.0.0.1:8080`.
+        url: String,
+    },
     /// The first document.
     Header(&'a Header),
     /// Something happened.

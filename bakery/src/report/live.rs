@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::io::{self, Write};
 
 use pie_engine::ids::InstanceId;
+use pie_engine::outside::Answer;
 use pie_engine::trace::{Event, Header, Outcome, Record};
 
 use super::{Reporter, visible};
@@ -149,6 +150,22 @@ fn failure(outcome: &Outcome) -> Option<String> {
     Some(visible::on_one_line(&why))
 }
 
+/// What a person has to know that the inferlet is told only in a word: that a host was refused, and why.
+fn warning(event: &Event) -> Option<(InstanceId, String)> {
+    match event {
+        Event::Denied { instance, method, url, message } => {
+            let url = url.as_str();
+            Some((*instance, format!("the inferlet was denied {method} {url}: {message}")))
+        }
+        Event::Answered { instance, answer: Answer::HttpFailed { code, message }, .. }
+            if matches!(code.as_str(), "destination-IP-prohibited" | "configuration-error") =>
+        {
+            Some((*instance, message.clone()))
+        }
+        _ => None,
+    }
+}
+
 impl<O: Write + Send, E: Write + Send> Reporter for Live<O, E> {
     fn begin(&mut self, _header: &Header) -> io::Result<()> {
         Ok(())
@@ -171,7 +188,17 @@ impl<O: Write + Send, E: Write + Send> Reporter for Live<O, E> {
                 out.write(*instance, label(instance), &format!("{}\n", text.as_str()))
             }
             Event::Stderr { instance, text } => err.write(*instance, label(instance), text.as_str()),
-            _ => Ok(()),
+            event => match warning(event) {
+                Some((instance, warning)) => {
+                    err.fresh_line()?;
+                    err.write(
+                        instance,
+                        label(&instance),
+                        &format!("warning: {}\n", visible::on_one_line(&warning)),
+                    )
+                }
+                None => Ok(()),
+            },
         }
     }
 

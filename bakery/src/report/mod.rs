@@ -7,6 +7,7 @@
 //! | [`terminal::Timeline`] | every event, a line each |
 //! | [`jsonl::JsonLines`] | every event, a document each |
 //! | [`trace_file::TraceFile`] | the trace, to be read again |
+//! | [`request_log::RequestLog`] | a line for each HTTP request that was answered |
 //! | [`received_files::ReceivedFiles`] | the files that the inferlet sends |
 //!
 //! [`audience::Audience`] lets several of them watch one run.
@@ -17,6 +18,8 @@ pub mod jsonl;
 pub mod live;
 mod outside;
 pub mod received_files;
+pub mod recorded;
+pub mod request_log;
 pub mod terminal;
 #[cfg(test)]
 mod tests;

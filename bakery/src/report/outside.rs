@@ -10,9 +10,7 @@ const SHOWN: usize = 64;
 
 pub(super) fn question(question: &Question) -> String {
     match question {
-        Question::HttpRequest(HttpRequest { method, url, body, .. }) => {
-            format!("asked {} {}{}", visible::on_one_line(method), visible::on_one_line(url), with(body))
-        }
+        Question::HttpRequest(asked) => request("asked", asked),
         Question::McpServers => "asked which MCP servers there are".to_owned(),
         Question::McpConnect { server } => format!("connected to the MCP server {server:?}"),
         Question::McpCall { session, method, params } => {
@@ -23,7 +21,7 @@ pub(super) fn question(question: &Question) -> String {
 
 pub(super) fn answer(answer: &Answer) -> String {
     match answer {
-        Answer::HttpResponse(HttpResponse { status, body, .. }) => format!("answered {status}{}", with(body)),
+        Answer::HttpResponse(answered) => response("answered", answered),
         Answer::HttpFailed { code, message } => {
             format!("failed with `{}`: {}", visible::on_one_line(code), visible::on_one_line(message))
         }
@@ -41,6 +39,19 @@ pub(super) fn answer(answer: &Answer) -> String {
         }
         Answer::Failed { message } => format!("failed: {}", visible::on_one_line(message)),
     }
+}
+
+pub(super) fn request(verb: &str, HttpRequest { method, url, body, .. }: &HttpRequest) -> String {
+    format!("{verb} {} {}{}", visible::on_one_line(method), visible::on_one_line(url), with(body))
+}
+
+pub(super) fn response(verb: &str, HttpResponse { status, body, .. }: &HttpResponse) -> String {
+    format!("{verb} {status}{}", with(body))
+}
+
+pub(super) fn denied(method: &str, url: &str, message: &str) -> String {
+    let (method, url) = (visible::on_one_line(method), visible::on_one_line(url));
+    format!("was denied {method} {url}: {}", visible::on_one_line(message))
 }
 
 /// The beginning of a body, if there is one.

@@ -61,7 +61,11 @@ impl ReceivedFiles {
     }
 }
 
-fn write_atomically(folder: &Path, path: &Path, contents: &[u8]) -> io::Result<()> {
+/// Writes a file whole or not at all, and makes the folder for it.
+///
+/// # Errors
+/// Writing failed.
+pub fn write_atomically(folder: &Path, path: &Path, contents: &[u8]) -> io::Result<()> {
     std::fs::create_dir_all(folder)?;
     let mut builder = tempfile::Builder::new();
     // Temporary files are private unless told otherwise; this one becomes an ordinary file of the user's.

@@ -1,9 +1,10 @@
 //! Every reporter over one small trace that has every kind of event.
 
-use pie_engine::ids::{ContextId, InstanceId, PassId};
+use pie_engine::ids::{ContextId, InstanceId, PassId, QuestionId};
+use pie_engine::outside::{Answer, HttpRequest, HttpResponse, Question};
 use pie_engine::trace::{
     AdapterOperation, AppliedAdapter, Elided, Event, Header, Limit, Origin, Outcome, PageOperation, Record,
-    SamplerCall, Slot, SuspendCause, Text, Tokens, Usage,
+    SamplerCall, Slot, SuspendCause, Text, Tokens, Usage, Whole,
 };
 use snapbox::{IntoData, assert_data_eq, file, str};
 
@@ -11,6 +12,7 @@ use super::Reporter;
 use super::jsonl::JsonLines;
 use super::live::{Guard, Guarded, Live};
 use super::received_files::ReceivedFiles;
+use super::request_log::RequestLog;
 use super::terminal::Timeline;
 use super::trace_file::TraceFile;
 use crate::ui::Theme;
@@ -216,6 +218,38 @@ fn ends() -> Vec<Event> {
     ]
 }
 
+fn http() -> Vec<Event> {
+    let asked = |id, question| Event::Asked { instance: MAIN, id: QuestionId(id), question };
+    let answered = |id, answer| Event::Answered { instance: MAIN, id: QuestionId(id), answer };
+    let failed =
+        |code: &str, message: &str| Answer::HttpFailed { code: code.into(), message: message.into() };
+    let request = |method: &str, body: &str| HttpRequest {
+        method: method.into(),
+        url: "http://bakery.example/bread?key=(hidden)".into(),
+        headers: vec![("accept".into(), "text/plain".into()), ("cookie".into(), "(hidden)".into())],
+        body: body.into(),
+        timeout_ms: Some(500),
+    };
+    let response = |body: Whole| HttpResponse { status: 200, headers: Vec::new(), body };
+    vec![
+        asked(1, Question::HttpRequest(request("GET", ""))),
+        asked(2, Question::HttpRequest(request("POST", &"rye ".repeat(20)))),
+        answered(1, Answer::HttpResponse(response("rye\n".into()))),
+        answered(2, Answer::HttpResponse(response(vec![0, 255].into()))),
+        answered(3, failed("connection-refused", "tcp connect error\u{1b}[2J")),
+        answered(4, failed("destination-IP-prohibited", "`a.example` leads to 10.0.0.1, which is private")),
+        answered(5, Answer::Failed { message: "nobody answered".into() }),
+        Event::Denied {
+            instance: MAIN,
+            method: "GET".into(),
+            url: text("http://a.com/"),
+            message: "`a.com` is not among the hosts".into(),
+        },
+        Event::Requested { instance: CHILD, request: request("GET", "") },
+        Event::Responded { instance: CHILD, response: response("fresh\n".into()) },
+    ]
+}
+
 fn trace() -> Vec<Record> {
     let launched = |instance, parent| Event::Launched {
         instance,
@@ -224,7 +258,8 @@ fn trace() -> Vec<Record> {
         parent,
     };
     let begin = vec![launched(MAIN, None), launched(CHILD, Some(MAIN))];
-    let events = begin.into_iter().chain(contexts()).chain(passes()).chain(session()).chain(ends());
+    let events =
+        begin.into_iter().chain(contexts()).chain(passes()).chain(session()).chain(ends()).chain(http());
     let at = |seq: u64| if seq < 17 { 0 } else { 1_000_000 + 1500 * seq };
     (0..).zip(events).map(|(seq, event)| Record { seq, at: at(seq), event }).collect()
 }
@@ -448,6 +483,33 @@ fn sent_files_are_written_under_names_of_our_own() {
     show(&mut files);
     assert_eq!(received.written(), [std::path::Path::new("new/file-1.bin")]);
     assert_eq!(std::fs::read(folder.path().join("new/file-1.bin")).unwrap(), [1, 2, 3]);
+}
+
+#[test]
+fn each_request_that_is_answered_has_a_line() {
+    let finished = |instance, outcome| Event::Finished { instance, outcome, usage: Usage::default() };
+    let requested = |instance, line: &str| {
+        let (method, url) = line.split_once(' ').unwrap();
+        let (headers, body) = (Vec::new(), Whole::default());
+        let request = HttpRequest { method: method.into(), url: url.into(), headers, body, timeout_ms: None };
+        Event::Requested { instance, request }
+    };
+    let response = HttpResponse { status: 201, headers: Vec::new(), body: Whole::default() };
+    let events = [
+        requested(MAIN, "GET http://a/"),
+        requested(CHILD, "POST http://a/\u{1b}"),
+        Event::Responded { instance: MAIN, response },
+        finished(CHILD, Outcome::Trap { message: "on fire".into(), backtrace: Vec::new() }),
+        finished(MAIN, Outcome::Ok(text("null"))),
+        finished(InstanceId(3), Outcome::Ok(text("null"))),
+    ];
+    let mut out = Vec::new();
+    let mut log = RequestLog::new(&mut out);
+    for (seq, event) in (0..).zip(events) {
+        log.report(&Record { seq, at: 0, event }).unwrap();
+    }
+    let expected = "POST http://a/\\u{1b} no response: it trapped: on fire\nGET http://a/ 201\n";
+    assert_eq!(String::from_utf8(out).unwrap(), expected);
 }
 
 #[test]

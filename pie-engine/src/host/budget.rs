@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Limits {
     /// Bytes of linear memory, over all memories of the instance; and, counted apart, bytes that the engine holds for its unfinished forward
-    /// passes and for the text in its decoders.
+    /// passes, for the text in its decoders, and for its HTTP.
     pub memory_bytes: u64,
     /// Elements of all tables.
     pub table_elements: u64,
@@ -22,6 +22,8 @@ pub struct Limits {
     pub trace_bytes: u64,
     /// Bytes that one call hands over to the engine, and those of the answer.
     pub call_bytes: u64,
+    /// Bytes of the body of one HTTP request or response.
+    pub body_bytes: u64,
     /// Handles open at once.
     pub handles: u32,
     /// Bytes of files under `/scratch`.
@@ -36,7 +38,7 @@ pub struct Limits {
 
 impl Default for Limits {
     /// 256 MiB of memory, 100,000 table elements, 10 billion units of fuel, 16 MiB of output, 256 MiB of events, 16 MiB in
-    /// one call, 10,000 handles, 64 MiB of files; 1,000 children at once, 10,000 launches, and these 8 deep.
+    /// one call and in one body of HTTP, 10,000 handles, 64 MiB of files; 1,000 children at once, 10,000 launches, and these 8 deep.
     fn default() -> Self {
         Limits {
             memory_bytes: 256 << 20,
@@ -45,6 +47,7 @@ impl Default for Limits {
             output_bytes: 16 << 20,
             trace_bytes: 256 << 20,
             call_bytes: 16 << 20,
+            body_bytes: 16 << 20,
             handles: 10_000,
             scratch_bytes: 64 << 20,
             children: 1000,
@@ -65,6 +68,7 @@ impl Limits {
             output_bytes: self.output_bytes.min(outer.output_bytes),
             trace_bytes: self.trace_bytes.min(outer.trace_bytes),
             call_bytes: self.call_bytes.min(outer.call_bytes),
+            body_bytes: self.body_bytes.min(outer.body_bytes),
             handles: self.handles.min(outer.handles),
             scratch_bytes: self.scratch_bytes.min(outer.scratch_bytes),
             children: outer.children,
@@ -123,6 +127,16 @@ impl Held {
         self.bytes += bytes;
         Ok(())
     }
+
+    /// Counts what is kept from now on, which may be less than before.
+    pub fn resize(&mut self, bytes: u64) -> Result<(), LimitExceeded> {
+        if let Some(less) = self.bytes.checked_sub(bytes) {
+            self.budget.used.fetch_sub(less, Ordering::Relaxed);
+            self.bytes = bytes;
+            return Ok(());
+        }
+        self.grow(bytes - self.bytes)
+    }
 }
 
 impl Drop for Held {
@@ -144,5 +158,9 @@ mod tests {
         assert_eq!(second.grow(3), Err(LimitExceeded { limit: Limit::Memory, wanted: 11, allowed: 10 }));
         drop(first);
         assert_eq!(second.grow(10), Ok(()));
+        assert_eq!(second.resize(3), Ok(()));
+        let mut third = budget.nothing();
+        assert_eq!(third.resize(7), Ok(()));
+        assert!(second.resize(4).is_err());
     }
 }

@@ -2,6 +2,10 @@
 
 use super::bindings::{pie, waits};
 use super::complexity::{self, TooComplex};
+use super::http::{
+    self,
+    incoming::{IncomingRequest, ResponseOutparam},
+};
 use super::runtime_config::{Concurrency, Pools, config};
 use super::state::State;
 use super::wasi;
@@ -11,8 +15,8 @@ use std::hash::{Hash, Hasher};
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
-use wasmtime::component::types::ComponentItem;
-use wasmtime::component::{Component, ComponentExportIndex, HasSelf, InstancePre, Linker};
+use wasmtime::component::types::{ComponentFunc, ComponentItem};
+use wasmtime::component::{Component, ComponentExportIndex, HasSelf, InstancePre, Linker, Resource};
 
 /// Why bytes are not an inferlet.
 #[derive(Debug, thiserror::Error)]
@@ -30,13 +34,13 @@ pub enum ComponentError {
     #[error("the component is too large or too intricate to be compiled")]
     TooComplex(#[source] TooComplex),
     /// Nothing that could be run.
-    #[error("the component exports no interface whose name ends in `/run`; it exports {}", list(.exports))]
+    #[error("the component exports no interface whose name ends in `/run`, and no `wasi:http/incoming-handler`; it exports {}", list(.exports))]
     NoRun {
         /// What it does export.
         exports: Vec<String>,
     },
     /// More than one thing that could be run.
-    #[error("the component exports several interfaces whose names end in `/run`: {}", list(.exports))]
+    #[error("the component exports several interfaces that could be run: {}", list(.exports))]
     SeveralRuns {
         /// Their names.
         exports: Vec<String>,
@@ -44,6 +48,15 @@ pub enum ComponentError {
     /// The function is missing or has another type.
     #[error("`{export}` has no `run: func(input: string) -> result<string, string>`, `async` or not")]
     WrongRun {
+        /// The interface.
+        export: String,
+        /// What was found instead.
+        #[source]
+        source: wasmtime::Error,
+    },
+    /// The function is missing or has another type.
+    #[error("`{export}` has no `handle: func(request: incoming-request, response-out: response-outparam)`")]
+    WrongHandler {
         /// The interface.
         export: String,
         /// What was found instead.
@@ -91,11 +104,26 @@ struct Linked {
 #[derive(Clone)]
 pub struct Inferlet {
     pub(crate) pre: InstancePre<State>,
-    pub(crate) run: ComponentExportIndex,
+    pub(crate) entry: Entry,
     pub(crate) concurrency: Concurrency,
     export: String,
     digest: String,
 }
+
+/// The function that an instance is called by.
+#[derive(Clone, Copy)]
+pub(crate) enum Entry {
+    /// `run`, from text to text.
+    Run(ComponentExportIndex),
+    /// `handle` of `wasi:http/incoming-handler`.
+    Handle(ComponentExportIndex),
+}
+
+/// What `handle` takes.
+pub(crate) type Handled = (Resource<IncomingRequest>, Resource<ResponseOutparam>);
+
+/// The interface that inferlets export which respond to HTTP requests.
+const HANDLER: &str = "wasi:http/incoming-handler";
 
 impl Inferlet {
     /// The exported interface, for example `pie:hello/run`.
@@ -108,6 +136,11 @@ impl Inferlet {
         let interface = interface_name(&self.export);
         let name = interface.strip_suffix("/run").unwrap_or(interface);
         name.rsplit_once(':').map_or(name, |(_namespace, name)| name)
+    }
+
+    /// Whether it responds to HTTP requests, instead of answering an input.
+    pub fn responds_to_http(&self) -> bool {
+        matches!(self.entry, Entry::Handle(_))
     }
 
     /// SHA-256 of the component, in hexadecimal.
@@ -130,9 +163,8 @@ impl Compiler {
         let (linked, component) = self.component(wasm, &digest).map_err(not_compiled)?;
         let export = linked.find_run(&component)?;
         let pre = linked.linker.instantiate_pre(&component).map_err(ComponentError::UnknownImport)?;
-        let run = find_function(&pre, &export)
-            .map_err(|source| ComponentError::WrongRun { export: export.clone(), source })?;
-        Ok(Inferlet { pre, run, concurrency: linked.concurrency, export, digest })
+        let entry = find_entry(&pre, &export)?;
+        Ok(Inferlet { pre, entry, concurrency: linked.concurrency, export, digest })
     }
 
     /// The compiled component, and where it runs. What the plain runtime refuses may be what it has no features for, and validation, which
@@ -161,6 +193,7 @@ impl Linked {
         let mut linker = Linker::new(&engine);
         wasi::add_to_linker(&mut linker)?;
         add_interfaces(&mut linker)?;
+        http::add_to_linker(&mut linker)?;
         if concurrency == Concurrency::Present {
             waits::pie::core::wait::add_to_linker::<State, HasSelf<State>>(&mut linker, |state| state)?;
         }
@@ -204,8 +237,7 @@ impl Linked {
     fn find_run(&self, component: &Component) -> Result<String, ComponentError> {
         let exports: Vec<String> =
             component.component_type().exports(&self.engine).map(|(name, _)| name.to_owned()).collect();
-        let mut runs: Vec<String> =
-            exports.iter().filter(|name| interface_name(name).ends_with("/run")).cloned().collect();
+        let mut runs: Vec<String> = exports.iter().filter(|name| is_entry(name)).cloned().collect();
         match (runs.pop(), runs.is_empty()) {
             (None, _) => Err(ComponentError::NoRun { exports }),
             (Some(run), true) => Ok(run),
@@ -217,19 +249,42 @@ impl Linked {
     }
 }
 
-/// Finds `run` in the exported interface and checks its type, which may be that of an async function too.
-fn find_function(pre: &InstancePre<State>, export: &str) -> Result<ComponentExportIndex, wasmtime::Error> {
+fn is_entry(export: &str) -> bool {
+    let name = interface_name(export);
+    name.ends_with("/run") || name == HANDLER
+}
+
+/// Finds the function in the exported interface and checks its type; that of `run` may be an async function too.
+fn find_entry(pre: &InstancePre<State>, export: &str) -> Result<Entry, ComponentError> {
+    let name = export.to_owned();
+    if interface_name(export) == HANDLER {
+        let handle = find_function(pre, export, "handle", |function| {
+            function.typecheck::<Handled, ()>(&pre.instance_type())
+        });
+        return handle
+            .map(Entry::Handle)
+            .map_err(|source| ComponentError::WrongHandler { export: name, source });
+    }
+    let run = find_function(pre, export, "run", |function| {
+        function.typecheck::<(String,), (Result<String, String>,)>(&pre.instance_type())
+    });
+    run.map(Entry::Run).map_err(|source| ComponentError::WrongRun { export: name, source })
+}
+
+fn find_function(
+    pre: &InstancePre<State>,
+    export: &str,
+    name: &str,
+    check: impl Fn(&ComponentFunc) -> wasmtime::Result<()>,
+) -> wasmtime::Result<ComponentExportIndex> {
     let component = pre.component();
     let interface = component
         .get_export_index(None, export)
         .ok_or_else(|| wasmtime::Error::msg("the export cannot be found"))?;
-    match component.get_export(Some(&interface), "run") {
-        None => Err(wasmtime::Error::msg("the interface has no function `run`")),
-        Some((ComponentItem::ComponentFunc(function), run)) => {
-            function.typecheck::<(String,), (Result<String, String>,)>(&pre.instance_type())?;
-            Ok(run)
-        }
-        Some(_) => Err(wasmtime::Error::msg("`run` is not a function")),
+    match component.get_export(Some(&interface), name) {
+        None => Err(wasmtime::Error::msg(format!("the interface has no function `{name}`"))),
+        Some((ComponentItem::ComponentFunc(function), index)) => check(&function).map(|()| index),
+        Some(_) => Err(wasmtime::Error::msg(format!("`{name}` is not a function"))),
     }
 }
 

@@ -1,17 +1,18 @@
 //! One run of one instance, from instantiation to the way it ended.
 
 use super::budget::Limits;
-use super::component::Inferlet;
+use super::component::{Entry, Handled, Inferlet};
 use super::journal::Journal;
 use super::limits::LimitExceeded;
 use super::runtime_config::Concurrency;
 use super::state::State;
 use super::wasi::Exit;
+use crate::outside::HttpRequest;
 use crate::trace::{Event, Limit, Outcome};
 use std::future::poll_fn;
 use std::pin::pin;
 use std::task::Poll;
-use wasmtime::component::ResourceTableError;
+use wasmtime::component::{ComponentNamedList, Lift, Lower, ResourceTableError, TypedFunc};
 use wasmtime::{CallHook, PoolConcurrencyLimitError, Store, Trap, WasmBacktrace};
 
 /// After so much fuel an instance gives way to the others.
@@ -24,8 +25,19 @@ const TURN: u64 = 5000;
 #[error("cancelled")]
 struct Cancelled;
 
+/// How an instance is called.
+pub enum Call {
+    /// `run`, with its input.
+    Run(String),
+    /// `handle` of `wasi:http/incoming-handler`, with the request.
+    Handle(HttpRequest),
+}
+
+/// The answer of an instance that gave a response: the response is what counts.
+const RESPONDED: &str = "null";
+
 /// Runs an instance to its end. Host calls suspend the returned future; nothing in it blocks.
-pub async fn run(inferlet: Inferlet, state: State, input: String, limits: Limits) -> Outcome {
+pub async fn run(inferlet: Inferlet, state: State, input: Call, limits: Limits) -> Outcome {
     let journal = state.journal.clone();
     let mut store = Store::new(inferlet.pre.engine(), state);
     let result = in_turns(&journal, limits.fuel, call(&inferlet, &mut store, &limits, input)).await;
@@ -73,7 +85,7 @@ async fn call(
     inferlet: &Inferlet,
     store: &mut Store<State>,
     limits: &Limits,
-    input: String,
+    input: Call,
 ) -> wasmtime::Result<Result<String, String>> {
     store.limiter(|state| &mut state.limiter);
     store.set_fuel(limits.fuel)?;
@@ -88,15 +100,53 @@ async fn call(
     });
     let instance = inferlet.pre.instantiate_async(&mut *store).await;
     let instance = instance.map_err(|error| refused_at_the_start(error, store.data()))?;
-    let run = instance.get_typed_func::<(String,), (Result<String, String>,)>(&mut *store, inferlet.run)?;
-    let (answer,) = match inferlet.concurrency {
-        Concurrency::Absent => run.call_async(&mut *store, (input,)).await?,
+    match (inferlet.entry, input) {
+        (Entry::Run(run), Call::Run(input)) => {
+            let run = instance.get_typed_func::<(String,), (Result<String, String>,)>(&mut *store, run)?;
+            let (answer,) = called(inferlet.concurrency, store, run, (input,)).await?;
+            Ok(answer)
+        }
+        (Entry::Handle(handle), Call::Handle(request)) => {
+            let parameters = store.data_mut().incoming(&request)?;
+            drop(request);
+            let handle = instance.get_typed_func::<Handled, ()>(&mut *store, handle)?;
+            called(inferlet.concurrency, store, handle, parameters).await?;
+            Ok(has_responded(store.data()))
+        }
+        (Entry::Run(_), Call::Handle(_)) => {
+            Ok(Err("the inferlet exports no `wasi:http/incoming-handler`, so it cannot respond to a request"
+                .to_owned()))
+        }
+        (Entry::Handle(_), Call::Run(_)) => {
+            Ok(Err("the inferlet only responds to HTTP requests, and it was launched without one".to_owned()))
+        }
+    }
+}
+
+async fn called<P, R>(
+    concurrency: Concurrency,
+    store: &mut Store<State>,
+    function: TypedFunc<P, R>,
+    parameters: P,
+) -> wasmtime::Result<R>
+where
+    P: ComponentNamedList + Lower + Send + Sync + 'static,
+    R: ComponentNamedList + Lift + Send + Sync + 'static,
+{
+    match concurrency {
+        Concurrency::Absent => function.call_async(&mut *store, parameters).await,
         // It has answered once it says so; what it has not waited for then goes with the store.
         Concurrency::Present => {
-            store.run_concurrent(async |store| run.call_concurrent(store, (input,)).await).await??
+            store.run_concurrent(async |store| function.call_concurrent(store, parameters).await).await?
         }
-    };
-    Ok(answer)
+    }
+}
+
+fn has_responded(state: &State) -> Result<String, String> {
+    match state.responded.as_ref().and_then(|responded| responded.get()) {
+        Some(_) => Ok(RESPONDED.to_owned()),
+        None => Err("the inferlet gave no response, or it did not finish the body of it".to_owned()),
+    }
 }
 
 /// A component whose memories or tables are too large to begin with gets an error that wasmtime has no type for.

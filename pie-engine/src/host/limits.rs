@@ -31,6 +31,7 @@ fn words(limit: Limit) -> (&'static str, &'static str) {
         Limit::Output => ("output", "bytes"),
         Limit::Trace => ("trace", "bytes"),
         Limit::Call => ("call", "bytes"),
+        Limit::Body => ("body", "bytes"),
         Limit::Messages => ("messages", "bytes"),
         Limit::Handles => ("handles", "handles"),
         Limit::Stack => ("stack", "bytes"),

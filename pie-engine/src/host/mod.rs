@@ -17,6 +17,7 @@ pub mod adapter;
 pub mod chat;
 pub mod client;
 pub mod context;
+pub mod http;
 pub mod inference;
 pub mod messaging;
 pub mod model;

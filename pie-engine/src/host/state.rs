@@ -12,9 +12,10 @@ use crate::control::{Cancellation, Session};
 use crate::engine::bus::Bus;
 use crate::engine::operation::{Operation, Port, Reply};
 use crate::ids::InstanceId;
+use crate::launch::Responded;
 use crate::loaded::LoadedModel;
-use crate::outside::Outside;
 use crate::outside::outbox::Outbox;
+use crate::outside::{Outside, Permit};
 use crate::trace::Event;
 use std::sync::Arc;
 use tokio::sync::mpsc;
@@ -35,6 +36,9 @@ pub struct State {
     pub(crate) bus: Bus,
     pub(crate) outside: Arc<dyn Outside>,
     pub(crate) outbox: Outbox,
+    pub(crate) permit: Permit,
+    /// Where its response goes, if it was launched with a request.
+    pub(crate) responded: Option<Responded>,
     pub(crate) launches: mpsc::UnboundedSender<LaunchRequest>,
     pub(crate) children: Children,
     pub(crate) adapters: Adapters,

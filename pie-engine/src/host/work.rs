@@ -30,6 +30,10 @@ pub const LAUNCHED: u64 = 100_000;
 pub const LAUNCHED_BYTE: u64 = 64;
 /// Units for each byte of an adapter's file, and of an adapter that is copied.
 pub const ADAPTER_BYTE: u64 = 16;
+/// Units for an HTTP request: all that is made for a connection.
+pub const HTTP_REQUEST: u64 = 100_000;
+/// Units for each byte of headers and bodies that goes out or comes in.
+pub const HTTP_BYTE: u64 = 16;
 /// Units for each normal number that is made of a seed.
 pub const NOISE: u64 = 256;
 /// Bytes of text that count for what a chat template adds by itself.

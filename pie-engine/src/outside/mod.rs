@@ -3,17 +3,25 @@
 //! The engine has no network and starts no processes. Whoever launches an inferlet hands in an [`Outside`], which answers, or plays back what was
 //! answered in an earlier run ([`replay`]). Question and answer are recorded whole, so that they can be played back.
 //!
+//! What is asked by HTTP has to be permitted first ([`hosts`], [`address`]), and secrets are not recorded ([`secret`]).
+//!
 //! Real time must not decide what a run does. So each answer takes [`ANSWER_NANOSECONDS`] of virtual time, however long it really takes: when that
 //! moment comes and nothing else can go on, the driver waits for the answer, and answers that are due at once are handed over in the order of their
 //! questions ([`outbox`]). Meanwhile passes go on, and so do other instances.
 
+pub mod address;
+pub mod hosts;
 pub mod outbox;
+pub mod replay;
+pub mod secret;
 
 use crate::ids::{InstanceId, QuestionId};
 use crate::trace::Whole;
+use hosts::Hosts;
 use outbox::Reply;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use std::sync::Arc;
 
 /// The virtual time that an answer takes, in nanoseconds: ten steps.
 pub const ANSWER_NANOSECONDS: u64 = 10_000_000;
@@ -38,6 +46,17 @@ pub struct Asked {
     pub id: QuestionId,
     /// What is asked.
     pub question: Question,
+    /// What the asking inferlet may.
+    pub permit: Permit,
+}
+
+/// What an inferlet may have of the outside.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Permit {
+    /// The hosts that it may reach by HTTP. That the host of a request is among them has been seen to; its address has not.
+    pub hosts: Arc<Hosts>,
+    /// The most bytes of an answer's body.
+    pub body_bytes: u64,
 }
 
 /// What an inferlet asks.

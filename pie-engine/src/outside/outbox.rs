@@ -37,6 +37,15 @@ impl Shared {
     }
 }
 
+/// Which of several answers that are due is handed over first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Order {
+    /// That to the first question, however long it takes: a run is the same each time.
+    OfQuestions,
+    /// One that has come, so that nobody waits for the answer to another.
+    OfAnswers,
+}
+
 /// What became of the answers that are due.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Delivery {
@@ -71,21 +80,23 @@ impl Outbox {
         ticket
     }
 
-    /// The virtual time at which the next answer is due.
-    pub fn next_due(&self) -> Option<u64> {
-        self.shared.lock().open.keys().next().map(|(due, _)| *due)
+    /// The virtual time behind `now` at which the next answer is due.
+    pub fn next_due(&self, now: u64) -> Option<u64> {
+        self.shared.lock().open.keys().map(|(due, _)| *due).find(|due| *due > now)
     }
 
-    /// Hands over the first answer that is due at the virtual time `now`, if it has come.
-    pub fn deliver(&self, now: u64) -> Delivery {
+    /// Hands over an answer that is due at the virtual time `now`, if it has come.
+    pub fn deliver(&self, now: u64, order: Order) -> Delivery {
         let mut state = self.shared.lock();
-        let Some(first) = state.open.first_entry().filter(|first| first.key().0 <= now) else {
+        let mut due = state.open.iter().take_while(|((due, _), _)| *due <= now).peekable();
+        if due.peek().is_none() {
             return Delivery::NotDue;
-        };
-        if first.get().came.is_none() {
-            return Delivery::Awaited;
         }
-        let Open { came, slot } = first.remove();
+        let considered = if order == Order::OfQuestions { 1 } else { usize::MAX };
+        let key = due.take(considered).find(|(_, open)| open.came.is_some()).map(|(key, _)| *key);
+        let Some(Open { came, slot }) = key.and_then(|key| state.open.remove(&key)) else {
+            return Delivery::Awaited;
+        };
         drop(state);
         if let Some(answer) = came {
             // It is in the table until it is handed over, and is handed over once.
@@ -160,7 +171,7 @@ impl Drop for Ticket {
 mod tests {
     use super::*;
     use crate::ids::InstanceId;
-    use crate::outside::{Nowhere, Question};
+    use crate::outside::{Nowhere, Permit, Question};
 
     /// Keeps what it is to answer.
     #[derive(Default)]
@@ -173,7 +184,8 @@ mod tests {
     }
 
     fn ask(outbox: &Outbox, outside: &dyn Outside, now: u64) -> Ticket {
-        let asked = Asked { instance: InstanceId(1), id: outbox.number(), question: Question::McpServers };
+        let (instance, id) = (InstanceId(1), outbox.number());
+        let asked = Asked { instance, id, question: Question::McpServers, permit: Permit::default() };
         outbox.ask(outside, asked, now)
     }
 
@@ -188,12 +200,26 @@ mod tests {
         let mut replies = std::mem::take(&mut *kept.0.lock().unwrap());
         let due = ANSWER_NANOSECONDS;
         replies.pop().unwrap().answer(said("second"));
-        assert_eq!((outbox.deliver(due - 1), outbox.deliver(due)), (Delivery::NotDue, Delivery::Awaited));
+        let deliver = |now| outbox.deliver(now, Order::OfQuestions);
+        assert_eq!((deliver(due - 1), deliver(due)), (Delivery::NotDue, Delivery::Awaited));
         replies.pop().unwrap().answer(said("first"));
-        assert_eq!(outbox.deliver(due), Delivery::Delivered);
+        assert_eq!(deliver(due), Delivery::Delivered);
         assert_eq!((first.answer().get(), second.answer().get()), (Some(&said("first")), None));
-        assert_eq!(outbox.deliver(due), Delivery::Delivered);
-        assert_eq!((second.answer().get(), outbox.next_due()), (Some(&said("second")), None));
+        assert_eq!(deliver(due), Delivery::Delivered);
+        assert_eq!((second.answer().get(), outbox.next_due(0)), (Some(&said("second")), None));
+    }
+
+    #[test]
+    fn where_the_order_does_not_count_an_answer_is_handed_over_when_it_has_come() {
+        let (outbox, kept) = (Outbox::new(Bell::default()), Kept::default());
+        let (first, second) = (ask(&outbox, &kept, 0), ask(&outbox, &kept, 0));
+        let due = ANSWER_NANOSECONDS;
+        let deliver = |now| outbox.deliver(now, Order::OfAnswers);
+        assert_eq!((deliver(due - 1), deliver(due)), (Delivery::NotDue, Delivery::Awaited));
+        assert_eq!((outbox.next_due(due - 1), outbox.next_due(due)), (Some(due), None));
+        kept.0.lock().unwrap().pop().unwrap().answer(said("second"));
+        assert_eq!((deliver(due), deliver(due)), (Delivery::Delivered, Delivery::Awaited));
+        assert_eq!((first.answer().get(), second.answer().get()), (None, Some(&said("second"))));
     }
 
     #[test]
@@ -204,7 +230,7 @@ mod tests {
         assert!(!bell.heard());
         kept.0.lock().unwrap().clear();
         assert!(bell.heard());
-        assert_eq!(outbox.deliver(5 + ANSWER_NANOSECONDS), Delivery::Delivered);
+        assert_eq!(outbox.deliver(5 + ANSWER_NANOSECONDS, Order::OfQuestions), Delivery::Delivered);
         assert_eq!(ticket.answer().get(), Some(&said("nobody answered")));
     }
 
@@ -215,14 +241,17 @@ mod tests {
         let reply = kept.0.lock().unwrap().pop().unwrap();
         assert!(!reply.is_wanted());
         reply.answer(said("late"));
-        assert_eq!((outbox.next_due(), outbox.deliver(u64::MAX)), (None, Delivery::NotDue));
+        assert_eq!(
+            (outbox.next_due(0), outbox.deliver(u64::MAX, Order::OfQuestions)),
+            (None, Delivery::NotDue)
+        );
     }
 
     #[test]
     fn nowhere_has_no_servers_and_fails_the_rest() {
         let outbox = Outbox::new(Bell::default());
         let ticket = ask(&outbox, &Nowhere, 0);
-        assert_eq!(outbox.deliver(ANSWER_NANOSECONDS), Delivery::Delivered);
+        assert_eq!(outbox.deliver(ANSWER_NANOSECONDS, Order::OfQuestions), Delivery::Delivered);
         assert_eq!(ticket.answer().get(), Some(&Answer::McpServers { names: Vec::new() }));
     }
 }

@@ -1,6 +1,6 @@
 use super::{Bytes, Text, Tokens};
 use crate::ids::{ContextId, InstanceId, PassId, QuestionId};
-use crate::outside::{Answer, Question};
+use crate::outside::{Answer, HttpRequest, HttpResponse, Question};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -140,6 +140,31 @@ pub enum Event {
         /// The answer.
         #[serde(flatten)]
         answer: Answer,
+    },
+    /// An HTTP request was refused before anything was asked, because `[permissions]` does not list its host.
+    Denied {
+        /// Who asked.
+        instance: InstanceId,
+        /// `GET` and the like.
+        method: String,
+        /// The whole URL, without what is secret in it.
+        url: Text,
+        /// Why, in one line for a person.
+        message: String,
+    },
+    /// The instance was launched with an HTTP request.
+    Requested {
+        /// Who is to respond.
+        instance: InstanceId,
+        /// The request.
+        request: HttpRequest,
+    },
+    /// The instance responded to the HTTP request that it was launched with.
+    Responded {
+        /// Who responds.
+        instance: InstanceId,
+        /// The response.
+        response: HttpResponse,
     },
     /// Something was done with an adapter.
     Adapter {
@@ -539,6 +564,8 @@ pub enum Limit {
     Trace,
     /// Bytes that one call hands over.
     Call,
+    /// Bytes of the body of one HTTP request or response.
+    Body,
     /// Bytes of messages between inferlets that nobody has taken.
     Messages,
     /// Handles open at once.

@@ -1,7 +1,7 @@
 //! How much room events take.
 
 use super::{AdapterOperation, Bytes, Event, Origin, SamplerCall, Slot, SuspendCause, Text, Tokens, Whole};
-use crate::outside::{Answer, Question};
+use crate::outside::{Answer, HttpRequest, HttpResponse, Question};
 
 /// What every event takes, whatever is in it; for a pass, its share of a step is included.
 const EVENT: u64 = 256;
@@ -27,6 +27,9 @@ impl Event {
                 Event::Forced { tokens: it, .. } => tokens(it),
                 Event::Asked { question: it, .. } => question(it),
                 Event::Answered { answer: it, .. } => answer(it),
+                Event::Denied { method, url, message, .. } => length(method) + text(url) + length(message),
+                Event::Requested { request: it, .. } => request(it),
+                Event::Responded { response: it, .. } => response(it),
                 Event::Received { text: it, .. } => it.as_ref().map_or(0, text),
                 Event::ReceivedFile { data, .. } => data.as_ref().map_or(0, blob),
                 Event::Adapter { name, operation, .. } => length(name) + adapter(operation),
@@ -72,9 +75,7 @@ fn adapter(operation: &AdapterOperation) -> u64 {
 
 fn question(question: &Question) -> u64 {
     match question {
-        Question::HttpRequest(request) => {
-            length(&request.method) + length(&request.url) + headers(&request.headers) + request.body.len()
-        }
+        Question::HttpRequest(it) => request(it),
         Question::McpServers => 0,
         Question::McpConnect { server } => length(server),
         Question::McpCall { method, params, .. } => length(method) + params.len(),
@@ -83,7 +84,7 @@ fn question(question: &Question) -> u64 {
 
 fn answer(answer: &Answer) -> u64 {
     match answer {
-        Answer::HttpResponse(response) => headers(&response.headers) + response.body.len(),
+        Answer::HttpResponse(it) => response(it),
         Answer::HttpFailed { code, message } => length(code) + length(message),
         Answer::McpServers { names } => names.iter().map(|name| ENTRY + length(name)).sum(),
         Answer::McpConnected => 0,
@@ -91,6 +92,14 @@ fn answer(answer: &Answer) -> u64 {
         Answer::McpFailed { message, data, .. } => length(message) + data.as_ref().map_or(0, Whole::len),
         Answer::Failed { message } => length(message),
     }
+}
+
+fn request(request: &HttpRequest) -> u64 {
+    length(&request.method) + length(&request.url) + headers(&request.headers) + request.body.len()
+}
+
+fn response(response: &HttpResponse) -> u64 {
+    headers(&response.headers) + response.body.len()
 }
 
 fn headers(headers: &[(String, Whole)]) -> u64 {

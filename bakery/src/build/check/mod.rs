@@ -26,7 +26,7 @@ pub struct Checked {
     pub imports: Vec<String>,
 }
 
-/// The two forms of `run`.
+/// The two forms of `run`, and the one that is for HTTP.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Form {
@@ -34,7 +34,14 @@ pub enum Form {
     Sync,
     /// `run: async func(input: string) -> result<string, string>`
     Async,
+    /// `handle` of `wasi:http/incoming-handler`
+    Http,
 }
+
+/// The interface that inferlets export which respond to HTTP requests.
+const HANDLER: &str = "wasi:http/incoming-handler";
+/// What such an inferlet imports to read requests and write responses. It reaches no host with that alone.
+const HTTP_TYPES: &str = "wasi:http/types";
 
 /// Checks a file. Without a manifest, its name is not compared, and it has no permissions.
 ///
@@ -51,8 +58,10 @@ pub fn check(wasm: &[u8], manifest: Option<&Manifest>) -> Result<Checked> {
     };
     let component = &resolve.worlds[id];
     let (export, form) = find_run(&resolve, component.exports.iter())?;
-    let imports = check_imports(&resolve, component.imports.iter(), manifest)?;
-    if let Some(manifest) = manifest {
+    let imports = check_imports(&resolve, component.imports.iter(), form, manifest)?;
+    if let Some(manifest) = manifest
+        && form != Form::Http
+    {
         check_name(&export, &manifest.package.name)?;
     }
     Ok(Checked { export, form, imports })
@@ -87,7 +96,7 @@ fn find_run<'a>(
         (Some((name, form)), None) => Ok((name.clone(), form)),
         (Some((first, _)), Some((second, _))) => {
             Err(Error::usage(format!("the component can be run in two ways: `{first}` and `{second}`"))
-                .hint("an inferlet has one `#[inferlet::main]`"))
+                .hint("an inferlet has one `#[inferlet::main]`, or one `#[inferlet::http]`"))
         }
         (None, _) => Err(no_run(&exports)),
     }
@@ -112,7 +121,10 @@ fn no_run(exports: &[(String, Option<Form>)]) -> Error {
 fn form_of(resolve: &Resolve, key: &WorldKey, item: &WorldItem) -> Option<Form> {
     let WorldItem::Interface { id, .. } = item else { return None };
     let name = resolve.name_world_key(key);
-    let name = name.split_once('@').map_or(name.as_str(), |(name, _version)| name);
+    let name = interface_name(&name);
+    if name == HANDLER {
+        return resolve.interfaces[*id].functions.contains_key("handle").then_some(Form::Http);
+    }
     if !name.ends_with("/run") {
         return None;
     }
@@ -144,6 +156,7 @@ fn gives_text_or_error(resolve: &Resolve, run: &Function) -> bool {
 fn check_imports<'a>(
     resolve: &Resolve,
     imports: impl Iterator<Item = (&'a WorldKey, &'a WorldItem)>,
+    form: Form,
     manifest: Option<&Manifest>,
 ) -> Result<Vec<String>> {
     let world = World::get()?;
@@ -160,6 +173,7 @@ fn check_imports<'a>(
                 match world.access(&name) {
                     Access::Granted => check_functions(world, resolve, &name, *id)?,
                     Access::NeedsNetwork if network => {}
+                    Access::NeedsNetwork if form == Form::Http && interface_name(&name) == HTTP_TYPES => {}
                     Access::NeedsNetwork => return Err(no_network(&name, manifest)),
                     Access::None if is_mention_of_sockets(resolve, &name, *id) => {}
                     Access::None => foreign.push(name.clone()),
@@ -171,11 +185,15 @@ fn check_imports<'a>(
     if foreign.is_empty() { Ok(names) } else { Err(outside(&foreign)) }
 }
 
+/// A name without its version.
+fn interface_name(name: &str) -> &str {
+    name.split('@').next().unwrap_or(name)
+}
+
 /// Whether an interface of sockets is imported for its types alone. The C library closes file descriptors without knowing what they are, so whoever
 /// uses files mentions the sockets that it cannot make; the engine has these types, and nothing that gives a value of them.
 fn is_mention_of_sockets(resolve: &Resolve, name: &str, id: InterfaceId) -> bool {
-    let interface = name.split('@').next().unwrap_or(name);
-    matches!(interface, "wasi:sockets/tcp" | "wasi:sockets/udp")
+    matches!(interface_name(name), "wasi:sockets/tcp" | "wasi:sockets/udp")
         && resolve.interfaces[id].functions.is_empty()
 }
 

@@ -145,6 +145,18 @@ fn http_needs_a_permission() {
 }
 
 #[test]
+fn a_handler_of_requests_is_an_inferlet_and_reaches_no_host_by_that() {
+    let handler = "export wasi:http/incoming-handler@0.2.12;";
+    let checked = check(&component(handler), Some(&manifest(""))).unwrap();
+    assert_eq!((checked.export.as_str(), checked.form), ("wasi:http/incoming-handler@0.2.12", Form::Http));
+    assert!(checked.imports.contains(&"wasi:http/types@0.2.12".to_owned()), "{:?}", checked.imports);
+    let asking = component(&format!("import wasi:http/outgoing-handler@0.2.12; {handler}"));
+    fails(&asking, Some(&manifest("")), "`wasi:http/outgoing-handler@0.2.12`", "[permissions]");
+    fails(&component(&format!("export run; {handler}")), None, "two ways", "#[inferlet::http]");
+    fails(&component("import wasi:http/types@0.2.12; export run;"), None, "no permission", "");
+}
+
+#[test]
 fn a_function_that_the_engine_does_not_have_is_named() {
     let resolve = |text: &str| {
         let mut resolve = Resolve::default();

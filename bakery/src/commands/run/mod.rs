@@ -1,21 +1,27 @@
 //! `bakery run`: from what the user names to an inferlet that runs, and from how it ends to an exit code.
 //!
-//! Reading order: [`target`] finds what to run, [`input`] checks what it is given, [`programs`] has what it may launch, [`console`] connects it to the keyboard, the clock
+//! Reading order: [`target`] finds what to run, [`input`] checks what it is given, [`programs`] has what it may launch, [`outside`] what it may ask
+//! of the world, [`http`] has it respond to requests instead, [`console`] connects it to the keyboard, the clock
 //! and Ctrl-C, and [`answer`] says what came of it. What is seen meanwhile is the business of [`crate::report`].
 
 mod answer;
 mod cache;
 mod console;
+mod http;
 mod input;
 mod model;
+mod outside;
 mod programs;
+mod scratch;
 mod target;
 
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::{Arc, LazyLock};
 use std::thread;
 use std::time::Duration;
 
+use pie_engine::launch::KeptScratch;
 use pie_engine::loaded::LoadedModel;
 use pie_engine::trace::Outcome;
 use pie_engine::{Control, Engine, EngineConfig, EngineError, Launch, PageChecks, Runtime, RuntimeConfig};
@@ -32,6 +38,7 @@ use crate::ui::{Ui, output_error};
 pub use input::InferletDocument;
 use input::Input;
 use model::Source;
+use outside::Answers;
 use programs::Dependencies;
 use target::{Built, Target};
 
@@ -54,6 +61,8 @@ Examples:
   bakery run chat --send hi --seed 7       Send it a message; choose its randomness
   bakery run agent --script replies.toml   Let the model give the answers in a file
   bakery run hello --trace t.jsonl         Record all it does, for `bakery trace show`
+  bakery run hello --replay t.jsonl        Answer what it asks of the network as recorded
+  bakery run api --http 127.0.0.1:8080     Let it respond to HTTP requests, until Ctrl-C
 
 Exit codes: 0 the inferlet answered, 1 it failed, 2 it was asked wrongly, 3 something outside is missing, 130 Ctrl-C")]
 pub struct Args {
@@ -87,7 +96,20 @@ pub struct Args {
     /// Record the run in this file
     #[arg(long, value_name = "FILE")]
     pub trace: Option<PathBuf>,
-    /// End the run after so many seconds
+    /// Answer what the inferlet asks of the network and of MCP servers from this recorded trace, and from nowhere else
+    #[arg(long, value_name = "FILE")]
+    pub replay: Option<PathBuf>,
+    /// Write what the inferlet leaves under `/scratch` to this folder, which is empty or new
+    #[arg(long, value_name = "DIR")]
+    pub keep_scratch: Option<PathBuf>,
+    /// Launch the inferlet for each HTTP request at this address, until Ctrl-C; port 0 takes a free one
+    #[arg(
+        long,
+        value_name = "ADDR",
+        conflicts_with_all = ["replay", "keep_scratch", "input", "send", "file", "parameters"]
+    )]
+    pub http: Option<SocketAddr>,
+    /// End the run, or the response to a request, after so many seconds
     #[arg(long, value_name = "S", value_parser = console::parse_seconds)]
     pub timeout: Option<Duration>,
     /// Threads to compile and compute with; all processors if not given. The run is the same with any number
@@ -124,6 +146,9 @@ impl Args {
             file: Vec::new(),
             out_dir: None,
             trace: None,
+            replay: None,
+            keep_scratch: None,
+            http: None,
             timeout: None,
             threads: None,
             pages: PAGES,
@@ -149,12 +174,16 @@ pub fn run(args: &Args, env: &Environment, ui: &Ui) -> Result<()> {
         LazyLock::force(&ahead);
     });
     let target = Target::find(&args.path, args.manifest.as_deref(), env)?;
-    let input = match input::read(args, target.manifest(), env)? {
-        Input::Help => return input::help(args, target.manifest(), ui),
+    let manifest = target.manifest().cloned();
+    let input = match input::read(args, manifest.as_ref(), env)? {
+        Input::Help => return input::help(args, manifest.as_ref(), ui),
         Input::Json(input) => input,
     };
-    let mut launch = Launch::new(input).seed(args.seed);
-    if let Some(manifest) = target.manifest() {
+    let answers = Answers::find(args, env)?;
+    args.keep_scratch.as_deref().map_or(Ok(()), |folder| scratch::check(folder, env))?;
+    let kept = KeptScratch::default();
+    let mut launch = Launch::new(input.as_str()).seed(args.seed).scratch(Arc::clone(&kept));
+    if let Some(manifest) = &manifest {
         launch = programs::permitted(launch, manifest, env);
     }
     let control = launch.control();
@@ -163,18 +192,19 @@ pub fn run(args: &Args, env: &Environment, ui: &Ui) -> Result<()> {
 
     let Built { component, dependencies } = target.built(args, env, ui)?;
     env.interrupt.check()?;
-    let threads = args.threads.map_or(0, usize::from);
-    // Room for an instance is set up before there is one, and who launches no others is the only one.
-    let instances = if dependencies.is_some() { RuntimeConfig::default().instances } else { 1 };
-    let code_cache = cache::folder(env);
-    let runtime = RuntimeConfig { code_cache, threads, instances, ..RuntimeConfig::default() };
-    let runtime = Arc::new(Runtime::new(runtime).map_err(cannot_start)?);
+    let runtime = Arc::new(runtime(args, dependencies.is_some(), env)?);
     let inferlet = runtime.compile(&component.bytes).map_err(|error| component.rejected(error))?;
+    http::check(args, &inferlet)?;
     if let Some(dependencies) = dependencies {
         launch = launch.programs(Arc::new(Dependencies::new(dependencies, Arc::clone(&runtime), env)));
     }
     let model = LazyLock::force(&model).clone();
     let engine = Engine::on(runtime, engine_config(args, model)).map_err(cannot_start)?;
+    if let Some(address) = args.http {
+        return http::serve(address, args, &engine, (inferlet, launch), &audience, env, ui);
+    }
+    let rerun = outside::rerun(args, manifest.as_ref(), &inferlet, &input, &engine);
+    let (launch, replayed) = answers.connect(launch, args, &rerun, &control)?;
 
     let _interrupt = console::cancel_on_interrupt(&control, env);
     let _deadline = console::cancel_after(args.timeout, &control);
@@ -182,11 +212,23 @@ pub fn run(args: &Args, env: &Environment, ui: &Ui) -> Result<()> {
     let finished = engine.run(&inferlet, launch, Box::new(audience.clone()));
     // The process ends soon, which frees the same at once.
     std::mem::forget((engine, inferlet));
-    let frames = if ui.verbose() { answer::Frames::All } else { answer::Frames::Own };
     let watched = audience.finish();
+    let kept = args.keep_scratch.as_deref().map_or(Ok(()), |folder| scratch::keep(folder, &kept, env, ui));
     let shown = answer::show(&finished, &received, ui);
-    watched.and(shown)?;
-    answer::verdict(&finished, frames)
+    watched.and(kept).and(shown)?;
+    replayed.map_or(Ok(()), |replayed| replayed.verdict())?;
+    answer::verdict(&finished, if ui.verbose() { answer::Frames::All } else { answer::Frames::Own })
+}
+
+/// The runtime, with as many places for instances as there may be. Room for one is set up before there is one, and who launches no others and responds to
+/// no requests is the only one.
+fn runtime(args: &Args, launches: bool, env: &Environment) -> Result<Runtime> {
+    let threads = args.threads.map_or(0, usize::from);
+    let several = launches || args.http.is_some();
+    let instances = if several { RuntimeConfig::default().instances } else { 1 };
+    let code_cache = cache::folder(env);
+    let config = RuntimeConfig { code_cache, threads, instances, ..RuntimeConfig::default() };
+    Runtime::new(config).map_err(cannot_start)
 }
 
 fn engine_config(args: &Args, model: LoadedModel) -> EngineConfig {

@@ -3,6 +3,7 @@
 use std::path::Path;
 use std::sync::{Arc, OnceLock};
 
+use pie_engine::outside::hosts::Hosts;
 use pie_engine::{Inferlet, Launch, Limits, ProgramError, Programs, Runtime, Wanted};
 
 use crate::dependencies::{Graph, Member};
@@ -104,5 +105,8 @@ pub(super) fn permitted(launch: Launch, manifest: &Manifest, env: &Environment) 
         let value = env.variable(name)?.to_str()?;
         Some((name.clone(), value.to_owned()))
     });
-    launch.name(&*manifest.package.name).limits(limits).environment(variables.collect())
+    // Each was read when the manifest was.
+    let hosts = manifest.permissions.network.iter().filter_map(|host| host.parse().ok());
+    let hosts = Hosts::new(hosts.collect());
+    launch.name(&*manifest.package.name).limits(limits).environment(variables.collect()).hosts(hosts)
 }

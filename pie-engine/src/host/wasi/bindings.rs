@@ -1,6 +1,8 @@
 //! Rust traits for the world `pie:inferlet/wasi`. Streams, pollables and errors are those of `wasmtime-wasi-io`. No function here waits: what
 //! waits is `wasi:io/poll` and the blocking calls of streams.
 
+#![allow(missing_docs, reason = "generated from `wit/`, where the documentation is")]
+
 wasmtime::component::bindgen!({
     path: "../wit",
     world: "pie:inferlet/wasi",

@@ -13,7 +13,7 @@
 //! [`LimitExceeded`](crate::host::limits::LimitExceeded), a full scratch folder an `insufficient-space` for the guest. A guest that ends itself
 //! traps with [`Exit`].
 
-mod bindings;
+pub(super) mod bindings;
 mod cli;
 mod clocks;
 mod filesystem;

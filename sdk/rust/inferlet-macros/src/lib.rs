@@ -3,9 +3,11 @@
 //! * [`main`](macro@main) makes the component's export: two functions of the canonical ABI and the custom section that describes
 //!   them. The section is encoded here, in a few lines, rather than by the libraries made for it, because every user would
 //!   compile those; a test reads it back with them.
+//! * [`http`](macro@http) makes the export of an inferlet that responds to HTTP requests instead.
 //! * [`tool`](macro@tool) makes a tool that the model can call.
 
 mod entry;
+mod handler;
 mod name;
 mod section;
 mod tool;
@@ -25,6 +27,17 @@ use proc_macro::TokenStream;
 pub fn main(attribute: TokenStream, item: TokenStream) -> TokenStream {
     let package = std::env::var("CARGO_PKG_NAME").unwrap_or_default();
     expand(entry::expand(attribute.into(), item.into(), &package))
+}
+
+/// Makes a function the entry point of an inferlet that responds to HTTP requests, under `bakery run --http`.
+///
+/// The function is `async` or not. It takes an `inferlet::http::IncomingRequest` and returns an `inferlet::Result<inferlet::http::OutgoingResponse>`; an `Err`
+/// becomes a response with status 500 and the error's text. Each request is an instance of its own, so nothing is left of the one before.
+///
+/// What is exported is `wasi:http/incoming-handler`, in the place of the interface that [`main`](macro@main) makes: an inferlet has one of the two.
+#[proc_macro_attribute]
+pub fn http(attribute: TokenStream, item: TokenStream) -> TokenStream {
+    expand(handler::expand(attribute.into(), item.into()))
 }
 
 /// Makes a function a tool that the model can call.

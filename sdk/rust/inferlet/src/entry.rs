@@ -33,10 +33,14 @@ where
 {
     let result = executor::block_on(program)
         .unwrap_or_else(|_| Err("the program waits for something that nothing will ever provide".to_owned()));
-    // A reactor has no exit at which the standard library would flush; a failure to do so has no reader.
+    flush();
+    result
+}
+
+/// A reactor has no exit at which the standard library would flush; a failure to do so has no reader.
+pub(crate) fn flush() {
     let _ = std::io::stdout().flush();
     let _ = std::io::stderr().flush();
-    result
 }
 
 /// Reads the input of `main`. No text at all stands for an object without fields.

@@ -33,6 +33,35 @@ pub unsafe fn run(
     Box::into_raw(Box::new(ReturnArea { is_err, text: text.as_mut_ptr(), length: text.len() }))
 }
 
+/// Lifts the handles of `handle: func(request: incoming-request, response-out: response-outparam)` and calls the program.
+///
+/// # Safety
+///
+/// The two are handles that the caller of the export hands over.
+#[cfg(not(test))]
+pub unsafe fn handle<F>(request: u32, out: u32, program: impl FnOnce(crate::http::IncomingRequest) -> F)
+where
+    F: std::future::Future<Output = Result<crate::http::OutgoingResponse, String>>,
+{
+    use crate::pie_wasi::http::types::{IncomingRequest, ResponseOutparam};
+    // SAFETY: the canonical ABI passes valid handles, owned by the callee.
+    let (request, out) =
+        unsafe { (IncomingRequest::from_handle(request), ResponseOutparam::from_handle(out)) };
+    crate::http::wire::handle(request, out, program);
+}
+
+/// What the `http` attribute checks a program against where there is nothing to export to.
+#[cfg(not(test))]
+pub async fn run_handler<F>(
+    request: crate::http::IncomingRequest,
+    program: impl FnOnce(crate::http::IncomingRequest) -> F,
+) -> Result<crate::http::OutgoingResponse, String>
+where
+    F: std::future::Future<Output = Result<crate::http::OutgoingResponse, String>>,
+{
+    program(request).await
+}
+
 /// Frees a result after the caller has copied it.
 ///
 /// # Safety

@@ -35,6 +35,7 @@
 //! * [`Context`] fills and forks a sequence, [`Generator`] generates behind it, [`Forward`] is a single pass.
 //! * [`sample`] says what to read from a pass, [`Output`] how to read it.
 //! * [`chat`], [`reasoning`] and [`tools`] turn tokens into events; [`tool`] turns a function into a tool.
+//! * [`http`](mod@http) asks servers, and lets an inferlet be one.
 //! * [`Schema`] and [`Constrain`] restrict what is generated; [`spec`] makes it faster.
 //! * [`pie`] is the interface itself, generated from the `wit/` folder, for what the modules above do not cover.
 //!
@@ -63,6 +64,7 @@ mod executor;
 mod export;
 mod forward;
 mod generation;
+pub mod http;
 pub mod inference;
 mod market;
 pub mod mcp;
@@ -100,7 +102,7 @@ pub use context::{Context, Idle};
 pub use forward::Forward;
 pub use generation::{GenStep, Generator};
 pub use inference::{Grammar, Matcher};
-pub use inferlet_macros::{main, tool};
+pub use inferlet_macros::{http, main, tool};
 pub use model::{Model, Tokenizer};
 pub use output::{Handle, Output, ProbeHandle, SampleHandle};
 pub use sample::{Probe, Sampler};
@@ -137,6 +139,8 @@ where
 pub mod __private {
     pub use crate::entry::{Outcome, parse_input, run as run_program, text_input};
     pub use crate::export::{ReturnArea, release, run as run_export};
+    #[cfg(not(test))]
+    pub use crate::export::{handle as handle_export, run_handler};
     pub use crate::tools::{describe, parse_arguments, to_json};
     pub use schemars;
     pub use serde;

@@ -10,12 +10,13 @@ use std::path::Path;
 use wit_bindgen_core::wit_parser::{Resolve, UnresolvedPackageGroup};
 use wit_bindgen_core::{Files, WorldGenerator};
 
-/// What the SDK imports itself: the whole interface, and the clock for `sleep`. The standard library brings the rest
-/// of WASI.
+/// What the SDK imports itself: the whole interface, the clock for `sleep`, and HTTP. The standard library brings the rest
+/// of WASI, and what a program does not use is not in its component.
 const WORLD: &str = "package pie:sdk-rust;
 world bindings {
     include pie:inferlet/imports;
     import wasi:clocks/monotonic-clock@0.2.12;
+    include pie:inferlet/network;
 }";
 
 fn generate() -> String {

@@ -1,0 +1,100 @@
+//! What the inferlet may ask of the world: the world itself, or what was recorded of it.
+
+use std::sync::Arc;
+
+use pie_engine::outside::replay::{Recording, Replay};
+use pie_engine::trace::Outcome;
+use pie_engine::{Control, Engine, Inferlet, Launch};
+
+use super::Args;
+use crate::environment::Environment;
+use crate::error::{Error, Result};
+use crate::outside::http::Http;
+use crate::outside::mcp::Mcp;
+use crate::outside::replay::{self, Rerun};
+use crate::outside::{Background, Live};
+use crate::project::Manifest;
+
+/// What answers the inferlet.
+pub(super) enum Answers {
+    /// The world.
+    Live(Background),
+    /// A recording, which has been read.
+    Recorded(Box<Recording>),
+}
+
+/// A run that is replayed.
+pub(super) struct Replayed(Arc<Replay>);
+
+impl Answers {
+    /// Reads the recording, if there is to be one.
+    pub(super) fn find(args: &Args, env: &Environment) -> Result<Answers> {
+        Ok(match &args.replay {
+            None => Answers::Live(Background::default()),
+            Some(file) => Answers::Recorded(Box::new(replay::read(file, env)?)),
+        })
+    }
+
+    /// Connects an inferlet with what answers it.
+    pub(super) fn connect(
+        self,
+        launch: Launch,
+        args: &Args,
+        rerun: &Rerun<'_>,
+        control: &Control,
+    ) -> Result<(Launch, Option<Replayed>)> {
+        match (self, &args.replay) {
+            (Answers::Recorded(recording), Some(file)) => {
+                replay::check(&recording, rerun, file)?;
+                let control = control.clone();
+                let replay = Arc::new(Replay::new(*recording, move |difference| {
+                    control.cancel(Outcome::Cancelled(format!("the recording cannot answer: {difference}")));
+                }));
+                Ok((launch.outside(Arc::clone(&replay) as _), Some(Replayed(replay))))
+            }
+            (Answers::Live(background), _) => Ok((launch.outside(Arc::new(live(background))), None)),
+            (Answers::Recorded(_), None) => Err(Error::bug("a recording without a file")),
+        }
+    }
+}
+
+/// The world.
+pub(super) fn live(background: Background) -> Live {
+    Live { http: Http::new(background), mcp: Mcp::default() }
+}
+
+impl Replayed {
+    /// Whether the run was the recorded one, as far as it asked anything.
+    pub(super) fn verdict(&self) -> Result<()> {
+        let hint = "record it again: run it with `--trace` and without `--replay`";
+        if let Some(difference) = self.0.difference() {
+            return Err(Error::failed(format!("the run is not the recorded one: {difference}")).hint(hint));
+        }
+        match self.0.left() {
+            0 => Ok(()),
+            left => {
+                let what = if left == 1 { "one question".to_owned() } else { format!("{left} questions") };
+                Err(Error::failed(format!(
+                    "the run is not the recorded one: it did not ask {what} that the recorded one asked"
+                ))
+                .hint(hint))
+            }
+        }
+    }
+}
+
+/// What a recording has to be of.
+pub(super) fn rerun<'a>(
+    args: &Args,
+    manifest: Option<&'a Manifest>,
+    inferlet: &'a Inferlet,
+    input: &'a str,
+    engine: &'a Engine,
+) -> Rerun<'a> {
+    Rerun {
+        program: manifest.map_or(inferlet.name(), |manifest| &manifest.package.name),
+        input,
+        seed: args.seed,
+        model_digest: &engine.model().info().digest,
+    }
+}

@@ -1,0 +1,86 @@
+//! `bakery run --replay`: from a trace file to the answers in it.
+
+use std::path::Path;
+
+use pie_engine::outside::replay::{Recording, RecordingError};
+use pie_engine::trace::Text;
+use pie_engine::trace::jsonl::ReadError;
+
+use crate::environment::Environment;
+use crate::error::{Error, Result};
+use crate::report::recorded;
+
+/// The run that a recording is to answer for.
+pub struct Rerun<'a> {
+    /// What the inferlet is called in a trace.
+    pub program: &'a str,
+    /// Its input, JSON text.
+    pub input: &'a str,
+    /// The seed.
+    pub seed: u64,
+    /// The model's digest.
+    pub model_digest: &'a str,
+}
+
+/// What can be wrong with the file.
+#[derive(Debug, thiserror::Error)]
+enum Unusable {
+    #[error(transparent)]
+    Read(#[from] ReadError),
+    #[error(transparent)]
+    Recording(#[from] RecordingError),
+}
+
+/// Reads a recording.
+///
+/// # Errors
+/// The file cannot be read, or is no trace of a whole run.
+pub fn read(file: &Path, env: &Environment) -> Result<Recording> {
+    let trace = recorded::open(file, env)?;
+    let header = trace.header().clone();
+    let records = trace.map(|record| record.map_err(Unusable::from));
+    Recording::new(header, records).map_err(|error| match error {
+        Unusable::Read(error) => recorded::unreadable(error, file),
+        Unusable::Recording(RecordingError::Cut) => {
+            unusable(file).caused_by(RecordingError::Cut).hint(recorded::CUT_HINT)
+        }
+        Unusable::Recording(error) => unusable(file).caused_by(error),
+    })
+}
+
+fn unusable(file: &Path) -> Error {
+    Error::usage(format!("`{}` cannot be replayed", file.display()))
+}
+
+/// Sees to it that the recording is of the run that is about to be: otherwise it would ask something else.
+///
+/// # Errors
+/// It is of another one.
+pub fn check(recording: &Recording, rerun: &Rerun<'_>, file: &Path) -> Result<()> {
+    let Recording { header, program, input, .. } = recording;
+    let recorded = |what: String| unusable(file).caused_by(what);
+    if program != rerun.program {
+        return Err(recorded(format!("it is a recording of `{program}`, and this is `{}`", rerun.program)));
+    }
+    if !same(input, &Text::from(rerun.input)) {
+        let input = input.as_str();
+        return Err(recorded(format!("it was recorded with another input: {input}"))
+            .hint(format!("--input '{input}'")));
+    }
+    if header.seed != rerun.seed {
+        return Err(recorded(format!("it was recorded with another seed: {}", header.seed))
+            .hint(format!("--seed {}", header.seed)));
+    }
+    if header.model_digest != rerun.model_digest {
+        return Err(recorded(format!(
+            "it was recorded beside another model, or another script of replies: `{}`",
+            header.model
+        )));
+    }
+    Ok(())
+}
+
+/// Whether two texts are the same as traces have them, where long ones are digests.
+fn same(recorded: &Text, now: &Text) -> bool {
+    serde_json::to_value(recorded).ok() == serde_json::to_value(now).ok()
+}

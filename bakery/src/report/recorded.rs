@@ -1,0 +1,56 @@
+//! Trace files as something to read, and what can be wrong with them.
+
+use std::fs::File;
+use std::io::BufReader;
+use std::path::Path;
+
+use pie_engine::trace::jsonl::{ReadError, Reader};
+
+use crate::environment::Environment;
+use crate::error::{Error, Result};
+
+/// What to do about a trace that was cut.
+pub const CUT_HINT: &str =
+    "the run was cut short or the file was edited; record it again with `bakery run --trace`";
+
+/// Opens a trace and reads its header.
+///
+/// # Errors
+/// There is no such file, or it is no trace that this version reads.
+pub fn open(file: &Path, env: &Environment) -> Result<Reader<BufReader<File>>> {
+    let opened = File::open(env.current_dir.join(file))
+        .map_err(|error| Error::usage(format!("cannot open `{}`", file.display())).caused_by(error))?;
+    Reader::new(BufReader::new(opened)).map_err(|error| unreadable(error, file))
+}
+
+/// The error of a trace that ends before its run.
+pub fn cut(file: &Path) -> Error {
+    Error::usage(cannot_read(file)).caused_by("the trace ends before the inferlet does").hint(CUT_HINT)
+}
+
+fn cannot_read(file: &Path) -> String {
+    format!("cannot read `{}`", file.display())
+}
+
+/// The error of a file that cannot be read on.
+pub fn unreadable(error: ReadError, file: &Path) -> Error {
+    let hint = match &error {
+        ReadError::NewerFormat { .. } => Some("get a newer bakery, or record the run again"),
+        ReadError::Record { .. } | ReadError::Order { .. } => Some(CUT_HINT),
+        ReadError::Empty | ReadError::Header(_) => Some("traces are what `bakery run --trace` writes"),
+        ReadError::Io(_) => None,
+    };
+    let message = cannot_read(file);
+    let error = match error {
+        // The parser saw one line of the file and calls it line 1.
+        ReadError::Record { line, source } => {
+            let found = source.to_string();
+            let found = found.rsplit_once(" at line ").map_or(found.as_str(), |(found, _)| found);
+            let column = source.column();
+            Error::usage(message)
+                .caused_by(format!("line {line} is not a record: {found} at column {column}"))
+        }
+        error => Error::usage(message).caused_by(error),
+    };
+    hint.into_iter().fold(error, Error::hint)
+}
