@@ -90,7 +90,8 @@ fn the_command_line_comes_before_the_settings() {
 #[test]
 fn a_command_is_cut_as_a_shell_would_cut_it() {
     let world = world();
-    std::fs::copy(file("misbehave.mjs"), world.work().join("a server.mjs")).expect("the folder can be written");
+    std::fs::copy(file("misbehave.mjs"), world.work().join("a server.mjs"))
+        .expect("the folder can be written");
     let given = format!("it={} './a server.mjs'", node::node().display());
     let got = answer(&world, &asked("it"), &["--mcp", &given]);
     assert!(where_it_is(&got).0.ends_with("work"), "{got}");
@@ -106,22 +107,34 @@ error: `--mcp time`: there is no `=`
    hint: --mcp docs=http://localhost:8080/mcp
 
 "#]]);
-    refused(&["--mcp", "a b=true"]).stderr_eq(str![[r#"
+    refused(&["--mcp", "a b=true"]).stderr_eq(
+        str![[r#"
 error: `--mcp a b=true`: `a b` is not a name for a server: expected letters, digits, `-`, `_` and `.`
 ...
-"#]].raw());
-    refused(&["--mcp", "it="]).stderr_eq(str![[r#"
+"#]]
+        .raw(),
+    );
+    refused(&["--mcp", "it="]).stderr_eq(
+        str![[r#"
 error: `--mcp it=`: there is no command
 ...
-"#]].raw());
-    refused(&["--mcp", "it='true"]).stderr_eq(str![[r#"
+"#]]
+        .raw(),
+    );
+    refused(&["--mcp", "it='true"]).stderr_eq(
+        str![[r#"
 error: `--mcp it='true`: a quote is not closed
 ...
-"#]].raw());
-    refused(&["--mcp", "it=ftp://localhost/"]).stderr_eq(str![[r#"
+"#]]
+        .raw(),
+    );
+    refused(&["--mcp", "it=ftp://localhost/"]).stderr_eq(
+        str![[r#"
 error: `--mcp it=ftp://localhost/`: expected `http` or `https`, not `ftp`
 ...
-"#]].raw());
+"#]]
+        .raw(),
+    );
     refused(&["--mcp", "it=true", "--mcp", "it=false"]).stderr_eq(str![[r#"
 error: `--mcp` names two servers `it`
 

@@ -36,7 +36,11 @@ fn runs(pid: u32) -> bool {
 
 #[test]
 fn a_server_that_does_not_want_to_end_is_ended_with_what_it_has_started() {
-    for steps in [json!([{ "connect": "it" }]), json!([{ "connect": "it" }, "trap"]), json!([{ "connect": "it" }, "hang-up"])] {
+    for steps in [
+        json!([{ "connect": "it" }]),
+        json!([{ "connect": "it" }, "trap"]),
+        json!([{ "connect": "it" }, "hang-up"]),
+    ] {
         let (_folder, file) = pid_file();
         let path = file.to_str().expect("the path is UTF-8");
         run(&[("it", with_variable(misbehaving("stubborn"), "PID_FILE", path))], &steps);
@@ -55,7 +59,15 @@ fn waiting(world: &World, mode: &str) -> (Child, Vec<u32>) {
     let steps = json!([{ "connect": "it" }, { "call-tool": ["hang", "{}"] }]);
     let mut command = Command::new(env!("CARGO_BIN_EXE_bakery"));
     command.env_clear().env("HOME", world.work()).env("PID_FILE", &pid_file).current_dir(world.work());
-    command.args(["run", "guest.wasm", "--verbose", "--mcp", &format!("it={server}"), "--input", &steps.to_string()]);
+    command.args([
+        "run",
+        "guest.wasm",
+        "--verbose",
+        "--mcp",
+        &format!("it={server}"),
+        "--input",
+        &steps.to_string(),
+    ]);
     let child = command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped()).spawn();
     let mut child = child.expect("bakery starts");
     let mut watched = std::io::BufReader::new(child.stderr.take().expect("it is a pipe"));

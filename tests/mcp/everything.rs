@@ -73,8 +73,7 @@ impl Web {
         drop(free);
         let mut command = Command::new(node::node());
         command.arg(node::everything()).arg("streamableHttp").env("PORT", port.to_string());
-        let mut process =
-            command.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().expect("node starts");
+        let mut process = command.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().expect("node starts");
         let mut lines = BufReader::new(process.stderr.take().expect("it is a pipe")).lines();
         let listens = lines.by_ref().map_while(Result::ok).any(|line| line.contains("listening on port"));
         assert!(listens, "the server does not listen");

@@ -17,9 +17,15 @@ const FATAL: [(&str, &str); 13] = [
     ("garbage", "has written what is no message of JSON-RPC: debug: calling the oven (expected value"),
     ("half", r#"has written what is no message of JSON-RPC: {"jsonrpc":"2.0","id": (EOF"#),
     ("batch", r#"has written what is no message of JSON-RPC: [{"jsonrpc""#),
-    ("binary", "has written what is no message of JSON-RPC: \u{fffd}\u{fffd} (it is not UTF-8) (code -32700)"),
+    (
+        "binary",
+        "has written what is no message of JSON-RPC: \u{fffd}\u{fffd} (it is not UTF-8) (code -32700)",
+    ),
     ("deep", "has written what is no message of JSON-RPC: [[[[["),
-    ("number", r#"has written what is no message of JSON-RPC: {"jsonrpc":"2.0","id":1,"result":5} (its result is not an object)"#),
+    (
+        "number",
+        r#"has written what is no message of JSON-RPC: {"jsonrpc":"2.0","id":1,"result":5} (its result is not an object)"#,
+    ),
     ("wrong_id", "has answered a request that was not made: the id of its answer is 4711 (code -32700)"),
     ("no_id", "reports an error that belongs to no request: cannot read that (code -32700)"),
     ("huge", "has sent a message of more than 16 MiB (code -32700)"),
@@ -43,7 +49,8 @@ fn what_a_server_does_wrong_is_said_and_its_session_is_over_and_a_new_one_works(
 
 #[test]
 fn a_call_that_is_not_answered_in_time_fails_and_the_session_goes_on() {
-    let steps = json!([{ "connect": "it" }, { "call-tool": ["hang", "{}"] }, { "call-tool": ["echo", "{}"] }]);
+    let steps =
+        json!([{ "connect": "it" }, { "call-tool": ["hang", "{}"] }, { "call-tool": ["echo", "{}"] }]);
     // Long enough for a busy machine to start the server.
     let got = got(&[("it", within(5, misbehaving("polite")))], &steps);
     let expected = "the MCP server `it` has not answered `tools/call` within 5 s (code -32001)";
@@ -76,12 +83,21 @@ fn refusal(server: McpServer) -> String {
 #[test]
 fn a_server_that_does_not_open_is_an_error_that_says_why() {
     let cases = [
-        (misbehaving("crash"), "ended with exit code 7; the end of its standard error: the recipe is missing (code -32000)"),
+        (
+            misbehaving("crash"),
+            "ended with exit code 7; the end of its standard error: the recipe is missing (code -32000)",
+        ),
         (misbehaving("nonsense"), "has answered the handshake with something else: "),
-        (misbehaving("other-id"), "has answered a request that was not made: the id of its answer is 99 (code -32700)"),
+        (
+            misbehaving("other-id"),
+            "has answered a request that was not made: the id of its answer is 99 (code -32700)",
+        ),
         (within(2, misbehaving("mute")), "has not answered the handshake within 2 s (code -32001)"),
         (misbehaving("chatter"), "has written what is no message of JSON-RPC: still baking (expected value"),
-        (started("no-such-program"), "cannot be started: there is no program `no-such-program` (code -32000)"),
+        (
+            started("no-such-program"),
+            "cannot be started: there is no program `no-such-program` (code -32000)",
+        ),
         (started("/"), "cannot be started: `/`: "),
     ];
     for (server, expected) in cases {
@@ -136,14 +152,16 @@ fn what_a_server_does_wrong_over_http_is_said_and_the_session_goes_on() {
         ("huge", "cannot be spoken to: HTTP response body exceeded the maximum size of 16777216 bytes"),
     ];
     for (tool, expected) in cases {
-        let steps = json!([{ "connect": "it" }, { "call-tool": [tool, "{}"] }, { "call-tool": ["echo", "{}"] }]);
+        let steps =
+            json!([{ "connect": "it" }, { "call-tool": [tool, "{}"] }, { "call-tool": ["echo", "{}"] }]);
         let got = got(&[("it", within(3, web.at("mcp")))], &steps);
         let found = error(&got[1]).replace("the MCP server has", "the MCP server `it` has");
         let expected = format!("the MCP server `it` {expected}");
         assert!(found.starts_with(&expected), "{tool}: {found}\nexpected: {expected}");
         assert_eq!(text(&got[2]), "{}", "{tool}");
     }
-    let steps = json!([{ "connect": "it" }, { "raw-call-tool": ["refuse", "{}"] }, { "call-tool": ["event", "{}"] }]);
+    let steps =
+        json!([{ "connect": "it" }, { "raw-call-tool": ["refuse", "{}"] }, { "call-tool": ["event", "{}"] }]);
     let got = got(&[("it", web.at("moved/mcp"))], &steps);
     assert_eq!(got[1]["code"], -32042);
     assert_eq!(got[2], json!({ "z": 1, "content": [], "a": 2, "unknown": true }));

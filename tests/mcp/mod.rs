@@ -15,10 +15,10 @@ use bakery::environment::Environment;
 use bakery::outside::Background;
 use bakery::outside::mcp::Mcp;
 use bakery::project::settings::{McpAccess, McpServer};
+use pie_engine::ids::QuestionId;
 use pie_engine::outside::outbox::Reply;
 use pie_engine::outside::{Answer, Asked, Question};
 use pie_engine::trace::{Collected, Event, Outcome, Record};
-use pie_engine::ids::QuestionId;
 use pie_engine::{Engine, EngineConfig, Launch, Outside};
 use serde_json::{Value, json};
 
@@ -137,7 +137,8 @@ fn an_error_of_a_server_keeps_code_message_and_data() {
 
 #[test]
 fn arguments_that_are_no_object_are_refused_before_the_server_is_asked() {
-    let steps = json!([{ "connect": "it" }, { "raw-call-tool": ["echo", "[1]"] }, { "call-tool": ["echo", "{"] }]);
+    let steps =
+        json!([{ "connect": "it" }, { "raw-call-tool": ["echo", "[1]"] }, { "call-tool": ["echo", "{"] }]);
     let (outcome, records) = run(&[("it", misbehaving("polite"))], &steps);
     let Outcome::Ok(answer) = outcome else { panic!("{outcome:?}") };
     let answer: Vec<Value> = serde_json::from_str(answer.as_str()).expect("the answer is JSON");

@@ -41,7 +41,8 @@ pub fn everything() -> &'static Path {
         if std::fs::read(&done).ok().as_ref() != Some(&wanted) {
             std::fs::create_dir_all(&home).expect("the target folder can be written");
             for file in ["package.json", "package-lock.json"] {
-                std::fs::copy(folder().join(file), home.join(file)).expect("the target folder can be written");
+                std::fs::copy(folder().join(file), home.join(file))
+                    .expect("the target folder can be written");
             }
             let env = Environment::read().expect("the process has surroundings");
             let mut npm = env.command(program("npm"));

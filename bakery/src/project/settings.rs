@@ -164,7 +164,8 @@ fn server(table: &Table<'_>, folder: &Path) -> Result<McpServer> {
         return Err(table.error_at_key(key, format!("`{key}` and `url` exclude each other"), label));
     }
     let text = url.non_empty_string()?;
-    check_url(&text).map_err(|reason| url.error(format!("`{}` is not a URL", text.escape_debug()), reason))?;
+    check_url(&text)
+        .map_err(|reason| url.error(format!("`{}` is not a URL", text.escape_debug()), reason))?;
     Ok(McpServer { access: McpAccess::Url(text), timeout })
 }
 
@@ -353,13 +354,16 @@ mod tests {
         let (user, project) = (world.path().join("user"), world.path().join("project"));
         fs::create_dir(&user).unwrap();
         fs::create_dir(&project).unwrap();
-        fs::write(user.join(SETTINGS_NAME), "[mcp.a]\ncommand = 'user'\n[mcp.b]\ncommand = 'user'\n").unwrap();
+        fs::write(user.join(SETTINGS_NAME), "[mcp.a]\ncommand = 'user'\n[mcp.b]\ncommand = 'user'\n")
+            .unwrap();
         fs::write(project.join(SETTINGS_NAME), "[mcp.a]\ncommand = 'project'\n").unwrap();
         let env = Environment::new([("BAKERY_CONFIG_DIR", &user)], "/here");
         let commands = |project: Option<&Path>| {
             let servers = Settings::find(project, &env).unwrap().mcp;
             let command = |server| match server {
-                McpServer { access: McpAccess::Command(McpCommand { program, cwd, .. }), .. } => (program, cwd),
+                McpServer { access: McpAccess::Command(McpCommand { program, cwd, .. }), .. } => {
+                    (program, cwd)
+                }
                 other => panic!("{other:?}"),
             };
             servers.into_iter().map(|(name, server)| (name, command(server))).collect::<BTreeMap<_, _>>()

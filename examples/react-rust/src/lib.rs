@@ -58,7 +58,9 @@ fn action(turn: &str) -> Option<(&str, &str)> {
 fn act(session: &Session, name: &str, input: &str) -> String {
     let outcome = match name {
         "calculate" => calculate(input).map(|value| value.to_string()),
-        _ => session.call_tool(name, &json!({ "input": input }).to_string()).and_then(|result| text_of(&result)),
+        _ => session
+            .call_tool(name, &json!({ "input": input }).to_string())
+            .and_then(|result| text_of(&result)),
     };
     outcome.unwrap_or_else(|error| format!("it failed: {error}"))
 }

@@ -101,11 +101,10 @@ impl Host for State {
     }
 
     async fn connect(&mut self, server: String) -> Result<Outcome<Resource<SessionHandle>>> {
-        let question = Question::McpConnect { server };
-        let ticket = self.put(question.clone(), question)?;
+        let ticket = self.put(Question::McpConnect { server })?;
         let handle = SessionHandle { id: ticket.id(), outside: Arc::clone(&self.outside) };
         let answer = ticket.answer().wait().await.clone();
-        self.reached(&ticket, answer.clone())?;
+        self.reached(&ticket, &answer)?;
         if answer == Answer::McpConnected {
             Ok(Ok(self.table.push(handle)?))
         } else {
@@ -175,10 +174,7 @@ mod tests {
     fn arguments_that_are_no_object_are_refused_with_what_they_are() {
         let refusal = |args: &str| with_arguments("add", args).unwrap_err();
         assert_eq!((refusal("[1]").code, refusal("[1]").data), (-32602, None));
-        assert_eq!(
-            refusal("[1]").message,
-            "the arguments for `add` must be a JSON object: found an array"
-        );
+        assert_eq!(refusal("[1]").message, "the arguments for `add` must be a JSON object: found an array");
         assert_eq!(
             refusal("").message,
             "the arguments for `add` must be a JSON object: EOF while parsing a value at line 1 column 0"

@@ -130,7 +130,9 @@ impl Mcp {
         let name = name.escape_debug();
         let names: Vec<String> = self.servers.keys().map(|name| format!("`{name}`")).collect();
         if names.is_empty() {
-            return format!("there is no MCP server `{name}`; `--mcp {name}=COMMAND` would give it to the run");
+            return format!(
+                "there is no MCP server `{name}`; `--mcp {name}=COMMAND` would give it to the run"
+            );
         }
         format!("there is no MCP server `{name}`, only {}", names.join(", "))
     }
