@@ -98,6 +98,25 @@ fn a_command_is_cut_as_a_shell_would_cut_it() {
 }
 
 #[test]
+fn a_recorded_run_is_played_back_without_its_servers() {
+    let world = world();
+    let given = format!("it={}", node::command(&node::folder().join("misbehave.mjs"), &[]));
+    let steps = json!([
+        "servers",
+        { "connect": "it" },
+        { "call-tool": ["exact", "{}"] },
+        { "raw-call-tool": ["refuse", "{}"] },
+        { "call-tool": ["die", "{}"] },
+        "hang-up",
+        { "connect": "another" },
+    ]);
+    let before = answer(&world, &steps, &["--mcp", &given, "--trace", "t.jsonl"]);
+    assert_eq!(before[2]["z"], 1);
+    assert_eq!(before[3]["data"], r#"{"retry":["tomorrow"]}"#);
+    assert_eq!(answer(&world, &steps, &["--replay", "t.jsonl"]), before);
+}
+
+#[test]
 fn what_is_no_server_is_an_error_of_the_command_line() {
     let world = world();
     let refused = |given: &[&str]| world.bakery(["run", "guest.wasm"]).args(given).assert().code(2);

@@ -1,7 +1,7 @@
 // A server of the Model Context Protocol that keeps to it until it is told otherwise: by the tool that is called, or by how it is started.
 // `node misbehave.mjs [MODE]` speaks through standard streams; `node misbehave.mjs http` prints its port and speaks HTTP.
 import { spawn } from "node:child_process";
-import { writeFileSync } from "node:fs";
+import { closeSync, writeFileSync } from "node:fs";
 import { createServer } from "node:http";
 import { createInterface } from "node:readline";
 
@@ -30,7 +30,7 @@ const tools = {
   kill: () => process.kill(process.pid, "SIGKILL"),
   answer_and_die: (id) => process.stdout.write(result(id, text("farewell")) + "\n", () => process.exit(0)),
   hang: () => {},
-  mute: () => process.stdout.end(),
+  mute: () => closeSync(1),
   garbage: () => line("debug: calling the oven"),
   half: () => line('{"jsonrpc":"2.0","id":'),
   batch: (id) => line(`[${result(id, text("one"))}]`),
@@ -78,7 +78,7 @@ function handle({ id, method, params, ...reply }) {
 }
 
 function start(id, { protocolVersion }) {
-  if (mode === "mute") return;
+  if (mode === "mute" || mode === "chatter") return;
   if (mode === "refuse") return line(failure(id, { code: -32000, message: "closed on Mondays", data: { day: "Monday" } }));
   if (mode === "nonsense") return line(result(id, { hello: "world" }));
   if (mode === "other-id") return line(result(99, welcome(protocolVersion)));
@@ -86,7 +86,7 @@ function start(id, { protocolVersion }) {
 }
 
 if (process.env.PID_FILE) {
-  const child = mode === "stubborn" ? spawn("sleep", ["600"], { stdio: "ignore" }).pid : process.pid;
+  const child = mode === "stubborn" ? spawn("/bin/sleep", ["600"], { stdio: "ignore" }).pid : process.pid;
   writeFileSync(process.env.PID_FILE, `${process.pid} ${child}`);
 }
 if (mode === "http") serve();

@@ -148,12 +148,9 @@ async fn hold(
     mut calls: mpsc::UnboundedReceiver<Call>,
     reply: Reply,
 ) {
-    let opened = tokio::select! {
-        opened = Client::connect(&name, &server, &env) => opened,
-        // There is nothing to call in a session that is not open.
-        _ = calls.recv() => return,
-    };
-    let client = match opened {
+    // There is nothing to call in a session that is not open, so the only thing to come is its end.
+    let gone = async { while calls.recv().await.is_some() {} };
+    let client = match Client::connect(&name, &server, &env, gone).await {
         Ok(client) => client,
         Err(failure) => return reply.answer(failure.into()),
     };

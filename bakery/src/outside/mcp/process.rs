@@ -121,6 +121,11 @@ impl ServerProcess {
                 return;
             }
         }
+        self.kill().await;
+    }
+
+    /// Ends the process at once.
+    pub async fn kill(&self) {
         self.kill.notify_one();
         // A killed process ends, but one that the kernel holds on to.
         let _ = timeout(GRACE, self.status.wait()).await;

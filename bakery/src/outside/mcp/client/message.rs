@@ -25,6 +25,9 @@ pub(super) fn message(text: &str, handshake: bool) -> Result<ServerJsonRpcMessag
         #[serde(borrow)]
         result: Option<&'a RawValue>,
     }
+    if text.trim_start().starts_with('[') {
+        return Err("it is a list".to_owned());
+    }
     let Outline { jsonrpc, id, result } = serde_json::from_str(text).map_err(|cause| cause.to_string())?;
     match (id, result) {
         (None, Some(_)) => Err("it has a result, and no id".to_owned()),
@@ -111,6 +114,7 @@ mod tests {
             "",
             "null",
             "[]",
+            r#"["2.0", 1, {}]"#,
             "hello",
             "{}",
             r#"{"jsonrpc":"1.0","id":1,"result":{}}"#,

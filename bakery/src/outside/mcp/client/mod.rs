@@ -91,8 +91,14 @@ struct Subject {
 }
 
 impl Client {
-    /// Starts a server, or connects to it, and makes the handshake.
-    pub async fn connect(name: &str, server: &McpServer, env: &Environment) -> Result<Client, Failure> {
+    /// Starts a server, or connects to it, and makes the handshake. `gone` becomes ready when nobody wants the session any more. What was started has ended if
+    /// there is no session.
+    pub async fn connect(
+        name: &str,
+        server: &McpServer,
+        env: &Environment,
+        gone: impl Future<Output = ()>,
+    ) -> Result<Client, Failure> {
         let subject = |process| {
             Arc::new(Subject {
                 name: name.to_owned(),
@@ -107,18 +113,23 @@ impl Client {
                 let started = ServerProcess::start(command, env);
                 let (process, stdin, stdout) = started.map_err(|cause| not_started(name, command, &cause))?;
                 let subject = subject(Some(process));
-                Client::shake_hands(&subject, Stdio::new(Arc::clone(&subject), stdin, stdout)).await
+                let transport = Stdio::new(Arc::clone(&subject), stdin, stdout);
+                Client::shake_hands(&subject, transport, gone).await
             }
             McpAccess::Url(url) => {
                 let transport = http::transport(url).map_err(|cause| {
                     Failure::new(INTERNAL_ERROR, format!("HTTP is not to be had: {}", chain(&cause)))
                 })?;
-                Client::shake_hands(&subject(None), transport).await
+                Client::shake_hands(&subject(None), transport, gone).await
             }
         }
     }
 
-    async fn shake_hands<T>(subject: &Arc<Subject>, transport: T) -> Result<Client, Failure>
+    async fn shake_hands<T>(
+        subject: &Arc<Subject>,
+        transport: T,
+        gone: impl Future<Output = ()>,
+    ) -> Result<Client, Failure>
     where
         T: Transport<RoleClient> + 'static,
     {
@@ -126,11 +137,18 @@ impl Client {
         let config = ClientConfig::new(ClientCapabilities::default(), bakery)
             .with_protocol_version(ProtocolVersion::LATEST_WITH_INITIALIZE);
         let serving = serve_client::<_, T, T::Error, TransportAdapterIdentity>(config, transport);
-        match timeout(subject.timeout, serving).await {
-            Ok(Ok(service)) => Ok(Client { service, subject: Arc::clone(subject) }),
-            Ok(Err(error)) => Err(subject.unopened(error).await),
-            Err(_) => Err(subject.late("the handshake").await),
+        let failure = tokio::select! {
+            served = timeout(subject.timeout, serving) => match served {
+                Ok(Ok(service)) => return Ok(Client { service, subject: Arc::clone(subject) }),
+                Ok(Err(error)) => subject.unopened(error).await,
+                Err(_) => subject.late("the handshake").await,
+            },
+            () = gone => Failure::new(CONNECTION_CLOSED, "nobody wants the session any more"),
+        };
+        if let Some(process) = &subject.process {
+            process.kill().await;
         }
+        Err(failure)
     }
 
     /// Makes calls.
