@@ -2,6 +2,7 @@
 //!
 //! Run it with `--script replies.toml`: the dummy model then says what a model that reasons would say.
 
+use inferlet::Regex;
 use inferlet::mcp::client::{self, Session};
 use inferlet::prelude::*;
 use serde::Deserialize;
