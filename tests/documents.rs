@@ -122,6 +122,31 @@ fn every_manifest_of_ours_is_as_its_schema_says() {
 }
 
 #[test]
+fn the_settings_of_the_examples_are_as_their_schema_says_and_settings_with_a_mistake_are_not() {
+    let schemas = Schemas::published(&World::new());
+    let folders =
+        std::fs::read_dir(repository().join("examples")).unwrap().map(|entry| entry.unwrap().path());
+    let settings: Vec<_> =
+        folders.map(|folder| folder.join("bakery.toml")).filter(|path| path.is_file()).collect();
+    assert!(!settings.is_empty());
+    for path in settings {
+        let settings: Value = toml::from_str(&std::fs::read_to_string(&path).unwrap()).unwrap();
+        schemas.check("settings", &settings, &path.display().to_string());
+    }
+    let web = json!({ "mcp": { "docs": { "url": "http://localhost/", "timeout": 5 } } });
+    assert_eq!(schemas.mistakes("settings", &web), [""; 0]);
+    for wrong in [
+        json!({ "mpc": {} }),
+        json!({ "mcp": { "it": {} } }),
+        json!({ "mcp": { "it": { "command": "a", "url": "http://localhost/" } } }),
+        json!({ "mcp": { "it": { "command": "a", "args": "b" } } }),
+        json!({ "mcp": { "it": { "url": "http://localhost/", "timeout": 0 } } }),
+    ] {
+        assert_ne!(schemas.mistakes("settings", &wrong), [""; 0], "{wrong}");
+    }
+}
+
+#[test]
 fn the_schemas_are_schemas_and_a_wrong_document_does_not_pass() {
     let schemas = Schemas::published(&World::new());
     for (name, schema) in &schemas.0 {

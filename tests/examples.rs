@@ -5,13 +5,15 @@
 //! traces are recorded anew; look at the change before you commit it. With `BAKERY_TEST_RELEASE=PATH` that bakery is tested, instead
 //! of the one that was built with the tests.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use serde::Deserialize;
+
+use crate::support::node;
 
 /// How often each example is run, and with how many threads.
 const THREADS: [&str; 3] = ["1", "1", "2"];
@@ -27,6 +29,8 @@ struct Case {
     /// A file of replies in its folder, for the dummy model.
     script: Option<String>,
     seed: u64,
+    /// MCP servers by name: programs for Node.js in its folder.
+    mcp: BTreeMap<String, String>,
     /// Pages of the KV cache, where they are to be short.
     pages: Option<u32>,
     /// What it asked of the network is answered from its recorded trace.
@@ -135,6 +139,10 @@ fn run(name: &str, case: &Case, threads: &str, world: &Path) -> String {
     }
     for message in &case.send {
         command.args(["--send", message]);
+    }
+    for (server, file) in &case.mcp {
+        let server = format!("{server}={}", node::command(&examples_folder().join(name).join(file), &[]));
+        command.arg("--mcp").arg(server);
     }
     if let Some(script) = &case.script {
         command.arg("--script").arg(examples_folder().join(name).join(script));

@@ -120,6 +120,11 @@ fn only_the_host_names_the_webassembly_runtime() {
 }
 
 #[test]
+fn only_the_client_of_mcp_servers_names_the_library_for_them() {
+    only_in(&[ENGINE, BAKERY], &["rmcp"], &["bakery/src/outside/mcp/client"]);
+}
+
+#[test]
 fn only_models_depend_on_features() {
     only_in(
         &[ENGINE, BAKERY],

@@ -12,6 +12,7 @@ mod examples;
 mod layering;
 #[cfg(unix)]
 mod listings;
+mod mcp;
 mod messages;
 mod network;
 mod sdk;

@@ -113,6 +113,11 @@ pub const PUBLISHED: &[Published] = &[
         schema: crate::project::Manifest::schema,
     },
     Published {
+        name: "settings",
+        about: "`bakery.toml`, for editors",
+        schema: crate::project::settings::Settings::schema,
+    },
+    Published {
         name: "inferlet",
         about: "`bakery run PATH --json -- --help`",
         schema: || schemars::schema_for!(crate::commands::run::InferletDocument),

@@ -17,6 +17,9 @@ pub const CACHE_DIR_VARIABLE: &str = "BAKERY_CACHE_DIR";
 /// The variable that names the folder of what bakery keeps for the user.
 pub const DATA_DIR_VARIABLE: &str = "BAKERY_DATA_DIR";
 
+/// The variable that names the folder of the user's settings.
+pub const CONFIG_DIR_VARIABLE: &str = "BAKERY_CONFIG_DIR";
+
 /// What a command may know about the world.
 #[derive(Clone, Debug)]
 pub struct Environment {
@@ -154,6 +157,12 @@ impl Environment {
         })
     }
 
+    /// The folder of the user's settings: `BAKERY_CONFIG_DIR`, else the platform's folder for such. It need not exist; nothing is known of it without a
+    /// home.
+    pub fn config_dir(&self) -> Option<PathBuf> {
+        self.own_folder(CONFIG_DIR_VARIABLE, "XDG_CONFIG_HOME", "Library/Application Support", ".config")
+    }
+
     /// The folder that `variable` names, else a folder of bakery's own in the platform's: `xdg` names that on Linux, and the last two are below the
     /// home of macOS and of others.
     fn own_folder(&self, variable: &str, xdg: &str, on_macos: &str, elsewhere: &str) -> Option<PathBuf> {
@@ -267,6 +276,17 @@ mod tests {
         }
         let error = with(&[]).data_dir().unwrap_err();
         assert!(error.hints[0].contains(DATA_DIR_VARIABLE), "{:?}", error.hints);
+    }
+
+    #[test]
+    fn settings_have_a_folder_of_their_own() {
+        let folder = |variables: &[(&str, &str)]| with(variables).config_dir();
+        assert_eq!(folder(&[("BAKERY_CONFIG_DIR", "c"), ("HOME", "/home/ada")]), Some("/work/c".into()));
+        assert_eq!(folder(&[("XDG_CONFIG_HOME", "/x"), ("HOME", "/home/ada")]), Some("/x/bakery".into()));
+        if cfg!(target_os = "linux") {
+            assert_eq!(folder(&[("HOME", "/home/ada")]), Some("/home/ada/.config/bakery".into()));
+        }
+        assert_eq!(folder(&[]), None);
     }
 
     #[test]

@@ -155,9 +155,14 @@ impl Manifest {
 
     /// The JSON Schema of `Pie.toml`, for editors.
     pub fn schema() -> Schema {
-        let settings = SchemaSettings::draft2020_12().with_transform(without_null);
-        settings.into_generator().into_root_schema_for::<Manifest>()
+        schema_without_null::<Manifest>()
     }
+}
+
+/// The schema of a TOML file.
+pub(super) fn schema_without_null<T: JsonSchema>() -> Schema {
+    let settings = SchemaSettings::draft2020_12().with_transform(without_null);
+    settings.into_generator().into_root_schema_for::<T>()
 }
 
 /// TOML has no null: what is optional is left out. Takes `null` out of a schema and of all schemas in it.

@@ -5,7 +5,7 @@
 //! [`parameters`] checks what a caller passes against `[parameters]` before anything runs.
 //!
 //! This module reads and describes; it builds nothing, runs nothing and prints nothing. [`manifest`] has the types, `source.rs` the values with
-//! their places, `read.rs` one function per table.
+//! their places, `read.rs` one function per table. [`settings`] is the other file there may be: what is set up where an inferlet runs.
 
 pub mod edit;
 pub mod interface;
@@ -16,6 +16,7 @@ pub mod name;
 pub mod parameters;
 pub mod permission;
 mod read;
+pub mod settings;
 mod source;
 
 use std::fs;

@@ -15,7 +15,7 @@ use crate::suggest;
 
 /// Reads a whole manifest.
 pub(super) fn manifest(text: &str, file: &str) -> Result<Manifest> {
-    let source = Source { file, text };
+    let source = Source { file, text, noun: "a manifest" };
     let document = source.parse()?;
     let root = Table::root(source, &document);
     legacy::check(&root)?;

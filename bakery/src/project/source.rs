@@ -17,6 +17,8 @@ use crate::suggest;
 pub(super) struct Source<'a> {
     pub file: &'a str,
     pub text: &'a str,
+    /// What such a file is called in a message: "a manifest".
+    pub noun: &'static str,
 }
 
 impl<'a> Source<'a> {
@@ -258,9 +260,11 @@ impl<'a> Table<'a> {
             return Ok(());
         };
         let (place, label, owner) = if self.path.is_empty() {
-            (String::new(), "not part of a manifest", "the tables of a manifest")
+            let noun = self.source.noun;
+            (String::new(), format!("not part of {noun}"), format!("the tables of {noun}"))
         } else {
-            (format!(" in {}", self.title()), "not a key of this table", "the keys of this table")
+            let place = format!(" in {}", self.title());
+            (place, "not a key of this table".to_owned(), "the keys of this table".to_owned())
         };
         let error =
             self.source.error(span.clone(), format!("unknown key `{}`{place}", key.escape_debug()), label);

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use proptest::prelude::*;
 use serde_json::json;
 
+use super::settings::Settings;
 use super::{Language, Manifest, Project};
 use crate::error::Error;
 use crate::ui::{Manner, Ui};
@@ -24,22 +25,33 @@ fn files_of(folder: &str, extension: &str) -> Vec<PathBuf> {
 
 #[test]
 fn every_case_gives_its_diagnostic() {
+    let found = check_cases("src/project/cases", |text| Manifest::parse(text, "Pie.toml").err());
+    assert!(found >= 40, "only {found} cases found");
+}
+
+#[test]
+fn every_case_of_settings_gives_its_diagnostic() {
+    let parse = |text: &str| Settings::parse(text, "bakery.toml", Path::new("/work")).err();
+    let found = check_cases("src/project/settings-cases", parse);
+    assert!(found >= 20, "only {found} cases found");
+}
+
+/// Holds the diagnostics of all cases in a folder to those that are written there; says how many there are.
+fn check_cases(folder: &str, mistake: impl Fn(&str) -> Option<Error>) -> usize {
     let update = std::env::var_os("UPDATE_EXPECT").is_some_and(|value| value == "1");
-    let cases = files_of("src/project/cases", "txt");
-    assert!(cases.len() >= 40, "only {} cases found", cases.len());
-    for path in cases {
-        let case = fs::read_to_string(&path).unwrap();
-        let (manifest, expected) = case.split_once(SEPARATOR).unwrap_or((&case, ""));
-        let found = match Manifest::parse(manifest, "Pie.toml") {
-            Ok(_) => panic!("{} has no mistake", path.display()),
-            Err(error) => render(&error),
-        };
+    let cases = files_of(folder, "txt");
+    for path in &cases {
+        let case = fs::read_to_string(path).unwrap();
+        let (text, expected) = case.split_once(SEPARATOR).unwrap_or((&case, ""));
+        let error = mistake(text).unwrap_or_else(|| panic!("{} has no mistake", path.display()));
+        let found = render(&error);
         if update {
-            fs::write(&path, format!("{manifest}{SEPARATOR}{found}")).unwrap();
+            fs::write(path, format!("{text}{SEPARATOR}{found}")).unwrap();
         } else {
             assert_eq!(found, expected, "{}", path.display());
         }
     }
+    cases.len()
 }
 
 const FULL: &str = r#"

@@ -12,7 +12,7 @@ pub(super) fn question(question: &Question) -> String {
     match question {
         Question::HttpRequest(asked) => request("asked", asked),
         Question::McpServers => "asked which MCP servers there are".to_owned(),
-        Question::McpConnect { server } => format!("connected to the MCP server {server:?}"),
+        Question::McpConnect { server } => format!("asked to connect to the MCP server {server:?}"),
         Question::McpCall { session, method, params } => {
             format!("called {} in {session}{}", visible::on_one_line(method), with(params))
         }

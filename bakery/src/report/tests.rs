@@ -250,6 +250,35 @@ fn http() -> Vec<Event> {
     ]
 }
 
+/// What is asked of MCP servers.
+fn servers() -> Vec<Event> {
+    let asked = |id, question| Event::Asked { instance: MAIN, id: QuestionId(id), question };
+    let answered = |id, answer| Event::Answered { instance: MAIN, id: QuestionId(id), answer };
+    let session = QuestionId(2);
+    let call = |method: &str, params: &str| Question::McpCall {
+        session,
+        method: method.to_owned(),
+        params: params.into(),
+    };
+    vec![
+        asked(1, Question::McpServers),
+        answered(1, Answer::McpServers { names: vec!["oven".into(), "shelf".into()] }),
+        asked(2, Question::McpConnect { server: "oven".into() }),
+        answered(2, Answer::McpConnected),
+        asked(3, call("tools/list", "{}")),
+        answered(3, Answer::McpResult { result: r#"{"tools":[]}"#.into() }),
+        asked(4, call("tools/call", r#"{"name":"bake","arguments":{"bread":"rye"}}"#)),
+        answered(
+            4,
+            Answer::McpFailed {
+                code: -32602,
+                message: "no\nrye".into(),
+                data: Some(r#"{"flour":0}"#.into()),
+            },
+        ),
+    ]
+}
+
 fn trace() -> Vec<Record> {
     let launched = |instance, parent| Event::Launched {
         instance,
@@ -260,6 +289,7 @@ fn trace() -> Vec<Record> {
     let begin = vec![launched(MAIN, None), launched(CHILD, Some(MAIN))];
     let events =
         begin.into_iter().chain(contexts()).chain(passes()).chain(session()).chain(ends()).chain(http());
+    let events = events.chain(servers());
     let at = |seq: u64| if seq < 17 { 0 } else { 1_000_000 + 1500 * seq };
     (0..).zip(events).map(|(seq, event)| Record { seq, at: at(seq), event }).collect()
 }

@@ -25,6 +25,8 @@ wasmtime::component::bindgen!({
         "pie:core/inference.[method]forward-pass.execute": async | trappable,
         "pie:core/runtime.launch": async | trappable,
         "pie:core/scheduling": async | trappable,
+        "pie:mcp/client": async | trappable,
+        "pie:mcp/client.[drop]session": trappable,
         default: trappable,
     },
     with: {

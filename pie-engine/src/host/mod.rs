@@ -30,8 +30,3 @@ pub mod tool_use;
 pub mod types;
 pub mod wait;
 pub mod zo;
-
-/// The answer of an interface whose implementation comes later.
-pub(crate) fn not_available(interface: &str) -> String {
-    format!("`{interface}` is not available yet")
-}

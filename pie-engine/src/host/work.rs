@@ -28,6 +28,8 @@ pub const MASKED_TOKEN: u64 = 4;
 pub const LAUNCHED: u64 = 100_000;
 /// Units for each byte of the input of a launched inferlet, which is read and checked.
 pub const LAUNCHED_BYTE: u64 = 64;
+/// Units for each byte of JSON that is checked before it is passed on.
+pub const CHECKED_BYTE: u64 = 64;
 /// Units for each byte of an adapter's file, and of an adapter that is copied.
 pub const ADAPTER_BYTE: u64 = 16;
 /// Units for an HTTP request: all that is made for a connection.

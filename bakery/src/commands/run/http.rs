@@ -6,10 +6,11 @@ use std::time::Duration;
 
 use pie_engine::{Engine, Inferlet, Launch, Limits, door};
 
-use super::{Args, outside};
+use super::Args;
+use super::outside::Answers;
 use crate::environment::Environment;
 use crate::error::{Error, Result};
-use crate::outside::Background;
+use crate::outside::Live;
 use crate::report::audience::Audience;
 use crate::report::jsonl::RunDocument;
 use crate::report::request_log::RequestLog;
@@ -37,13 +38,16 @@ pub(super) fn serve(
     address: SocketAddr,
     args: &Args,
     engine: &Engine,
-    (inferlet, launch): (Inferlet, Launch),
+    (inferlet, launch, answers): (Inferlet, Launch, Answers),
     audience: &Audience,
     env: &Environment,
     ui: &Ui,
 ) -> Result<()> {
-    let background = Background::default();
-    let launch = launch.outside(Arc::new(outside::live(background.clone())));
+    let Answers::Live(world, background) = answers else {
+        return Err(Error::bug("requests cannot be answered from a recording"));
+    };
+    let world = Arc::<Live>::from(world);
+    let launch = launch.outside(Arc::clone(&world) as _);
     let unusable = |error| Error::environment(format!("cannot listen at `{address}`")).caused_by(error);
     let listener = Listener::bind(address).map_err(unusable)?;
     let url = format!("http://{}", listener.address());
@@ -62,5 +66,6 @@ pub(super) fn serve(
     let stop = listener.serve(responder, &background).map_err(unusable)?;
     let _interrupt = env.interrupt.on_request(move || stop.stop());
     engine.run_open(Vec::new(), entrance, Box::new(audience.clone()));
+    world.mcp.close();
     audience.finish()
 }

@@ -13,6 +13,7 @@ mod model;
 mod outside;
 mod programs;
 mod scratch;
+mod servers;
 mod target;
 
 use std::net::SocketAddr;
@@ -60,6 +61,8 @@ Examples:
   bakery run hello@1                       Run an installed inferlet
   bakery run chat --send hi --seed 7       Send it a message; choose its randomness
   bakery run agent --script replies.toml   Let the model give the answers in a file
+  bakery run agent --mcp 'time=uvx mcp-server-time'
+                                           Give it tools: a server that it may start
   bakery run hello --trace t.jsonl         Record all it does, for `bakery trace show`
   bakery run hello --replay t.jsonl        Answer what it asks of the network as recorded
   bakery run api --http 127.0.0.1:8080     Let it respond to HTTP requests, until Ctrl-C
@@ -93,6 +96,9 @@ pub struct Args {
     /// Write the files that the inferlet sends to this folder, as `file-1.bin`, `file-2.bin` and so on
     #[arg(long, value_name = "DIR")]
     pub out_dir: Option<PathBuf>,
+    /// A server of the Model Context Protocol that the inferlet may connect to: a command that starts it, or a URL; can be repeated
+    #[arg(long, value_name = "NAME=COMMAND|URL")]
+    pub mcp: Vec<String>,
     /// Record the run in this file
     #[arg(long, value_name = "FILE")]
     pub trace: Option<PathBuf>,
@@ -145,6 +151,7 @@ impl Args {
             send: Vec::new(),
             file: Vec::new(),
             out_dir: None,
+            mcp: Vec::new(),
             trace: None,
             replay: None,
             keep_scratch: None,
@@ -179,7 +186,7 @@ pub fn run(args: &Args, env: &Environment, ui: &Ui) -> Result<()> {
         Input::Help => return input::help(args, manifest.as_ref(), ui),
         Input::Json(input) => input,
     };
-    let answers = Answers::find(args, env)?;
+    let answers = Answers::find(args, target.project(), env)?;
     args.keep_scratch.as_deref().map_or(Ok(()), |folder| scratch::check(folder, env))?;
     let kept = KeptScratch::default();
     let mut launch = Launch::new(input.as_str()).seed(args.seed).scratch(Arc::clone(&kept));
@@ -201,22 +208,23 @@ pub fn run(args: &Args, env: &Environment, ui: &Ui) -> Result<()> {
     let model = LazyLock::force(&model).clone();
     let engine = Engine::on(runtime, engine_config(args, model)).map_err(cannot_start)?;
     if let Some(address) = args.http {
-        return http::serve(address, args, &engine, (inferlet, launch), &audience, env, ui);
+        return http::serve(address, args, &engine, (inferlet, launch, answers), &audience, env, ui);
     }
     let rerun = outside::rerun(args, manifest.as_ref(), &inferlet, &input, &engine);
-    let (launch, replayed) = answers.connect(launch, args, &rerun, &control)?;
+    let (launch, connected) = answers.connect(launch, args, &rerun, &control)?;
 
     let _interrupt = console::cancel_on_interrupt(&control, env);
     let _deadline = console::cancel_after(args.timeout, &control);
     console::listen(&control, ui);
     let finished = engine.run(&inferlet, launch, Box::new(audience.clone()));
+    connected.close();
     // The process ends soon, which frees the same at once.
     std::mem::forget((engine, inferlet));
     let watched = audience.finish();
     let kept = args.keep_scratch.as_deref().map_or(Ok(()), |folder| scratch::keep(folder, &kept, env, ui));
     let shown = answer::show(&finished, &received, ui);
     watched.and(kept).and(shown)?;
-    replayed.map_or(Ok(()), |replayed| replayed.verdict())?;
+    connected.verdict()?;
     answer::verdict(&finished, if ui.verbose() { answer::Frames::All } else { answer::Frames::Own })
 }
 

@@ -1,12 +1,13 @@
 //! What the inferlet may ask of the world: the world itself, or what was recorded of it.
 
+use std::path::Path;
 use std::sync::Arc;
 
 use pie_engine::outside::replay::{Recording, Replay};
 use pie_engine::trace::Outcome;
 use pie_engine::{Control, Engine, Inferlet, Launch};
 
-use super::Args;
+use super::{Args, servers};
 use crate::environment::Environment;
 use crate::error::{Error, Result};
 use crate::outside::http::Http;
@@ -17,20 +18,29 @@ use crate::project::Manifest;
 
 /// What answers the inferlet.
 pub(super) enum Answers {
-    /// The world.
-    Live(Background),
+    /// The world, and the thread that waits for it.
+    Live(Box<Live>, Background),
     /// A recording, which has been read.
     Recorded(Box<Recording>),
 }
 
-/// A run that is replayed.
-pub(super) struct Replayed(Arc<Replay>);
+/// What an inferlet that runs is connected with.
+pub(super) enum Connected {
+    /// The world.
+    Live(Arc<Live>),
+    /// A recording.
+    Replayed(Arc<Replay>),
+}
 
 impl Answers {
-    /// Reads the recording, if there is to be one.
-    pub(super) fn find(args: &Args, env: &Environment) -> Result<Answers> {
+    /// Reads the recording, if there is to be one; else what is said about servers, on the command line and beside the project.
+    pub(super) fn find(args: &Args, project: Option<&Path>, env: &Environment) -> Result<Answers> {
         Ok(match &args.replay {
-            None => Answers::Live(Background::default()),
+            None => {
+                let background = Background::default();
+                let mcp = Mcp::new(servers::find(&args.mcp, project, env)?, env, background.clone());
+                Answers::Live(Box::new(Live { http: Http::new(background.clone()), mcp }), background)
+            }
             Some(file) => Answers::Recorded(Box::new(replay::read(file, env)?)),
         })
     }
@@ -42,7 +52,7 @@ impl Answers {
         args: &Args,
         rerun: &Rerun<'_>,
         control: &Control,
-    ) -> Result<(Launch, Option<Replayed>)> {
+    ) -> Result<(Launch, Connected)> {
         match (self, &args.replay) {
             (Answers::Recorded(recording), Some(file)) => {
                 replay::check(&recording, rerun, file)?;
@@ -50,27 +60,33 @@ impl Answers {
                 let replay = Arc::new(Replay::new(*recording, move |difference| {
                     control.cancel(Outcome::Cancelled(format!("the recording cannot answer: {difference}")));
                 }));
-                Ok((launch.outside(Arc::clone(&replay) as _), Some(Replayed(replay))))
+                Ok((launch.outside(Arc::clone(&replay) as _), Connected::Replayed(replay)))
             }
-            (Answers::Live(background), _) => Ok((launch.outside(Arc::new(live(background))), None)),
+            (Answers::Live(world, _), _) => {
+                let world = Arc::<Live>::from(world);
+                Ok((launch.outside(Arc::clone(&world) as _), Connected::Live(world)))
+            }
             (Answers::Recorded(_), None) => Err(Error::bug("a recording without a file")),
         }
     }
 }
 
-/// The world.
-pub(super) fn live(background: Background) -> Live {
-    Live { http: Http::new(background), mcp: Mcp::default() }
-}
+impl Connected {
+    /// Ends what was started for the inferlet.
+    pub(super) fn close(&self) {
+        if let Connected::Live(world) = self {
+            world.mcp.close();
+        }
+    }
 
-impl Replayed {
-    /// Whether the run was the recorded one, as far as it asked anything.
+    /// Whether a run that was replayed was the recorded one, as far as it asked anything.
     pub(super) fn verdict(&self) -> Result<()> {
+        let Connected::Replayed(replay) = self else { return Ok(()) };
         let hint = "record it again: run it with `--trace` and without `--replay`";
-        if let Some(difference) = self.0.difference() {
+        if let Some(difference) = replay.difference() {
             return Err(Error::failed(format!("the run is not the recorded one: {difference}")).hint(hint));
         }
-        match self.0.left() {
+        match replay.left() {
             0 => Ok(()),
             left => {
                 let what = if left == 1 { "one question".to_owned() } else { format!("{left} questions") };

@@ -79,6 +79,14 @@ impl Target {
         self.manifest.as_ref()
     }
 
+    /// The folder of the project, if it is one.
+    pub fn project(&self) -> Option<&Path> {
+        match &self.source {
+            Source::Project(project) => Some(&project.root),
+            Source::Component(_) => None,
+        }
+    }
+
     /// The component, and whom it may launch, built if needed.
     pub fn built(self, args: &Args, env: &Environment, ui: &Ui) -> Result<Built> {
         let network = if args.offline { Network::Forbidden } else { Network::Allowed };

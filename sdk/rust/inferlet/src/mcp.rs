@@ -2,7 +2,19 @@
 
 /// Calling those servers. What a session returns is the `result` of the reply, as JSON text.
 ///
-/// Errors are texts here. [`crate::pie::mcp`] has the same calls with code, message and data apart.
+/// Errors are texts here, with the code and the data in them. [`Session::raw`] has the same calls with code, message and data apart:
+///
+/// ```no_run
+/// # fn main() -> inferlet::Result<()> {
+/// let session = inferlet::mcp::client::connect("notes")?;
+/// match session.raw().read_resource("notes://today") {
+///     Ok(json) => println!("{json}"),
+///     Err(error) if error.code == -32002 => println!("there is none today"),
+///     Err(error) => return Err(error.message),
+/// }
+/// # Ok(())
+/// # }
+/// ```
 pub mod client {
     use crate::Result;
     use crate::pie::mcp::client as raw;
@@ -27,6 +39,11 @@ pub mod client {
     pub struct Session(raw::Session);
 
     impl Session {
+        /// The session in the interface itself: its errors have code, message and data apart.
+        pub fn raw(&self) -> &raw::Session {
+            &self.0
+        }
+
         /// The tools of the server: the reply to `tools/list`.
         pub fn list_tools(&self) -> Result<String> {
             self.0.list_tools().map_err(text)
