@@ -16,6 +16,7 @@ use crate::host::journal::Journal;
 use crate::host::limits::{LimitExceeded, Limiter};
 use crate::host::state::State;
 use crate::host::wasi::{Scratch, ScratchLimits, Wasi, WasiConfig, instance_seed};
+use crate::host::ways_out::WaysOut;
 use crate::host::work::WorkBudget;
 use crate::ids::InstanceId;
 use crate::launch::Launch;
@@ -236,6 +237,7 @@ impl Launcher {
             held: HeldBudget::new(limits.memory_bytes),
             work: WorkBudget::new(limits.fuel),
             abandoned: Abandoned::default(),
+            ways_out: WaysOut::default(),
             session: control.session(),
             bus: bus.clone(),
             outside: Arc::clone(outside),

@@ -2,8 +2,8 @@
 
 use pie_engine::ids::{ContextId, InstanceId, PassId};
 use pie_engine::trace::{
-    AdapterOperation, AppliedAdapter, Elided, Event, Header, Limit, Origin, Outcome, PageOperation, Record,
-    SamplerCall, Slot, SuspendCause, Text, Tokens, Usage,
+    AdapterOperation, AppliedAdapter, Elided, Event, GrammarKind, Header, Limit, Origin, Outcome,
+    PageOperation, Record, SamplerCall, Slot, SuspendCause, Text, Tokens, Usage,
 };
 use snapbox::{IntoData, assert_data_eq, file, str};
 
@@ -92,11 +92,14 @@ fn passes() -> Vec<Event> {
         attention_mask: None,
         adapter: None,
         allowed: None,
+        shown: None,
         samplers: vec![SamplerCall { indices: vec![2], sampler: "top-p 0.6 0.95".into() }],
     };
     let mut masked = pass(2, (0..20).collect::<Vec<u32>>().into());
-    if let Event::Pass { context, positions, reused, attention_mask, allowed, samplers, .. } = &mut masked {
-        (*context, *reused, *allowed) = (None, 16, Some(1));
+    if let Event::Pass { context, positions, reused, attention_mask, allowed, shown, samplers, .. } =
+        &mut masked
+    {
+        (*context, *reused, *allowed, *shown) = (None, 16, Some(1), Some(3));
         *positions = Some((100..120).collect::<Vec<u32>>().into());
         *attention_mask = Some("digest".into());
         samplers.push(SamplerCall { indices: (0..20).collect(), sampler: "entropy".into() });
@@ -213,6 +216,12 @@ fn ends() -> Vec<Event> {
         finished(MAIN, Outcome::Ok(text(r#"{"greeting":"Hello, Ada!"}"#))),
         Event::Finding { message: "page 3 leaked".into() },
         Event::Forced { instance: MAIN, tokens: vec![2, 3].into() },
+        Event::MatcherCreated { instance: MAIN, kind: GrammarKind::Regex, source: Elided::of("[a-z]+") },
+        Event::MatcherCreated {
+            instance: MAIN,
+            kind: GrammarKind::JsonSchema,
+            source: Elided::of(&format!("{{\"enum\":[{:?}]}}", "x".repeat(90))),
+        },
     ]
 }
 
@@ -265,6 +274,7 @@ fn tokens_are_shown_as_text_where_the_tokenizer_is_known() {
         attention_mask: None,
         adapter: None,
         allowed: None,
+        shown: None,
         samplers: vec![],
     };
     let slots = vec![

@@ -3,6 +3,7 @@
 use super::operation::{Ask, PassRequest, Question};
 use crate::bitset::Bitset;
 use crate::brle::Brle;
+use crate::grammar::WayOut;
 use crate::ids::ContextId;
 use crate::model::Overlay;
 use crate::sample::Probe;
@@ -26,6 +27,8 @@ pub struct Draft {
     pub masks: Option<Vec<Brle>>,
     /// Whether the drafter is to guess what follows.
     pub wants_guesses: bool,
+    /// The way to the end of the text that follows, for a model that needs showing.
+    pub way_out: Option<WayOut>,
     pub(super) tokens: Vec<u32>,
     pub(super) positions: Vec<u32>,
     pub(super) guesses: Vec<u32>,
@@ -64,6 +67,21 @@ impl Draft {
     /// Asks for an answer at each of some input tokens.
     pub fn ask(&mut self, indices: Vec<u32>, ask: Ask) {
         self.calls.push((indices, ask));
+    }
+
+    /// The tokens that samplers may choose, if they are restricted.
+    pub fn allowed(&self) -> Option<&Brle> {
+        self.allowed.as_ref()
+    }
+
+    /// Whether there are guesses.
+    pub fn guesses(&self) -> bool {
+        !self.guesses.is_empty()
+    }
+
+    /// The input tokens, without guesses.
+    pub fn tokens(&self) -> &[u32] {
+        &self.tokens
     }
 
     /// Remembers a mistake for `execute` to tell.
@@ -108,6 +126,7 @@ impl Draft {
             masks: self.masks,
             adapter: None,
             allowed,
+            way_out: self.way_out,
             questions,
             calls,
             cell: Arc::new(SetOnce::new()),
@@ -204,6 +223,16 @@ impl PassRequest {
             return 0;
         }
         self.questions.iter().filter(|question| question.index < end && question.ask.draws()).count() as u64
+    }
+
+    /// The tokens that lead to the end of the text behind an input token, or behind a guess if those before it were right.
+    pub fn shown(&self, index: u32) -> &[u32] {
+        let Some((way, ahead)) = self.way_out.as_ref().zip((index + 1).checked_sub(self.input_len())) else {
+            return &[];
+        };
+        let guesses = &self.tokens[self.input_len() as usize..];
+        let on_way = guesses.get(..ahead as usize).is_some_and(|guesses| way.tokens.starts_with(guesses));
+        if on_way { way.at(ahead as usize) } else { &[] }
     }
 
     /// How many tokens the samplers before `end` choose.

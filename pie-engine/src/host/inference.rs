@@ -13,9 +13,9 @@ use crate::adapter::Adapter;
 use crate::brle::Brle;
 use crate::engine::operation::{Answer, Applied, Ask, Operation, PassCell};
 use crate::engine::request::Draft;
-use crate::grammar::{Grammar, Mask, Matcher, Source};
+use crate::grammar::{Grammar, Mask, Matcher, Notation, Source};
 use crate::sample::{Probe, Sampler};
-use crate::trace::{Event, Tokens};
+use crate::trace::{Elided, Event, GrammarKind, Tokens};
 use std::sync::Arc;
 use wasmtime::Result;
 use wasmtime::component::Resource;
@@ -118,9 +118,18 @@ impl State {
         if let Ok(grammar) = &grammar {
             self.pay(grammar.source().bytes(), COMPILED_BYTE)?;
         }
+        if let Ok(grammar) = &grammar {
+            let source = Elided::with_digest(grammar.source().text(), grammar.digest().to_owned());
+            let kind = kind(grammar.notation());
+            self.record(|instance| Event::MatcherCreated { instance, kind, source })?;
+        }
         let matcher = grammar.and_then(|grammar| {
             let vocabulary = self.model.vocabulary().map_err(|error| error.to_string())?;
             self.model.grammars.matcher(&grammar, vocabulary).map_err(|error| error.to_string())
+        });
+        let matcher = matcher.map(|matcher| match self.model.model.needs_showing() {
+            Some(within) => matcher.leading(within),
+            None => matcher,
         });
         Ok(self.table.push(MatcherHandle { matcher, held, only: None, forced: Vec::new() })?)
     }
@@ -172,7 +181,9 @@ impl State {
         let handle = description.context;
         let (adapter, seed) = (description.adapter.take(), description.adapter_seed);
         let mut held = std::mem::replace(&mut description.held, self.held.nothing());
-        let mut request = match std::mem::take(&mut description.draft).check(vocabulary) {
+        let mut draft = std::mem::take(&mut description.draft);
+        draft.way_out = self.ways_out.for_pass(&draft);
+        let mut request = match draft.check(vocabulary) {
             Ok(request) => Box::new(request),
             Err(error) => return Ok(Err(error)),
         };
@@ -318,6 +329,15 @@ impl HostFutureOutput for State {
     }
 }
 
+fn kind(notation: Notation) -> GrammarKind {
+    match notation {
+        Notation::JsonSchema => GrammarKind::JsonSchema,
+        Notation::Regex => GrammarKind::Regex,
+        Notation::Lark => GrammarKind::Lark,
+        Notation::Ebnf => GrammarKind::Ebnf,
+    }
+}
+
 fn ask(call: Call) -> Ask {
     let probe = match call {
         Call::Multinomial((temperature, seed)) => {
@@ -420,11 +440,14 @@ impl HostMatcher for State {
             Err(_) => None,
         };
         handle.only = mask.as_ref().and_then(Mask::only);
-        if handle.only.is_none() {
+        let forced = handle.only.is_some();
+        // The interface has no error here. A pass refuses a mask that allows nothing, and `accept_tokens` says why it does.
+        let mask = mask.map_or_else(|| Brle(vec![vocabulary]), Mask::into_brle);
+        self.ways_out.note(&matcher, handle.matcher.as_mut().ok(), &mask);
+        if !forced {
             self.record_forced(&matcher)?;
         }
-        // The interface has no error here. A pass refuses a mask that allows nothing, and `accept_tokens` says why it does.
-        Ok(mask.map_or_else(|| vec![vocabulary], |mask| mask.into_brle().0))
+        Ok(mask.0)
     }
 
     fn is_terminated(&mut self, matcher: Resource<MatcherHandle>) -> Result<bool> {
@@ -442,6 +465,7 @@ impl HostMatcher for State {
         let handle = self.table.get_mut(&matcher)?;
         handle.held = held;
         handle.only = None;
+        self.ways_out.forget(&matcher);
         if let Ok(matcher) = &mut handle.matcher {
             matcher.reset();
         }
@@ -450,6 +474,7 @@ impl HostMatcher for State {
 
     fn drop(&mut self, matcher: Resource<MatcherHandle>) -> Result<()> {
         self.record_forced(&matcher)?;
+        self.ways_out.forget(&matcher);
         self.table.delete(matcher)?;
         Ok(())
     }

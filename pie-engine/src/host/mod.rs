@@ -11,6 +11,7 @@ pub mod limits;
 pub mod runtime_config;
 pub mod state;
 pub mod wasi;
+pub mod ways_out;
 pub mod work;
 
 pub mod adapter;

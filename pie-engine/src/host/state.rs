@@ -5,6 +5,7 @@ use super::inference::Abandoned;
 use super::journal::Journal;
 use super::limits::{LimitExceeded, Limiter};
 use super::wasi::{Wasi, WasiRef, WasiView};
+use super::ways_out::WaysOut;
 use super::work::WorkBudget;
 use crate::adapter::Adapters;
 use crate::child::{Children, LaunchRequest};
@@ -31,6 +32,7 @@ pub struct State {
     pub(crate) held: HeldBudget,
     pub(crate) work: WorkBudget,
     pub(crate) abandoned: Abandoned,
+    pub(crate) ways_out: WaysOut,
     pub(crate) session: Session,
     pub(crate) bus: Bus,
     pub(crate) outside: Arc<dyn Outside>,

@@ -3,7 +3,7 @@
 use super::super::error::GrammarError;
 use super::super::limits::MAX_REPEAT;
 use super::keyword::{self, FORMATS, Shape, TYPES};
-use super::number::Numbers;
+use super::number::{self, Numbers};
 use super::{pattern, unsupported, wrong};
 use serde_json::{Map, Value};
 use std::collections::BTreeSet;
@@ -68,6 +68,7 @@ impl Reader {
                 read.insert(keyword.clone(), value);
             }
         }
+        number::bound_by_format(keywords, &mut read);
         Ok(Value::Object(read))
     }
 
@@ -224,7 +225,7 @@ fn check_plain(value: &Value, shape: Shape, keyword: &str, at: &str) -> Result<(
     Ok(())
 }
 
-/// Formats are of strings: on other types they say nothing.
+/// Formats of strings. Those of numbers are not for the library: see [`number::bound_by_format`].
 fn format(value: &Value, keywords: &Map<String, Value>, at: &str) -> Result<Option<Value>, GrammarError> {
     let name = text(value, at)?;
     let strings = match keywords.get("type") {
