@@ -14,6 +14,7 @@ use crate::host::inference::Abandoned;
 use crate::host::instance;
 use crate::host::journal::Journal;
 use crate::host::limits::{LimitExceeded, Limiter};
+use crate::host::matcher::Walks;
 use crate::host::state::State;
 use crate::host::wasi::{Scratch, ScratchLimits, Wasi, WasiConfig, instance_seed};
 use crate::host::ways_out::WaysOut;
@@ -237,6 +238,7 @@ impl Launcher {
             held: HeldBudget::new(limits.memory_bytes),
             work: WorkBudget::new(limits.fuel),
             abandoned: Abandoned::default(),
+            walks: Walks::default(),
             ways_out: WaysOut::default(),
             session: control.session(),
             bus: bus.clone(),

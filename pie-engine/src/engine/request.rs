@@ -59,9 +59,18 @@ impl Draft {
         self.guess_positions.extend(positions);
     }
 
-    /// Restricts samplers to some tokens. Called several times, the last call counts.
+    /// Restricts samplers to some tokens. Called several times, all masks hold.
     pub fn allow(&mut self, mask: Brle) {
-        self.allowed = Some(mask);
+        self.allowed = match self.allowed.take() {
+            None => Some(mask),
+            Some(others) => match others.intersection(&mask) {
+                Ok(both) => Some(both),
+                Err(error) => {
+                    self.refuse(format!("a logit mask does not fit the one before it: {error}"));
+                    Some(others)
+                }
+            },
+        };
     }
 
     /// Asks for an answer at each of some input tokens.
@@ -163,7 +172,7 @@ fn check_logit_mask(mask: &Brle, vocabulary: u32) -> Result<Bitset, String> {
     let allowed =
         mask.to_bitset(vocabulary as usize).map_err(|error| format!("the logit mask is wrong: {error}"))?;
     if allowed.count() == 0 {
-        return Err("the logit mask allows no token".to_owned());
+        return Err("the logit mask allows no token; several masks have to have one in common".to_owned());
     }
     Ok(allowed)
 }

@@ -134,6 +134,18 @@ impl Matcher {
         Ok(())
     }
 
+    /// As after [`Matcher::reset`] moves over the tokens, but keeps what they have in common with those that were accepted, and takes time for
+    /// the others only. If it fails, it is at the start.
+    pub fn accept_anew(&mut self, tokens: &[u32]) -> Result<(), MatcherError> {
+        let common = self.tokens.iter().zip(tokens).take_while(|(a, b)| a == b).count();
+        let back = self.roll_back(self.tokens.len() - common);
+        let done = back.and_then(|()| self.accept(&tokens[common..]));
+        if done.is_err() {
+            self.reset();
+        }
+        done.map_err(|error| error.behind(common))
+    }
+
     fn accept_one(&mut self, token: u32, index: usize) -> Result<(), MatcherError> {
         let vocab_size = self.vocabulary().size();
         if token >= vocab_size {

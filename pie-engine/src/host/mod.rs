@@ -19,6 +19,7 @@ pub mod chat;
 pub mod client;
 pub mod context;
 pub mod inference;
+pub mod matcher;
 pub mod messaging;
 pub mod model;
 pub mod outside;

@@ -3,7 +3,7 @@
 //! A mask crosses the component twice, and may be combined with others on its way or change its form, so a pass does not say which matcher its mask
 //! came from. It is recognized by what it allows.
 
-use super::inference::MatcherHandle;
+use super::matcher::MatcherHandle;
 use crate::brle::Brle;
 use crate::engine::request::Draft;
 use crate::grammar::{Matcher, WayOut};
