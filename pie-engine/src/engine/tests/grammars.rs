@@ -148,6 +148,28 @@ fn all_end(sources: impl Iterator<Item = Text>) {
 }
 
 #[test]
+fn several_masks_of_a_pass_all_hold() {
+    let mut bench = Bench::new();
+    let instance = bench.admit(1);
+    let context = bench.create(instance, Source::Empty).unwrap();
+    bench.pages(instance, context, PageOperation::Reserve, 2).unwrap();
+    let size = bench.core.model.info().vocab_size;
+    let mut choose = |fed: u32, masks: &[Vec<u32>]| {
+        let mut draft = asking(context, fed, &[50], Ask::Sample(GREEDY));
+        masks.iter().for_each(|mask| draft.allow(Brle(mask.clone())));
+        bench.run(instance, draft)
+    };
+    let range = |from: u32, to: u32| vec![from, to - from, size - to];
+    let both = choose(0, &[range(100, 201), range(200, 300)]).unwrap();
+    assert!(matches!(both[..], [Answer::Token(200)]), "{both:?}");
+    let none = choose(1, &[range(100, 200), range(200, 300)]).unwrap_err();
+    assert!(none.contains("allows no token"), "{none}");
+    let short = choose(1, &[range(100, 200), vec![3, 4]]).unwrap_err();
+    assert!(short.contains("does not fit the one before it"), "{short}");
+    assert!(choose(1, &[]).is_ok(), "the context is as it was");
+}
+
+#[test]
 fn every_json_comes_to_its_end() {
     all_end(SCHEMAS.iter().map(|schema| Text::JsonSchema((*schema).to_owned())));
 }

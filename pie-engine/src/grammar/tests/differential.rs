@@ -341,6 +341,58 @@ fn unsupported_keywords() -> Vec<(&'static str, Value)> {
     ]
 }
 
+const FORMATS: [&str; 10] =
+    ["date", "date-time", "duration", "email", "hostname", "ipv4", "ipv6", "time", "uri", "uuid"];
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(600))]
+
+    #[test]
+    fn texts_of_a_format_are_of_that_format(format in prop::sample::select(FORMATS.to_vec()), pattern in prop::option::weighted(0.2, Just("[1-9]")), choices in prop::collection::vec(any::<u32>(), 0..60)) {
+        let schema = with("string", [("format", Some(format.into())), ("pattern", pattern.map(Value::from))]);
+        let mut matcher = compiled(&schema).expect("all formats are supported");
+        walk(&mut matcher, &choices);
+        let end = matcher.tokens().last() == Some(&END);
+        let rest = if end { Vec::new() } else { matcher.rest().expect("there is a way to the end") };
+        matcher.accept(&rest).unwrap();
+        let text: Vec<u32> = matcher.tokens().iter().copied().filter(|token| *token != END).collect();
+        let text = String::from_utf8(VOCABULARY.trie().decode_raw(&text)).unwrap();
+        let value: Value = serde_json::from_str(&text).unwrap();
+        prop_assert!(validator(&schema).is_valid(&value), "{} with {}", schema, text);
+    }
+}
+
+#[test]
+fn usual_texts_of_formats_are_reachable() {
+    for (format, text) in [
+        ("date", "2024-02-29"),
+        ("date", "1999-12-31"),
+        ("date-time", "2026-11-30T07:23:33.5+01:00"),
+        ("time", "23:59:59Z"),
+        ("duration", "P1DT2H"),
+        ("email", "a.person+tag@mail.example.com"),
+        ("hostname", "a-host.example.org"),
+        ("hostname", "localhost"),
+        ("ipv4", "10.0.0.255"),
+        ("ipv6", "2001:db8::1"),
+        ("uri", "https://example.org/a?b=c#d"),
+        ("uuid", "123e4567-e89b-12d3-a456-426614174000"),
+    ] {
+        let schema = json!({ "type": "string", "format": format });
+        assert!(accepts_text(&mut compiled(&schema).unwrap(), &json!(text).to_string()), "{format}: {text}");
+    }
+    for (format, text) in [
+        ("date", "2023-02-29"),
+        ("date", "1900-02-29"),
+        ("time", "12:00:60Z"),
+        ("email", "nobody"),
+        ("hostname", "-a"),
+    ] {
+        let schema = json!({ "type": "string", "format": format });
+        assert!(!accepts_text(&mut compiled(&schema).unwrap(), &json!(text).to_string()), "{format}: {text}");
+    }
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(400))]
 
