@@ -80,8 +80,9 @@ fn contexts() -> Vec<Event> {
     ]
 }
 
-fn passes() -> Vec<Event> {
-    let pass = |pass, tokens: Tokens| Event::Pass {
+/// A pass over the context.
+fn pass(pass: u64, tokens: Tokens) -> Event {
+    Event::Pass {
         instance: MAIN,
         pass: PassId(pass),
         context: Some(CONTEXT),
@@ -94,7 +95,10 @@ fn passes() -> Vec<Event> {
         allowed: None,
         shown: None,
         samplers: vec![SamplerCall { indices: vec![2], sampler: "top-p 0.6 0.95".into() }],
-    };
+    }
+}
+
+fn passes() -> Vec<Event> {
     let mut masked = pass(2, (0..20).collect::<Vec<u32>>().into());
     if let Event::Pass { context, positions, reused, attention_mask, allowed, shown, samplers, .. } =
         &mut masked
