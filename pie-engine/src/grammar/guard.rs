@@ -141,6 +141,14 @@ mod tests {
     }
 
     #[test]
+    fn tokens_that_cross_a_bound_alone_are_known() {
+        let extreme = |token: &str| Guard::is_extreme(token.as_bytes());
+        let open = "[".repeat(70);
+        assert!(extreme("1e999") && extreme(&open));
+        assert!(!extreme("123456789") && !extreme("e9") && !extreme("[[[[{\""));
+    }
+
+    #[test]
     fn nesting_is_allowed_as_deep_as_it_is_read() {
         for (open, close) in [("[", "]"), ("{\"a\":", "}")] {
             let text = |depth: usize| format!("{}1{}", open.repeat(depth), close.repeat(depth));

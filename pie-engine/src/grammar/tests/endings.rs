@@ -1,7 +1,6 @@
 //! Ways to the end of a text.
 
 use super::*;
-use crate::tokenizer::Tokenizer;
 
 /// The text that a matcher is led to from behind another, and the end.
 fn rest_of(source: Source, begun: &str) -> String {
@@ -135,12 +134,4 @@ fn special_tokens_are_a_way_out_too() {
     matcher.accept(&cut("aqrs", |_| 0)).unwrap();
     let rest = matcher.rest().unwrap();
     assert_eq!(rest, [TOOL, u32::from(b'b')]);
-}
-
-#[test]
-fn the_dummy_s_tokenizer_has_no_token_that_breaks_a_bound_alone() {
-    let tokenizer = Tokenizer::dummy();
-    let (_, bytes) = tokenizer.vocabs();
-    assert!(!bytes.iter().any(|token| guard::Guard::is_extreme(token)));
-    assert!(guard::Guard::is_extreme(b"1e999") && !guard::Guard::is_extreme(b"123456789"));
 }

@@ -49,7 +49,7 @@ pub struct JsonSchema<'a>(pub &'a str);
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Regex<'a>(pub &'a str);
 
-/// Texts of the grammar, in Lark's notation.
+/// Texts of the grammar, in Lark's notation or with `::=`; the first rule tells which.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Ebnf<'a>(pub &'a str);
 
@@ -118,12 +118,12 @@ impl GrammarConstraint {
         Ok(Self::from_grammar(&Grammar::from_regex(pattern)?, model))
     }
 
-    /// A context-free grammar in Lark's notation.
+    /// A context-free grammar in Lark's notation or with `::=`.
     pub fn from_ebnf(grammar: &str, model: &Model) -> Result<Self> {
         Ok(Self::from_grammar(&Grammar::from_ebnf(grammar)?, model))
     }
 
-    /// The same at the same place, to go another way: for a fork of the context. Takes time in the number of tokens accepted.
+    /// The same at the same place, to go another way: for a fork of the context. Costs the fuel of a walk over all tokens accepted.
     ///
     /// # Errors
     ///
@@ -133,8 +133,8 @@ impl GrammarConstraint {
         Ok(GrammarConstraint { matcher, mask: self.mask.clone(), left: self.left.clone() })
     }
 
-    /// Takes back the last `n` tokens that it was told: for tokens that were truncated from the context. Takes time in the number of
-    /// tokens accepted.
+    /// Takes back the last `n` tokens that it was told: for tokens that were truncated from the context. Costs the fuel of a walk over the
+    /// tokens that are left.
     ///
     /// # Errors
     ///
