@@ -8,7 +8,9 @@ use llguidance::earley::lexerspec::LexemeIdx;
 use std::collections::{HashMap, HashSet};
 
 /// The most items of a chart. A grammar that is so ambiguous is left alone.
-const MAX_ITEMS: usize = 400_000;
+const MAX_ITEMS: usize = 200_000;
+/// The most pairs of items that are looked at for it, for the same reason.
+const MAX_PAIRS: usize = 4_000_000;
 /// How often the costs of one row are gone through.
 const MAX_ROUNDS: usize = 100;
 
@@ -35,13 +37,14 @@ pub(super) struct Chart {
     rows: Vec<Row>,
     state: StateID,
     items: usize,
+    pairs: usize,
 }
 
 impl Chart {
     /// None if the text does not go like this, or takes too much.
     pub(super) fn read(rules: &Rules, lexemes: &mut Lexemes, text: &[Piece]) -> Option<Chart> {
         lexemes.refuel();
-        let mut chart = Chart { rows: Vec::new(), state: StateID::DEAD, items: 0 };
+        let mut chart = Chart { rows: Vec::new(), state: StateID::DEAD, items: 0, pairs: 0 };
         let first = rules.cases(rules.start).iter().map(|&rule| Item { rule, place: 0, origin: 0 }).collect();
         chart.add_row(rules, lexemes, first)?;
         for &piece in text {
@@ -106,6 +109,9 @@ impl Chart {
         let mut at = 0;
         while let Some(&item) = items.get(at) {
             at += 1;
+            if self.pairs > MAX_PAIRS {
+                return None;
+            }
             let mut add = |item: Item, items: &mut Vec<Item>| {
                 if seen.insert(item) {
                     items.push(item);
@@ -115,6 +121,7 @@ impl Chart {
                 // Rules without an end of their own in this row are dealt with where they are nullable.
                 let head = rules.heads[item.rule];
                 let waiting = self.rows.get(item.origin).map_or(&[][..], |row| &row.items);
+                self.pairs += waiting.len();
                 for waits in waiting {
                     if rules.bodies[waits.rule].get(waits.place) == Some(&head) {
                         add(Item { place: waits.place + 1, ..*waits }, &mut items);
@@ -122,6 +129,7 @@ impl Chart {
                 }
                 continue;
             };
+            self.pairs += rules.cases(symbol).len();
             next.extend(rules.lexeme(symbol));
             for &rule in rules.cases(symbol) {
                 add(Item { rule, place: 0, origin: here }, &mut items);
