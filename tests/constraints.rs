@@ -2,7 +2,7 @@
 
 use std::sync::OnceLock;
 
-use pie_engine::trace::{Collected, Event, Outcome};
+use pie_engine::trace::{Collected, Elided, Event, GrammarKind, Outcome};
 use pie_engine::{Engine, EngineConfig, Launch};
 use serde_json::{Value, json};
 
@@ -94,6 +94,50 @@ fn values_of_rust_types_parse_and_what_a_limit_cuts_short_says_so() {
 }
 
 #[test]
+fn values_of_types_without_bounds_parse_as_well() {
+    assert_eq!(group("types").len(), 40);
+}
+
+#[test]
+fn matchers_that_have_moved_far_fork_and_go_back_to_where_they_were() {
+    let refused = group("copies").remove(0);
+    assert!(refused.contains("token id 99999999 is not in the vocabulary"), "{refused}");
+}
+
+#[test]
+fn the_dummy_is_shown_the_end_of_a_text_and_drafts_do_not_change_its_way() {
+    let (texts, events) = run(&engine(), &json!({ "group": "long" }));
+    assert!(
+        texts[0].ends_with('x') && texts[1].ends_with("end") && texts[2].ends_with("</html>"),
+        "{texts:?}"
+    );
+    let shown = |event: &&Event| matches!(event, Event::Pass { shown: Some(_), .. });
+    assert!(events.iter().filter(shown).count() > 3);
+}
+
+#[test]
+fn a_trace_says_which_grammars_were_followed() {
+    let cases = json!([
+        { "constraints": [{ "schema": "{\"type\":\"boolean\"}" }, "json"], "max_tokens": 20 },
+        { "constraints": [{ "regex": "[a-c]{3}" }], "max_tokens": 20 },
+        { "constraints": [{ "ebnf": "start: \"a\"" }, { "ebnf": "s ::= \"a\"" }], "max_tokens": 20 },
+    ]);
+    let (_, events) = run(&engine(), &json!({ "texts": cases }));
+    let followed = events.iter().filter_map(|event| match event {
+        Event::MatcherCreated { kind, source, .. } => Some((*kind, source.clone())),
+        _ => None,
+    });
+    let expected = [
+        (GrammarKind::JsonSchema, "{\"type\":\"boolean\"}"),
+        (GrammarKind::JsonSchema, "{}"),
+        (GrammarKind::Regex, "[a-c]{3}"),
+        (GrammarKind::Lark, "start: \"a\""),
+        (GrammarKind::Ebnf, "s ::= \"a\""),
+    ];
+    assert_eq!(followed.collect::<Vec<_>>(), expected.map(|(kind, text)| (kind, Elided::of(text))));
+}
+
+#[test]
 fn the_grammar_of_tool_calls_is_that_of_the_model() {
     assert_eq!(group("tools"), ["native"]);
 }
@@ -110,8 +154,11 @@ fn schemas() -> Vec<Value> {
     vec![
         json!({}),
         text.clone(),
-        // Without bounds it could be a number that JSON has and no machine: `1e99999`.
+        json!({ "type": "number" }),
         json!({ "type": "number", "minimum": -1000, "maximum": 1000 }),
+        json!({ "type": "string", "format": "email" }),
+        json!({ "type": "array", "items": { "type": "string", "format": "email" }, "minItems": 3 }),
+        json!({ "type": "string", "pattern": "^[^#]*#$" }),
         json!({ "type": "integer", "minimum": -3, "maximum": 1000 }),
         json!({ "type": ["string", "null", "boolean"] }),
         json!({ "enum": ["rye", "wheat", 7, null] }),
@@ -180,7 +227,8 @@ fn several_constraints_hold_together() {
 fn constraints_without_a_common_token_are_an_error_that_names_them() {
     let message = error(&json!([{ "regex": "[a-c]{5}" }, { "regex": "[x-z]{5}" }]));
     assert!(
-        message.contains("no token satisfies") && message.matches("the grammar").count() == 2,
+        message.contains("no token satisfies")
+            && message.contains("the grammar `[a-c]{5}`; the grammar `[x-z]{5}`"),
         "{message}"
     );
     let message = error(&json!([{ "mask": [100] }]));
@@ -202,14 +250,42 @@ fn a_grammar_that_cannot_be_is_an_error_that_says_why() {
         (json!({ "schema": "{\"type\":\"strin\"}" }), "strin"),
         (json!({ "schema": "{\"not\":{}}" }), "not"),
         (json!({ "ebnf": "" }), "is empty"),
+        (json!({ "ebnf": "# nothing but a comment" }), "is empty"),
+        (json!({ "ebnf": "root ::= \"a\" other" }), "there is no rule `other`"),
+        (
+            json!({ "ebnf": format!("root ::= {}\"a\"{}", "(".repeat(99), ")".repeat(99)) }),
+            "nested deeper than",
+        ),
+        (json!({ "ebnf": huge_grammar() }), "rules"),
+        (json!({ "schema": deep_schema() }), "nested deeper than 127 levels"),
         (json!({ "ebnf": "start: \"a" }), ""),
         (json!({ "regex": "(" }), ""),
         (json!({ "regex": "x".repeat(300_000) }), "the limit is"),
-        (json!({ "ebnf": "start: start \"a\"" }), "no token"),
+        (json!({ "ebnf": "start: start \"a\"" }), "no token of this vocabulary can begin a text"),
+        (json!({ "ebnf": "start: \"a\" b\nb: b \"c\"" }), "no token of the vocabulary continues the text"),
+        (json!({ "ebnf": ambiguous_grammar() }), "the grammar is too complex to go on"),
     ] {
         let message = error(&json!([constraint]));
         assert!(message.contains(reason), "{message}");
     }
+}
+
+/// More rules than there may be.
+fn huge_grammar() -> String {
+    (0..5000).map(|rule| format!("r{rule} ::= \"a\" r{}\n", (rule + 1) % 5000)).collect()
+}
+
+/// Each text of n letters has more than 2^n derivations of each of many rules.
+fn ambiguous_grammar() -> String {
+    let rule = |rule: usize| {
+        let next = (rule + 1) % 60;
+        format!("a{rule}: a{rule} a{next} a{rule} | a{next} a{next} | \"a\" | \"a\" a{rule}\n")
+    };
+    "start: a0 \"b\"\n".to_owned() + &(0..60).map(rule).collect::<String>()
+}
+
+fn deep_schema() -> String {
+    format!("{}true{}", r#"{"items":"#.repeat(200), "}".repeat(200))
 }
 
 #[test]

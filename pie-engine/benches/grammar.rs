@@ -3,7 +3,7 @@
 //! `cargo bench -p pie-engine --bench grammar`
 //!
 //! Both sides walk the same texts token by token, and make a mask before each token. First the average and the 99th percentile of single
-//! tokens are printed. The time that is measured after that is that of all masks and moves of all texts; the number of tokens is printed as
+//! tokens are printed, and how the averages compare. The time that is measured after that is that of all masks and moves of all texts; the number of tokens is printed as
 //! the throughput, so that one over the rate is the time of a token.
 
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
@@ -117,34 +117,28 @@ fn theirs(words: &[Vec<u8>]) -> ParserFactory {
     factory
 }
 
-/// Prints what a mask and a move take together: the average, the 99th percentile and the worst of all tokens of all texts. Each
-/// token is timed in three rounds and its least time counts, since other programs only add to it.
-fn print_latencies<M>(
-    name: &str,
+/// What a mask and a move take together, for each token of all texts.
+fn latencies<M>(
     texts: &[(M, &[u32])],
     start: impl Fn(&M) -> M,
     mask: impl Fn(&mut M),
     accept: impl Fn(&mut M, u32),
-) {
-    let mut least: Vec<Duration> = Vec::new();
-    for round in 0..3 {
-        let mut index = 0;
-        for (at_start, tokens) in texts {
-            let mut matcher = start(at_start);
-            for &token in *tokens {
-                let begin = Instant::now();
-                mask(&mut matcher);
-                accept(&mut matcher, token);
-                let elapsed = begin.elapsed();
-                if round == 0 {
-                    least.push(elapsed);
-                } else {
-                    least[index] = least[index].min(elapsed);
-                }
-                index += 1;
-            }
+) -> Vec<Duration> {
+    let mut each = Vec::new();
+    for (at_start, tokens) in texts {
+        let mut matcher = start(at_start);
+        for &token in *tokens {
+            let begin = Instant::now();
+            mask(&mut matcher);
+            accept(&mut matcher, token);
+            each.push(begin.elapsed());
         }
     }
+    each
+}
+
+/// Prints the average, the 99th percentile and the worst; gives the average in seconds.
+fn print_latencies(name: &str, mut least: Vec<Duration>) -> f64 {
     least.sort_unstable();
     let average = least.iter().sum::<Duration>() / least.len() as u32;
     let (p99, worst) = (least[least.len() * 99 / 100], least[least.len() - 1]);
@@ -152,6 +146,25 @@ fn print_latencies<M>(
         "{name}: {} tokens, {average:.1?} on average, {p99:.1?} at 99 %, {worst:.1?} at most",
         least.len()
     );
+    average.as_secs_f64()
+}
+
+/// Takes two ways of one thing in turn, so that both meet the same noise, and keeps the least time of each token: other programs only add to it.
+fn in_turn(
+    rounds: usize,
+    mut theirs: impl FnMut() -> Vec<Duration>,
+    mut ours: impl FnMut() -> Vec<Duration>,
+) -> (Vec<Duration>, Vec<Duration>) {
+    let keep = |least: &mut Vec<Duration>, times: Vec<Duration>| {
+        least.resize(times.len(), Duration::MAX);
+        least.iter_mut().zip(times).for_each(|(least, time)| *least = time.min(*least));
+    };
+    let (mut least_theirs, mut least_ours) = (Vec::new(), Vec::new());
+    for _ in 0..rounds {
+        keep(&mut least_theirs, theirs());
+        keep(&mut least_ours, ours());
+    }
+    (least_theirs, least_ours)
 }
 
 fn masks(c: &mut Criterion) {
@@ -173,20 +186,29 @@ fn masks(c: &mut Criterion) {
     let theirs: Vec<(Direct, &[u32])> =
         corpus.iter().map(|(schema, tokens)| (start(schema), &tokens[..])).collect();
 
-    print_latencies(
-        "llguidance",
-        &theirs,
-        Direct::clone,
-        |matcher| drop(black_box(matcher.compute_mask().expect("the text goes on"))),
-        |matcher, token| matcher.consume_token(token).expect("the token is in the mask"),
+    let (least_theirs, least_ours) = in_turn(
+        5,
+        || {
+            latencies(
+                &theirs,
+                Direct::clone,
+                |matcher| drop(black_box(matcher.compute_mask().expect("the text goes on"))),
+                |matcher, token| matcher.consume_token(token).expect("the token is in the mask"),
+            )
+        },
+        || {
+            latencies(
+                &ours,
+                Matcher::fork,
+                |matcher| drop(black_box(matcher.mask().expect("the text goes on"))),
+                |matcher, token| matcher.accept(&[token]).expect("the token is in the mask"),
+            )
+        },
     );
-    print_latencies(
-        "matcher",
-        &ours,
-        Matcher::fork,
-        |matcher| drop(black_box(matcher.mask().expect("the text goes on"))),
-        |matcher, token| matcher.accept(&[token]).expect("the token is in the mask"),
-    );
+    println!("{SCHEMAS} schemas, {TOKENS} tokens in the vocabulary");
+    let direct = print_latencies("llguidance", least_theirs);
+    let average = print_latencies("matcher", least_ours);
+    println!("matcher / llguidance: {:.3}", average / direct);
 
     let mut group = c.benchmark_group("masks of all texts");
     group.throughput(Throughput::Elements(tokens as u64)).sample_size(10);
@@ -223,11 +245,22 @@ fn attaching(c: &mut Criterion) {
         let mut numbers = Numbers(7);
         let source = Source::JsonSchema(schema(&mut numbers, depth).0.to_string());
         let cache = GrammarCache::default();
+        let attach = || {
+            let grammar = cache.grammar(source.clone()).expect("the schema is supported");
+            cache.matcher(&grammar, &vocabulary).expect("the schema has texts")
+        };
+        let begin = Instant::now();
+        drop(attach());
+        let first = begin.elapsed();
+        let begin = Instant::now();
+        (0..1000).for_each(|_| drop(black_box(attach())));
+        let again = begin.elapsed() / 1000;
+        println!(
+            "attach the {name} schema of {} bytes: {first:.1?} at first, {again:.2?} cached",
+            source.bytes()
+        );
         group.bench_function(BenchmarkId::from_parameter(name), |b| {
-            b.iter(|| {
-                let grammar = cache.grammar(source.clone()).expect("the schema is supported");
-                cache.matcher(&grammar, &vocabulary).expect("the schema has texts")
-            });
+            b.iter(attach);
         });
     }
     group.finish();

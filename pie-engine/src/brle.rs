@@ -87,6 +87,11 @@ impl Brle {
         Ok(set)
     }
 
+    /// Whether both have the same true entries, in whatever encoding.
+    pub fn same(&self, other: &Brle) -> bool {
+        self.total() == other.total() && self.true_ranges().eq(other.true_ranges())
+    }
+
     /// What is true in both, in the shortest encoding. Both must cover the same number of entries.
     pub fn intersection(&self, other: &Brle) -> Result<Brle, BrleError> {
         other.validate(self.total())?;

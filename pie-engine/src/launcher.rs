@@ -14,8 +14,10 @@ use crate::host::inference::Abandoned;
 use crate::host::instance::{self, Call};
 use crate::host::journal::Journal;
 use crate::host::limits::{LimitExceeded, Limiter};
+use crate::host::matcher::Walks;
 use crate::host::state::State;
 use crate::host::wasi::{Scratch, ScratchLimits, Wasi, WasiConfig, instance_seed};
+use crate::host::ways_out::WaysOut;
 use crate::host::work::WorkBudget;
 use crate::ids::InstanceId;
 use crate::launch::Launch;
@@ -246,6 +248,8 @@ impl Launcher {
             held: HeldBudget::new(limits.memory_bytes),
             work: WorkBudget::new(limits.fuel),
             abandoned: Abandoned::default(),
+            walks: Walks::default(),
+            ways_out: WaysOut::default(),
             session: control.session(),
             bus: bus.clone(),
             outside: Arc::clone(outside),

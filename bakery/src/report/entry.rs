@@ -2,8 +2,8 @@
 
 use pie_engine::ids::{ContextId, InstanceId, PassId};
 use pie_engine::trace::{
-    AdapterOperation, AppliedAdapter, Bytes, Elided, Event, Limit, Origin, Outcome, PageOperation,
-    SamplerCall, Slot, SuspendCause, Text, Tokens, Usage,
+    AdapterOperation, AppliedAdapter, Bytes, Elided, Event, GrammarKind, Limit, Origin, Outcome,
+    PageOperation, SamplerCall, Slot, SuspendCause, Text, Tokens, Usage,
 };
 
 use super::vocabulary::Vocabulary;
@@ -96,6 +96,7 @@ pub(super) fn entry(event: &Event, vocabulary: &Vocabulary) -> Entry {
             Entry::of(*instance, outside::response("responded", response))
         }
         Event::Adapter { instance, name, operation } => adapted(*instance, name, operation),
+        Event::MatcherCreated { instance, kind, source } => background(*instance, following(*kind, source)),
         Event::Forced { instance, tokens } => forced(*instance, tokens, vocabulary),
         Event::ModelLoaded { instance, name } => background(*instance, format!("loaded model {name:?}")),
         Event::ContextCreated { instance, context, origin } => context_created(*instance, *context, origin),
@@ -177,6 +178,19 @@ fn forced(instance: InstanceId, tokens: &Tokens, vocabulary: &Vocabulary) -> Ent
     Entry::of(instance, format!("forced by a grammar: {}", token_list(tokens, vocabulary)))
 }
 
+fn following(kind: GrammarKind, source: &Elided<String>) -> String {
+    let kind = match kind {
+        GrammarKind::JsonSchema => "JSON schema",
+        GrammarKind::Regex => "regular expression",
+        GrammarKind::Lark => "Lark grammar",
+        GrammarKind::Ebnf => "EBNF grammar",
+    };
+    let Elided { len, sha256, head } = source;
+    let more = if head.len() as u64 == *len { String::new() } else { format!("… ({len} bytes)") };
+    let digest: String = sha256.chars().take(12).collect();
+    format!("follows the {kind} {digest}: {}{more}", visible::on_one_line(head))
+}
+
 fn received(text: Option<&Text>) -> String {
     text.map_or("found the session closed".into(), |text| format!("received {}", quoted(text)))
 }
@@ -250,6 +264,7 @@ fn passed(event: &Event, vocabulary: &Vocabulary) -> (String, Vec<String>) {
         attention_mask,
         adapter,
         allowed,
+        shown,
         samplers,
         ..
     } = event
@@ -260,25 +275,27 @@ fn passed(event: &Event, vocabulary: &Vocabulary) -> (String, Vec<String>) {
     let at = positions.as_ref().map(|positions| format!(" at {}", id_list(positions))).unwrap_or_default();
     let guessed = guessed(", guessed", guesses.as_ref(), vocabulary);
     let input = format!("pass{over}: {}{guessed}{at}", token_list(tokens, vocabulary));
-    let conditions = pass_conditions(*reused, attention_mask.is_some(), adapter.as_ref(), *allowed);
+    let allowed = pass_allowed(*allowed, *shown);
+    let conditions = pass_conditions(*reused, attention_mask.is_some(), adapter.as_ref(), &allowed);
     let (question, details) = questions(samplers);
     (input + &conditions + &question, details)
 }
 
-fn pass_conditions(
-    reused: u32,
-    masked: bool,
-    adapter: Option<&AppliedAdapter>,
-    allowed: Option<u32>,
-) -> String {
+fn pass_conditions(reused: u32, masked: bool, adapter: Option<&AppliedAdapter>, allowed: &str) -> String {
     let reused = if reused > 0 { format!(", {reused} reused") } else { String::new() };
     let masked = if masked { ", masked" } else { "" };
-    let allowed = allowed.map(|count| format!(", {} allowed", counted(count, "token"))).unwrap_or_default();
     let adapter = adapter.map(|AppliedAdapter { name, seed, .. }| {
         let seed = seed.map(|seed| format!(" with seed {seed}")).unwrap_or_default();
         format!(", adapter {name:?}{seed}")
     });
     format!("{reused}{masked}{}{allowed}", adapter.unwrap_or_default())
+}
+
+fn pass_allowed(allowed: Option<u32>, shown: Option<u32>) -> String {
+    let allowed = allowed.map(|count| format!(", {} allowed", counted(count, "token"))).unwrap_or_default();
+    let shown =
+        shown.map(|left| format!(", shown the end in {}", counted(left, "token"))).unwrap_or_default();
+    allowed + &shown
 }
 
 /// One sampler stands behind its pass, several below it.

@@ -3,8 +3,8 @@
 use pie_engine::ids::{ContextId, InstanceId, PassId, QuestionId};
 use pie_engine::outside::{Answer, HttpRequest, HttpResponse, Question};
 use pie_engine::trace::{
-    AdapterOperation, AppliedAdapter, Elided, Event, Header, Limit, Origin, Outcome, PageOperation, Record,
-    SamplerCall, Slot, SuspendCause, Text, Tokens, Usage, Whole,
+    AdapterOperation, AppliedAdapter, Elided, Event, GrammarKind, Header, Limit, Origin, Outcome,
+    PageOperation, Record, SamplerCall, Slot, SuspendCause, Text, Tokens, Usage, Whole,
 };
 use snapbox::{IntoData, assert_data_eq, file, str};
 
@@ -82,8 +82,9 @@ fn contexts() -> Vec<Event> {
     ]
 }
 
-fn passes() -> Vec<Event> {
-    let pass = |pass, tokens: Tokens| Event::Pass {
+/// A pass over the context.
+fn pass(pass: u64, tokens: Tokens) -> Event {
+    Event::Pass {
         instance: MAIN,
         pass: PassId(pass),
         context: Some(CONTEXT),
@@ -94,11 +95,17 @@ fn passes() -> Vec<Event> {
         attention_mask: None,
         adapter: None,
         allowed: None,
+        shown: None,
         samplers: vec![SamplerCall { indices: vec![2], sampler: "top-p 0.6 0.95".into() }],
-    };
+    }
+}
+
+fn passes() -> Vec<Event> {
     let mut masked = pass(2, (0..20).collect::<Vec<u32>>().into());
-    if let Event::Pass { context, positions, reused, attention_mask, allowed, samplers, .. } = &mut masked {
-        (*context, *reused, *allowed) = (None, 16, Some(1));
+    if let Event::Pass { context, positions, reused, attention_mask, allowed, shown, samplers, .. } =
+        &mut masked
+    {
+        (*context, *reused, *allowed, *shown) = (None, 16, Some(1), Some(3));
         *positions = Some((100..120).collect::<Vec<u32>>().into());
         *attention_mask = Some("digest".into());
         samplers.push(SamplerCall { indices: (0..20).collect(), sampler: "entropy".into() });
@@ -215,6 +222,12 @@ fn ends() -> Vec<Event> {
         finished(MAIN, Outcome::Ok(text(r#"{"greeting":"Hello, Ada!"}"#))),
         Event::Finding { message: "page 3 leaked".into() },
         Event::Forced { instance: MAIN, tokens: vec![2, 3].into() },
+        Event::MatcherCreated { instance: MAIN, kind: GrammarKind::Regex, source: Elided::of("[a-z]+") },
+        Event::MatcherCreated {
+            instance: MAIN,
+            kind: GrammarKind::JsonSchema,
+            source: Elided::of(&format!("{{\"enum\":[{:?}]}}", "x".repeat(90))),
+        },
     ]
 }
 
@@ -330,6 +343,7 @@ fn tokens_are_shown_as_text_where_the_tokenizer_is_known() {
         attention_mask: None,
         adapter: None,
         allowed: None,
+        shown: None,
         samplers: vec![],
     };
     let slots = vec![

@@ -2,6 +2,7 @@
 
 use crate::bitset::Bitset;
 use crate::brle::Brle;
+use crate::grammar::WayOut;
 use crate::ids::{ContextId, InstanceId, PassId};
 use crate::model::Overlay;
 use crate::sample::{Probe, Sampler};
@@ -134,6 +135,8 @@ pub struct PassRequest {
     pub adapter: Option<Applied>,
     /// The tokens that samplers may choose.
     pub allowed: Option<Bitset>,
+    /// The way to the end of the text that follows, for a model that needs showing.
+    pub way_out: Option<WayOut>,
     /// What is asked, in the order of the slots.
     pub questions: Vec<Question>,
     /// The same as the inferlet wrote it, for the trace.

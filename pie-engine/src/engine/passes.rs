@@ -292,6 +292,7 @@ fn describe(instance: InstanceId, pass: PassId, request: &PassRequest, start: u3
             digest: applied.overlay.as_ref().map(|overlay| format!("{:016x}", overlay.digest())),
         }),
         allowed: request.allowed.as_ref().map(|allowed| allowed.count() as u32),
+        shown: request.way_out.as_ref().map(|way| way.tokens.len() as u32),
         samplers: request.calls.clone(),
     }
 }

@@ -3,6 +3,7 @@
 use super::operation::{Ask, PassRequest, Question};
 use crate::bitset::Bitset;
 use crate::brle::Brle;
+use crate::grammar::WayOut;
 use crate::ids::ContextId;
 use crate::model::Overlay;
 use crate::sample::Probe;
@@ -26,6 +27,8 @@ pub struct Draft {
     pub masks: Option<Vec<Brle>>,
     /// Whether the drafter is to guess what follows.
     pub wants_guesses: bool,
+    /// The way to the end of the text that follows, for a model that needs showing.
+    pub way_out: Option<WayOut>,
     pub(super) tokens: Vec<u32>,
     pub(super) positions: Vec<u32>,
     pub(super) guesses: Vec<u32>,
@@ -56,14 +59,38 @@ impl Draft {
         self.guess_positions.extend(positions);
     }
 
-    /// Restricts samplers to some tokens. Called several times, the last call counts.
+    /// Restricts samplers to some tokens. Called several times, all masks hold.
     pub fn allow(&mut self, mask: Brle) {
-        self.allowed = Some(mask);
+        self.allowed = match self.allowed.take() {
+            None => Some(mask),
+            Some(others) => match others.intersection(&mask) {
+                Ok(both) => Some(both),
+                Err(error) => {
+                    self.refuse(format!("a logit mask does not fit the one before it: {error}"));
+                    Some(others)
+                }
+            },
+        };
     }
 
     /// Asks for an answer at each of some input tokens.
     pub fn ask(&mut self, indices: Vec<u32>, ask: Ask) {
         self.calls.push((indices, ask));
+    }
+
+    /// The tokens that samplers may choose, if they are restricted.
+    pub fn allowed(&self) -> Option<&Brle> {
+        self.allowed.as_ref()
+    }
+
+    /// Whether there are guesses.
+    pub fn guesses(&self) -> bool {
+        !self.guesses.is_empty()
+    }
+
+    /// The input tokens, without guesses.
+    pub fn tokens(&self) -> &[u32] {
+        &self.tokens
     }
 
     /// Remembers a mistake for `execute` to tell.
@@ -108,6 +135,7 @@ impl Draft {
             masks: self.masks,
             adapter: None,
             allowed,
+            way_out: self.way_out,
             questions,
             calls,
             cell: Arc::new(SetOnce::new()),
@@ -144,7 +172,7 @@ fn check_logit_mask(mask: &Brle, vocabulary: u32) -> Result<Bitset, String> {
     let allowed =
         mask.to_bitset(vocabulary as usize).map_err(|error| format!("the logit mask is wrong: {error}"))?;
     if allowed.count() == 0 {
-        return Err("the logit mask allows no token".to_owned());
+        return Err("the logit mask allows no token; several masks have to have one in common".to_owned());
     }
     Ok(allowed)
 }
@@ -204,6 +232,16 @@ impl PassRequest {
             return 0;
         }
         self.questions.iter().filter(|question| question.index < end && question.ask.draws()).count() as u64
+    }
+
+    /// The tokens that lead to the end of the text behind an input token, or behind a guess if those before it were right.
+    pub fn shown(&self, index: u32) -> &[u32] {
+        let Some((way, ahead)) = self.way_out.as_ref().zip((index + 1).checked_sub(self.input_len())) else {
+            return &[];
+        };
+        let guesses = &self.tokens[self.input_len() as usize..];
+        let on_way = guesses.get(..ahead as usize).is_some_and(|guesses| way.tokens.starts_with(guesses));
+        if on_way { way.at(ahead as usize) } else { &[] }
     }
 
     /// How many tokens the samplers before `end` choose.

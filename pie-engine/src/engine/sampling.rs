@@ -1,7 +1,7 @@
 //! From rows of logits to the answers of a pass.
 
 use super::Core;
-use super::operation::{Answer, Ask};
+use super::operation::{Answer, Ask, PassRequest, Question};
 use super::passes::{Pending, least};
 use crate::bitset::Bitset;
 use crate::sample::{self, Probe, Reading, SampleError, Scratch};
@@ -57,6 +57,8 @@ impl Core {
                     self.outputs.embeddings.get(first..first + size)
                 }),
             };
+            let shown = self.shown_row(&pending.request, question, values.logits);
+            let values = Row { logits: shown.as_deref().unwrap_or(values.logits), ..values };
             let context = pending.request.context.map_or(0, |context| context.0);
             let random = |parameter| sample::draw_seed(seed, context, counter, parameter);
             let allowed = pending.request.allowed.as_ref();
@@ -68,6 +70,19 @@ impl Core {
                 Err(error) => pending.error = Some(error.to_string()),
             }
         }
+    }
+}
+
+impl Core {
+    /// The row for a question to which the model is shown the answer: the next token on the way to an end.
+    fn shown_row(&self, request: &PassRequest, question: &Question, logits: &[f32]) -> Option<Vec<f32>> {
+        let tokens = request.shown(question.index);
+        if tokens.is_empty() || !question.ask.is_choice() {
+            return None;
+        }
+        let mut row = logits.to_vec();
+        self.model.model.heed(&mut row, tokens);
+        Some(row)
     }
 }
 

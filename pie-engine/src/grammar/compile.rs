@@ -122,6 +122,8 @@ fn unsupported(line: &str) -> Option<GrammarError> {
         || line.starts_with("can't determine if patternProperty")
     {
         ("patternProperties", " where two patterns may match the same key")
+    } else if line.starts_with("Schema intersection stack level exceeded") {
+        ("$ref", " where schemas that are combined lead back to themselves")
     } else if line.starts_with("circular references with sibling keys") {
         ("$ref", " with other keywords beside it, where it leads back to itself")
     } else {

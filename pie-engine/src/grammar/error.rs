@@ -141,6 +141,16 @@ pub enum VocabularyError {
     },
 }
 
+impl MatcherError {
+    /// The same error in a list that has so many tokens before.
+    pub(super) fn behind(mut self, tokens: usize) -> Self {
+        if let MatcherError::NotAllowed { index, .. } = &mut self {
+            *index += tokens;
+        }
+        self
+    }
+}
+
 /// A matcher cannot do what it was asked for; it stays as it was.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum MatcherError {

@@ -14,6 +14,9 @@ pub const MAX_NESTING: usize = 28;
 /// How deep the JSON of a schema may be nested, which is what `serde_json` reads.
 pub const MAX_SCHEMA_DEPTH: usize = 127;
 
+/// How deep the lists and objects of a JSON text may be nested, for the same reason.
+pub const MAX_JSON_DEPTH: u32 = 127;
+
 /// The largest number that repeats something, in any notation: `{1000}`, `minItems` and the like.
 pub const MAX_REPEAT: u64 = 100_000;
 

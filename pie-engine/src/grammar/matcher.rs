@@ -2,15 +2,18 @@
 
 use super::Grammar;
 use super::compile;
-use super::error::{GrammarError, MatcherError};
+use super::ending::{Endings, Piece};
+use super::error::{GrammarError, MatcherError, Notation};
+use super::guard::Guard;
+use super::lead::Lead;
 use super::mask::Mask;
 use super::vocabulary::Vocabulary;
 use llguidance::earley::{Parser, ParserError};
 use llguidance::panic_utils;
 use std::panic::AssertUnwindSafe;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use toktrie::SimpleVob;
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use toktrie::{SimpleVob, TokTrie};
 
 /// How many tokens an error lists.
 const LISTED_TOKENS: usize = 8;
@@ -28,6 +31,8 @@ pub struct Prototype {
     spare: Parser,
     /// Set when the shared lexer met a limit or failed in the middle of something, from which it does not recover.
     broken: AtomicBool,
+    /// How texts end, made when a matcher first wants to know.
+    endings: OnceLock<Option<Mutex<Endings>>>,
 }
 
 impl Prototype {
@@ -36,8 +41,8 @@ impl Prototype {
     /// Fails where the grammar names a token that the vocabulary does not have, and where no text satisfies it.
     pub fn new(grammar: Arc<Grammar>, vocabulary: Arc<Vocabulary>) -> Result<Arc<Self>, GrammarError> {
         let start = compile::parser(&grammar.compiled, grammar.notation(), &vocabulary)?;
-        let (spare, broken) = (start.deep_clone(), AtomicBool::new(false));
-        let prototype = Arc::new(Prototype { grammar, vocabulary, start, spare, broken });
+        let (spare, broken, endings) = (start.deep_clone(), AtomicBool::new(false), OnceLock::new());
+        let prototype = Arc::new(Prototype { grammar, vocabulary, start, spare, broken, endings });
         let mut matcher = Matcher::new(&prototype);
         let notation = prototype.grammar.notation();
         let too_complex =
@@ -70,9 +75,13 @@ impl Prototype {
 pub struct Matcher {
     prototype: Arc<Prototype>,
     parser: Parser,
-    tokens: Vec<u32>,
+    pub(super) tokens: Vec<u32>,
+    /// What readers of JSON ask of the text, behind each token; none for other texts.
+    guards: Option<Vec<Guard>>,
+    /// How it leads to the end, if it does.
+    pub(super) lead: Option<Lead>,
     /// Whether the last token was an end token.
-    ended: bool,
+    pub(super) ended: bool,
     /// Whether the lexer is not the prototype's, since that is broken.
     apart: bool,
 }
@@ -86,8 +95,16 @@ impl std::fmt::Debug for Matcher {
 impl Matcher {
     /// At the start of the grammar.
     pub fn new(prototype: &Arc<Prototype>) -> Self {
-        let parser = prototype.start.clone();
-        Matcher { prototype: Arc::clone(prototype), parser, tokens: Vec::new(), ended: false, apart: false }
+        let guarded = prototype.grammar.notation() == Notation::JsonSchema;
+        Matcher {
+            prototype: Arc::clone(prototype),
+            parser: prototype.start.clone(),
+            tokens: Vec::new(),
+            guards: guarded.then(Vec::new),
+            lead: None,
+            ended: false,
+            apart: false,
+        }
     }
 
     /// What it started from.
@@ -117,6 +134,18 @@ impl Matcher {
         Ok(())
     }
 
+    /// As after [`Matcher::reset`] moves over the tokens, but keeps what they have in common with those that were accepted, and takes time for
+    /// the others only. If it fails, it is at the start.
+    pub fn accept_anew(&mut self, tokens: &[u32]) -> Result<(), MatcherError> {
+        let common = self.tokens.iter().zip(tokens).take_while(|(a, b)| a == b).count();
+        let back = self.roll_back(self.tokens.len() - common);
+        let done = back.and_then(|()| self.accept(&tokens[common..]));
+        if done.is_err() {
+            self.reset();
+        }
+        done.map_err(|error| error.behind(common))
+    }
+
     fn accept_one(&mut self, token: u32, index: usize) -> Result<(), MatcherError> {
         let vocab_size = self.vocabulary().size();
         if token >= vocab_size {
@@ -127,17 +156,45 @@ impl Matcher {
         if !allowed {
             return Err(self.not_allowed(token, index));
         }
+        let guard = self.guard().and_then(|guard| guard.after(self.vocabulary().trie().token(token)));
         if !end {
             self.advance(token)?;
         }
         self.ended = end;
         self.tokens.push(token);
+        if let Some(guards) = &mut self.guards {
+            guards.push(guard.unwrap_or_default());
+        }
+        self.note_lead();
         Ok(())
     }
 
     /// Whether a token that ends no text can come.
     fn allows(&mut self, token: u32) -> Result<bool, MatcherError> {
+        let text = self.vocabulary().trie().token(token);
+        if self.guard().is_some_and(|guard| guard.after(text).is_none()) {
+            return Ok(false);
+        }
         self.guarded(|parser| Ok(parser.validate_tokens(&[token]) == 1))
+    }
+
+    /// Where the text is, if it is JSON.
+    fn guard(&self) -> Option<Guard> {
+        self.guards.as_ref().map(|guards| guards.last().copied().unwrap_or_default())
+    }
+
+    /// Takes the tokens out of a mask that would break a bound of JSON's readers.
+    fn forbid_beyond_bounds(&self, set: &mut SimpleVob) {
+        let Some(guard) = self.guard() else { return };
+        let trie = self.prototype.vocabulary.trie();
+        let breaks = |token: &u32| guard.after(trie.token(*token)).is_none();
+        let beyond: Vec<u32> = if guard.is_far() {
+            let extremes = self.prototype.vocabulary.extremes().iter().copied();
+            extremes.filter(|&token| set.is_allowed(token)).filter(breaks).collect()
+        } else {
+            set.iter().filter(breaks).collect()
+        };
+        beyond.into_iter().for_each(|token| set.disallow_token(token));
     }
 
     /// Moves the parser over a token that can come.
@@ -173,7 +230,9 @@ impl Matcher {
     /// The tokens that may continue the text.
     fn text_set(&mut self) -> Result<SimpleVob, MatcherError> {
         let prototype = Arc::clone(&self.prototype);
-        self.guarded(|parser| Ok(parser.compute_bias(prototype.vocabulary.bias(), &[])))
+        let mut set = self.guarded(|parser| Ok(parser.compute_bias(prototype.vocabulary.bias(), &[])))?;
+        self.forbid_beyond_bounds(&mut set);
+        Ok(set)
     }
 
     /// Whether the text can end here.
@@ -237,12 +296,35 @@ impl Matcher {
         Ok(forced)
     }
 
+    /// The tokens of a short way to the end of the text, as far as it is sure that they can come; none if no way is known.
+    pub(super) fn rest(&mut self) -> Option<Vec<u32>> {
+        if self.can_end().ok()? {
+            return Some(Vec::new());
+        }
+        let prototype = Arc::clone(&self.prototype);
+        let endings = prototype.endings.get_or_init(|| {
+            caught(|| Endings::new(prototype.start.grammar(), &prototype.vocabulary)).map(Mutex::new)
+        });
+        // What a panic leaves in there is a cache of states.
+        let mut endings = endings.as_ref()?.lock().unwrap_or_else(PoisonError::into_inner);
+        let trie = prototype.vocabulary.trie();
+        let text: Vec<Piece> = self.tokens.iter().flat_map(|&token| pieces(trie, token)).collect();
+        let rest = caught(|| endings.rest(&text))?;
+        let mut fork = Matcher { lead: None, ..self.fork() };
+        let mut tokens = spelled(trie, &rest);
+        let sure = tokens.iter().take_while(|token| fork.accept(&[**token]).is_ok()).count();
+        tokens.truncate(sure);
+        (sure > 0).then_some(tokens)
+    }
+
     /// A matcher at the same place that goes its own way. Takes time in the number of bytes accepted.
     pub fn fork(&self) -> Matcher {
         Matcher {
             prototype: Arc::clone(&self.prototype),
             parser: self.parser.clone(),
             tokens: self.tokens.clone(),
+            guards: self.guards.clone(),
+            lead: self.lead.clone(),
             ended: self.ended,
             apart: self.apart,
         }
@@ -263,6 +345,8 @@ impl Matcher {
         let Prototype { start, spare, .. } = &*self.prototype;
         self.parser = if self.apart { spare.deep_clone() } else { start.clone() };
         self.tokens.clear();
+        self.guards.iter_mut().for_each(Vec::clear);
+        self.lead.iter_mut().for_each(Lead::reset);
         self.ended = false;
     }
 
@@ -277,6 +361,8 @@ impl Matcher {
             self.parser.invalidate_bias_cache();
             self.ended &= left == self.tokens.len();
             self.tokens.truncate(left);
+            self.guards.iter_mut().for_each(|guards| guards.truncate(left));
+            self.cut_lead(left);
             return Ok(());
         }
         // Not all grammars can be rolled back, and none after a limit was met.
@@ -334,6 +420,35 @@ impl Matcher {
         // What follows the first line is the source, or a backtrace.
         Err(MatcherError::TooComplex(error.lines().next().unwrap_or_default().to_owned()))
     }
+}
+
+/// What a step of the library's gives, if it does not panic.
+fn caught<T>(step: impl FnOnce() -> Option<T>) -> Option<T> {
+    panic_utils::catch_unwind(AssertUnwindSafe(|| Ok(step()))).ok().flatten()
+}
+
+/// The bytes of a token, if it is not a special one.
+fn pieces(trie: &TokTrie, token: u32) -> Vec<Piece> {
+    match trie.token(token) {
+        [TokTrie::SPECIAL_TOKEN_MARKER, ..] => vec![Piece::Token(token)],
+        bytes => bytes.iter().map(|&byte| Piece::Byte(byte)).collect(),
+    }
+}
+
+/// Tokens that spell a text.
+fn spelled(trie: &TokTrie, text: &[Piece]) -> Vec<u32> {
+    let mut tokens = Vec::new();
+    for run in text.chunk_by(|a, b| matches!((a, b), (Piece::Byte(_), Piece::Byte(_)))) {
+        let bytes: Vec<u8> = run
+            .iter()
+            .filter_map(|piece| if let Piece::Byte(byte) = piece { Some(*byte) } else { None })
+            .collect();
+        tokens.extend(trie.greedy_tokenize(&bytes));
+        tokens.extend(
+            run.iter().filter_map(|piece| if let Piece::Token(token) = piece { Some(*token) } else { None }),
+        );
+    }
+    tokens
 }
 
 /// Some of the tokens of a mask.

@@ -12,7 +12,8 @@
 //! parts there is nothing, a space, or a new line with up to 20 spaces or tabs; and
 //! characters are written as themselves where JSON allows it, DEL excepted. Where an object lists keys and has room for others,
 //! characters that JSON has only `\u0001` and the like for cannot be written, since `\u0061` could then spell a listed key in a
-//! second way.
+//! second way. What `serde_json` would not read cannot be written: numbers from 1e308 on, and lists and objects in more than
+//! [`MAX_JSON_DEPTH`] others. Integers with a `format` such as `int32` are those of that type, and `uint64` ends where `int64` does.
 //!
 //! EBNF is read as Lark reads it: terminals (in the `::=` notation, rules that do not lead back to themselves) match as much as
 //! they can, and what they took is not given back to the terminal that follows.
@@ -24,7 +25,10 @@
 mod cache;
 mod compile;
 mod ebnf;
+mod ending;
 mod error;
+mod guard;
+mod lead;
 mod limits;
 mod mask;
 mod matcher;
@@ -35,8 +39,10 @@ mod vocabulary;
 
 pub use cache::GrammarCache;
 pub use error::{GrammarError, MatcherError, Notation, Place, VocabularyError};
+pub use lead::WayOut;
 pub use limits::{
-    CACHED_BYTES, CACHED_GRAMMARS, MAX_NESTING, MAX_REPEAT, MAX_RULES, MAX_SCHEMA_DEPTH, MAX_SOURCE_BYTES,
+    CACHED_BYTES, CACHED_GRAMMARS, MAX_JSON_DEPTH, MAX_NESTING, MAX_REPEAT, MAX_RULES, MAX_SCHEMA_DEPTH,
+    MAX_SOURCE_BYTES,
 };
 pub use mask::Mask;
 pub use matcher::{Matcher, Prototype};
@@ -44,6 +50,7 @@ pub use vocabulary::{Encoder, Tokens, Vocabulary};
 
 use compile::Compiled;
 use llguidance::api::TopLevelGrammar;
+use sha2::{Digest, Sha256};
 
 /// A JSON Schema in the form in which it can stand behind `%json` in a Lark grammar; or what cannot be enforced.
 pub fn checked_schema(text: &str) -> Result<serde_json::Value, GrammarError> {
@@ -113,6 +120,7 @@ impl Source {
 pub struct Grammar {
     source: Source,
     notation: Notation,
+    digest: String,
     compiled: Compiled,
 }
 
@@ -138,12 +146,19 @@ impl Grammar {
             return Err(GrammarError::TooLong { notation, bytes });
         }
         let compiled = compile::compile(source.translate(notation)?, notation)?;
-        Ok(Grammar { source, notation, compiled })
+        let digest = Sha256::digest(source.text());
+        let digest = digest.iter().map(|byte| format!("{byte:02x}")).collect();
+        Ok(Grammar { source, notation, digest, compiled })
     }
 
     /// What it was made from.
     pub fn source(&self) -> &Source {
         &self.source
+    }
+
+    /// SHA-256 of its source, in hexadecimal.
+    pub fn digest(&self) -> &str {
+        &self.digest
     }
 
     /// What its source is written in.

@@ -1,6 +1,7 @@
 //! The tokens of a tokenizer as a trie over their bytes: built once per tokenizer and shared.
 
 use super::error::VocabularyError;
+use super::guard::Guard;
 use llguidance::earley::{BiasComputer, SlicedBiasComputer};
 use std::sync::Arc;
 use toktrie::{INVALID_TOKEN, TokEnv, TokRxInfo, TokTrie, TokenizerEnv};
@@ -35,6 +36,8 @@ pub struct Vocabulary {
     /// Masks of sets of tokens that often match as a whole, such as all that may stand in a JSON string.
     pub(super) slices: Arc<SlicedBiasComputer>,
     end: Vec<u32>,
+    /// Tokens that alone can break a bound of JSON's readers.
+    extremes: Vec<u32>,
     encoder: Option<Encoder>,
 }
 
@@ -60,7 +63,9 @@ impl Vocabulary {
         let mut end: Vec<u32> = tokens.end.to_vec();
         end.sort_unstable();
         end.dedup();
-        Ok(Vocabulary { env, slices: Arc::new(slices), end, encoder: None })
+        let extreme = |token: &u32| Guard::is_extreme(env.tok_trie().token(*token));
+        let extremes = (0..tokens.size).filter(extreme).collect();
+        Ok(Vocabulary { env, slices: Arc::new(slices), end, extremes, encoder: None })
     }
 
     /// The same with the tokenizer's way to write a text, which makes [`forced_tokens`](super::Matcher::forced_tokens) find more.
@@ -81,6 +86,10 @@ impl Vocabulary {
     /// Whether the token ends a text.
     pub fn is_end(&self, token: u32) -> bool {
         self.end.binary_search(&token).is_ok()
+    }
+
+    pub(super) fn extremes(&self) -> &[u32] {
+        &self.extremes
     }
 
     pub(super) fn trie(&self) -> &TokTrie {

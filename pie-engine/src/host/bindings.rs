@@ -39,7 +39,7 @@ wasmtime::component::bindgen!({
         "pie:core/inference.forward-pass": crate::host::inference::ForwardPass,
         "pie:core/inference.future-output": crate::host::inference::FutureOutput,
         "pie:core/inference.grammar": crate::host::inference::GrammarHandle,
-        "pie:core/inference.matcher": crate::host::inference::MatcherHandle,
+        "pie:core/inference.matcher": crate::host::matcher::MatcherHandle,
         "pie:core/adapter.adapter": crate::host::adapter::AdapterHandle,
         "pie:core/messaging.subscription": crate::host::messaging::SubscriptionHandle,
         "pie:core/runtime.child": crate::host::runtime::ChildHandle,

@@ -1,21 +1,20 @@
-//! `pie:core/inference`: forward passes, and what later constrains them.
+//! `pie:core/inference`: forward passes and grammars. The walks through grammars are in `matcher`.
 
 use super::adapter::AdapterHandle;
 use super::bindings::pie::core::inference::{
-    Host, HostForwardPass, HostFutureOutput, HostGrammar, HostMatcher, Output, Sampler as Call, SlotOutput,
+    Host, HostForwardPass, HostFutureOutput, HostGrammar, Output, Sampler as Call, SlotOutput,
 };
 use super::budget::Held;
 use super::context::ContextHandle;
-use super::model::{ModelHandle, TokenizerHandle};
+use super::model::ModelHandle;
 use super::state::State;
-use super::work::{ACCEPTED_TOKEN, COMPILED_BYTE, DESCRIBED_BYTE, MASKED_TOKEN};
+use super::work::{COMPILED_BYTE, DESCRIBED_BYTE};
 use crate::adapter::Adapter;
 use crate::brle::Brle;
 use crate::engine::operation::{Answer, Applied, Ask, Operation, PassCell};
 use crate::engine::request::Draft;
-use crate::grammar::{Grammar, Mask, Matcher, Source};
+use crate::grammar::{Grammar, Source};
 use crate::sample::{Probe, Sampler};
-use crate::trace::{Event, Tokens};
 use std::sync::Arc;
 use wasmtime::Result;
 use wasmtime::component::Resource;
@@ -59,30 +58,13 @@ impl Abandoned {
 
 /// A compiled grammar.
 pub struct GrammarHandle {
-    grammar: Arc<Grammar>,
+    pub(super) grammar: Arc<Grammar>,
     /// The room that it takes.
     _held: Held,
 }
 
-/// A walk through a grammar.
-pub struct MatcherHandle {
-    /// The walk; or why there is none, which is told when tokens are to be accepted.
-    matcher: Result<Matcher, String>,
-    /// The room that the walk takes.
-    held: Held,
-    /// The token of the last mask, if it has one only and the walk is still there.
-    only: Option<u32>,
-    /// Tokens taken in a row, each of which was the only one.
-    forced: Vec<u32>,
-}
-
 /// What a compiled grammar takes for each byte of its source, roughly.
 const GRAMMAR_BYTES: u64 = 64;
-/// What a walk takes, and what it takes for each token, roughly.
-const MATCHER_BYTES: u64 = 16 << 10;
-/// See [`MATCHER_BYTES`].
-const MATCHER_TOKEN_BYTES: u64 = 128;
-
 impl State {
     /// The description of a pass, which is about to grow by so many bytes.
     fn draft(&mut self, pass: &Resource<ForwardPass>, bytes: usize) -> Result<&mut Draft> {
@@ -106,32 +88,6 @@ impl State {
             Ok(grammar) => Ok(Ok(self.table.push(GrammarHandle { grammar, _held: held })?)),
             Err(error) => Ok(Err(error.to_string())),
         }
-    }
-
-    /// A handle of a walk from the start of a grammar.
-    pub(super) fn matcher(
-        &mut self,
-        grammar: Result<Arc<Grammar>, String>,
-    ) -> Result<Resource<MatcherHandle>> {
-        let mut held = self.held.nothing();
-        held.grow(MATCHER_BYTES)?;
-        if let Ok(grammar) = &grammar {
-            self.pay(grammar.source().bytes(), COMPILED_BYTE)?;
-        }
-        let matcher = grammar.and_then(|grammar| {
-            let vocabulary = self.model.vocabulary().map_err(|error| error.to_string())?;
-            self.model.grammars.matcher(&grammar, vocabulary).map_err(|error| error.to_string())
-        });
-        Ok(self.table.push(MatcherHandle { matcher, held, only: None, forced: Vec::new() })?)
-    }
-
-    /// Records the tokens that a walk had no choice about.
-    fn record_forced(&mut self, matcher: &Resource<MatcherHandle>) -> Result<()> {
-        let forced = std::mem::take(&mut self.table.get_mut(matcher)?.forced);
-        if !forced.is_empty() {
-            self.record(|instance| Event::Forced { instance, tokens: Tokens::Full(forced) })?;
-        }
-        Ok(())
     }
 
     /// What an adapter comes to in a pass that is about to be executed.
@@ -172,7 +128,9 @@ impl State {
         let handle = description.context;
         let (adapter, seed) = (description.adapter.take(), description.adapter_seed);
         let mut held = std::mem::replace(&mut description.held, self.held.nothing());
-        let mut request = match std::mem::take(&mut description.draft).check(vocabulary) {
+        let mut draft = std::mem::take(&mut description.draft);
+        draft.way_out = self.ways_out.for_pass(&draft);
+        let mut request = match draft.check(vocabulary) {
             Ok(request) => Box::new(request),
             Err(error) => return Ok(Err(error)),
         };
@@ -376,81 +334,6 @@ impl HostGrammar for State {
 
     fn drop(&mut self, grammar: Resource<GrammarHandle>) -> Result<()> {
         self.table.delete(grammar)?;
-        Ok(())
-    }
-}
-
-impl HostMatcher for State {
-    fn new(
-        &mut self,
-        grammar: Resource<GrammarHandle>,
-        _tokenizer: Resource<TokenizerHandle>,
-    ) -> Result<Resource<MatcherHandle>> {
-        let grammar = Arc::clone(&self.table.get(&grammar)?.grammar);
-        self.matcher(Ok(grammar))
-    }
-
-    fn accept_tokens(
-        &mut self,
-        matcher: Resource<MatcherHandle>,
-        tokens: Vec<u32>,
-    ) -> Result<Result<(), String>> {
-        self.pay(tokens.len(), ACCEPTED_TOKEN)?;
-        let handle = self.table.get_mut(&matcher)?;
-        handle.held.grow(tokens.len() as u64 * MATCHER_TOKEN_BYTES)?;
-        let accepted = match &mut handle.matcher {
-            Ok(matcher) => matcher.accept(&tokens).map_err(|error| error.to_string()),
-            Err(error) => Err(error.clone()),
-        };
-        if accepted.is_ok() && !tokens.is_empty() {
-            match (handle.only.take(), &tokens[..]) {
-                (Some(only), [token]) if only == *token => handle.forced.push(only),
-                _ => self.record_forced(&matcher)?,
-            }
-        }
-        Ok(accepted)
-    }
-
-    fn next_token_logit_mask(&mut self, matcher: Resource<MatcherHandle>) -> Result<Vec<u32>> {
-        let vocabulary = self.model.info().vocab_size;
-        self.pay(vocabulary as usize, MASKED_TOKEN)?;
-        let handle = self.table.get_mut(&matcher)?;
-        let mask = match &mut handle.matcher {
-            Ok(matcher) => matcher.mask().ok(),
-            Err(_) => None,
-        };
-        handle.only = mask.as_ref().and_then(Mask::only);
-        if handle.only.is_none() {
-            self.record_forced(&matcher)?;
-        }
-        // The interface has no error here. A pass refuses a mask that allows nothing, and `accept_tokens` says why it does.
-        Ok(mask.map_or_else(|| vec![vocabulary], |mask| mask.into_brle().0))
-    }
-
-    fn is_terminated(&mut self, matcher: Resource<MatcherHandle>) -> Result<bool> {
-        self.pay(self.model.info().vocab_size as usize, MASKED_TOKEN)?;
-        Ok(match &mut self.table.get_mut(&matcher)?.matcher {
-            Ok(matcher) => matcher.is_terminated().unwrap_or(false),
-            Err(_) => false,
-        })
-    }
-
-    fn reset(&mut self, matcher: Resource<MatcherHandle>) -> Result<()> {
-        let mut held = self.held.nothing();
-        held.grow(MATCHER_BYTES)?;
-        self.record_forced(&matcher)?;
-        let handle = self.table.get_mut(&matcher)?;
-        handle.held = held;
-        handle.only = None;
-        if let Ok(matcher) = &mut handle.matcher {
-            matcher.reset();
-        }
-        Ok(())
-    }
-
-    fn drop(&mut self, matcher: Resource<MatcherHandle>) -> Result<()> {
-        self.record_forced(&matcher)?;
-        self.table.delete(matcher)?;
         Ok(())
     }
 }

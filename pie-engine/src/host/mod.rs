@@ -11,6 +11,7 @@ pub mod limits;
 pub mod runtime_config;
 pub mod state;
 pub mod wasi;
+pub mod ways_out;
 pub mod work;
 
 pub mod adapter;
@@ -19,6 +20,7 @@ pub mod client;
 pub mod context;
 pub mod http;
 pub mod inference;
+pub mod matcher;
 pub mod messaging;
 pub mod model;
 pub mod outside;

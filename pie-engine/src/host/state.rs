@@ -4,7 +4,9 @@ use super::budget::{HeldBudget, Limits};
 use super::inference::Abandoned;
 use super::journal::Journal;
 use super::limits::{LimitExceeded, Limiter};
+use super::matcher::Walks;
 use super::wasi::{Wasi, WasiRef, WasiView};
+use super::ways_out::WaysOut;
 use super::work::WorkBudget;
 use crate::adapter::Adapters;
 use crate::child::{Children, LaunchRequest};
@@ -32,6 +34,8 @@ pub struct State {
     pub(crate) held: HeldBudget,
     pub(crate) work: WorkBudget,
     pub(crate) abandoned: Abandoned,
+    pub(crate) walks: Walks,
+    pub(crate) ways_out: WaysOut,
     pub(crate) session: Session,
     pub(crate) bus: Bus,
     pub(crate) outside: Arc<dyn Outside>,

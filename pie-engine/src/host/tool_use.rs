@@ -1,7 +1,8 @@
 //! `pie:instruct/tool-use`: tools in the model's own format.
 
 use super::bindings::pie::instruct::tool_use::{Event, Host, HostDecoder};
-use super::inference::{GrammarHandle, MatcherHandle};
+use super::inference::GrammarHandle;
+use super::matcher::MatcherHandle;
 use super::model::ModelHandle;
 use super::state::State;
 use super::work::{COMPILED_BYTE, Decoding};

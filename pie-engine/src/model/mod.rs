@@ -112,6 +112,14 @@ pub trait Model: Send + Sync {
     fn info(&self) -> &ModelInfo;
     /// Makes a store for that many pages.
     fn new_store(&self, pages: u32, page_size: u32) -> Box<dyn KvStore>;
+    /// Within how many tokens the model has to be shown to the end of a text that a grammar holds, for one that does not come to it by
+    /// itself; see [`Model::heed`].
+    fn needs_showing(&self) -> Option<u32> {
+        None
+    }
+    /// Moves a row of logits so that one of these tokens is chosen, which lead a text to its end. The row is a copy that only samplers see.
+    /// Nothing for models that need no showing.
+    fn heed(&self, _row: &mut [f32], _tokens: &[u32]) {}
     /// Writes the slots of all new tokens and computes the requested rows into `outputs`, which it clears first.
     fn forward(
         &self,

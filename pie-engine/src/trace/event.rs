@@ -1,4 +1,4 @@
-use super::{Bytes, Text, Tokens};
+use super::{Bytes, Elided, Text, Tokens};
 use crate::ids::{ContextId, InstanceId, PassId, QuestionId};
 use crate::outside::{Answer, HttpRequest, HttpResponse, Question};
 use schemars::JsonSchema;
@@ -176,6 +176,15 @@ pub enum Event {
         #[serde(flatten)]
         operation: AdapterOperation,
     },
+    /// A matcher began to follow a grammar: one was made from it, from the start.
+    MatcherCreated {
+        /// Whose matcher it is.
+        instance: InstanceId,
+        /// What the grammar is written in.
+        kind: GrammarKind,
+        /// What it was made from: `{}`, the schema that all JSON satisfies, for any JSON.
+        source: Elided<String>,
+    },
     /// A matcher moved over tokens each of which was the only one that its grammar allowed, and now there is a choice again, or the matcher is
     /// gone. They need no pass: whoever runs none feeds them with the next one.
     Forced {
@@ -316,6 +325,10 @@ pub enum Event {
         /// How many tokens the logit mask allows, if there is one.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         allowed: Option<u32>,
+        /// How many tokens are missing to the end of the text that a grammar holds, where the model is shown the way: the dummy is, once such
+        /// a text gets long.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        shown: Option<u32>,
         /// What was asked of which input token.
         #[serde(default, skip_serializing_if = "Vec::is_empty")]
         samplers: Vec<SamplerCall>,
@@ -399,6 +412,20 @@ pub enum Origin {
         /// The snapshot's name.
         name: String,
     },
+}
+
+/// What a grammar is written in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum GrammarKind {
+    /// JSON Schema.
+    JsonSchema,
+    /// A regular expression.
+    Regex,
+    /// Lark's EBNF.
+    Lark,
+    /// EBNF with `::=`.
+    Ebnf,
 }
 
 /// What was done with an adapter.

@@ -7,8 +7,8 @@ mod recorder;
 mod size;
 
 pub use event::{
-    AdapterOperation, AppliedAdapter, Event, Limit, Origin, Outcome, PageOperation, SamplerCall, Slot,
-    SuspendCause, Usage,
+    AdapterOperation, AppliedAdapter, Event, GrammarKind, Limit, Origin, Outcome, PageOperation, SamplerCall,
+    Slot, SuspendCause, Usage,
 };
 pub use payload::{Bytes, Elided, Text, Tokens, Whole, sha256_hex};
 pub use recorder::{Collected, Discard, Recorder, Sink, Trace};

@@ -31,6 +31,18 @@ pub fn sha256_hex(bytes: &[u8]) -> String {
     Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
+impl Elided<String> {
+    /// What is left of a text.
+    pub fn of(text: &str) -> Self {
+        Elided::with_digest(text, sha256_hex(text.as_bytes()))
+    }
+
+    /// The same for a text whose SHA-256 is known.
+    pub fn with_digest(text: &str, sha256: String) -> Self {
+        Elided { len: text.len() as u64, sha256, head: text.chars().take(HEAD).collect() }
+    }
+}
+
 /// Text of any length.
 #[derive(Clone, Debug, PartialEq, Eq, JsonSchema)]
 #[schemars(untagged)]
@@ -75,12 +87,7 @@ impl Serialize for Text {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         match self {
             Text::Full(text) if text.len() <= INLINE_TEXT => serializer.serialize_str(text),
-            Text::Full(text) => Elided {
-                len: text.len() as u64,
-                sha256: sha256_hex(text.as_bytes()),
-                head: text.chars().take(HEAD).collect::<String>(),
-            }
-            .serialize(serializer),
+            Text::Full(text) => Elided::of(text).serialize(serializer),
             Text::Elided(elided) => elided.serialize(serializer),
         }
     }

@@ -24,6 +24,7 @@ impl Event {
                 | Event::Broadcast { topic, text: it, .. }
                 | Event::Heard { topic, text: it, .. } => text(topic) + text(it),
                 Event::Subscribed { topic, .. } => text(topic),
+                Event::MatcherCreated { source, .. } => length(&source.sha256) + length(&source.head),
                 Event::Forced { tokens: it, .. } => tokens(it),
                 Event::Asked { question: it, .. } => question(it),
                 Event::Answered { answer: it, .. } => answer(it),

@@ -1,7 +1,4 @@
 //! Replies of the dummy that are held to a grammar come to their end: the loop of an inferlet, over the core.
-//!
-//! Not among the grammars: those in which a free text ends only where one rare character is met, such as `@`, `x` or `</`. That takes the dummy
-//! more tokens than the limit here.
 
 use super::*;
 use crate::grammar::{Matcher, Source as Text};
@@ -12,7 +9,7 @@ const MAX_TOKENS: usize = 256;
 const SAMPLERS: [Sampler; 2] = [GREEDY, Sampler::Multinomial { temperature: 1.0, seed: 0 }];
 const MESSAGES: [&str; 2] = ["Tell me about bread, as JSON.", "How many loaves are there?"];
 
-const SCHEMAS: [&str; 23] = [
+const SCHEMAS: [&str; 31] = [
     "{}",
     r#"{"type":"string"}"#,
     r#"{"type":"number"}"#,
@@ -36,9 +33,17 @@ const SCHEMAS: [&str; 23] = [
     r##"{"$defs":{"list":{"anyOf":[{"type":"null"},{"type":"array","prefixItems":[{"type":"integer"},{"$ref":"#/$defs/list"}],"items":false,"minItems":2}]}},"$ref":"#/$defs/list"}"##,
     r#"{"type":"object","properties":{"name":{"type":"string"},"price":{"type":"number"},"tags":{"type":"array","items":{"type":"string"}},"stock":{"type":"object","properties":{"shop":{"type":"integer"},"store":{"type":"integer"}},"required":["shop","store"]}},"required":["name","price","tags","stock"],"additionalProperties":false}"#,
     r#"{"type":["string","null","integer"]}"#,
+    r#"{"type":"string","format":"email"}"#,
+    r#"{"type":"string","format":"uri"}"#,
+    r#"{"type":"string","format":"ipv6"}"#,
+    r#"{"type":"array","items":{"type":"string","format":"email"},"minItems":2}"#,
+    r#"{"type":"array","items":{"type":"object","properties":{"mail":{"type":"string","format":"email"},"id":{"type":"string","format":"uuid"},"note":{"type":"string","pattern":"^[^#]*#[0-9]{3}$"}},"required":["mail","id","note"],"additionalProperties":false},"minItems":1}"#,
+    r#"{"type":"string","minLength":100}"#,
+    r#"{"type":"array","items":{"type":"array","items":{"type":"integer"},"minItems":4},"minItems":6}"#,
+    r#"{"type":"object","properties":{"the first of several properties":{"type":"number"},"the second of several properties":{"type":"number"},"the third of several properties":{"type":"string"},"the fourth of several properties":{"type":"object","properties":{"the innermost property of all":{"type":"string","minLength":20}},"required":["the innermost property of all"]}},"required":["the first of several properties","the second of several properties","the third of several properties","the fourth of several properties"]}"#,
 ];
 
-const EXPRESSIONS: [&str; 11] = [
+const EXPRESSIONS: [&str; 21] = [
     "[a-z]+",
     "[a-z]+[0-9]{3}!",
     "[0-9]+ apples",
@@ -50,9 +55,19 @@ const EXPRESSIONS: [&str; 11] = [
     "\"[^\"]*\"(, \"[^\"]*\")*",
     r"\(([0-9]+\+)*[0-9]+\)",
     "((yes|no) )*done",
+    r"(\w+ )*end",
+    "[^x]*x",
+    "(?s:.)*@(?s:.)*",
+    "(?s:.*)</html>",
+    "[a-z ]*[0-9]{4}[a-z ]*Q",
+    "(([a-f]+,)*[a-f]+;)*\\|",
+    "(日|本)*語",
+    "([^ ]+ ){30}stop",
+    "(a|b|c)*(aaa|bbb)(a|b|c)*!",
+    r"[\w.]+@[\w.]+\.(com|org)",
 ];
 
-const GRAMMARS: [&str; 10] = [
+const GRAMMARS: [&str; 17] = [
     "start: sum\nsum: product ((\"+\" | \"-\") product)*\nproduct: factor (\"*\" factor)*\nfactor: NUMBER | \"(\" sum \")\"\nNUMBER: /[1-9][0-9]{0,3}/",
     "start: \"(\" start \")\" | \"x\"",
     "start: \"[\" [start (\",\" start)*] \"]\" | /[0-9]+/",
@@ -63,6 +78,13 @@ const GRAMMARS: [&str; 10] = [
     "root ::= \"if \" name \" then \" root \" else \" root | name\nname ::= [a-z]+",
     "root ::= \"{\" pair (\";\" pair)* \"}\"\npair ::= [a-z]+ \":\" (root | [0-9]+)",
     "root ::= (\"a\" root \"b\")?",
+    "start: TEXT \"</end>\"\nTEXT: /[^<]*/",
+    "start: list \"END OF THE LIST\" /[0-9]{5}/\nlist: list \",\" word | word\nword: /[a-z]+/",
+    "start: element\nelement: \"<a>\" (element | /[^<>]+/)* \"</a>\"",
+    "start: (WORD \" \")* \"end\"\nWORD: /[a-z]+/",
+    "start: \"data: \" %json {\"type\":\"array\",\"items\":{\"type\":\"string\",\"format\":\"email\"},\"minItems\":1} \";\"",
+    "root ::= block+ \"~\"\nblock ::= \"{\" (block | stmt)* \"}\"\nstmt ::= [a-z]+ \"=\" [^;]* \";\"",
+    "doc ::= (line \"\\n\")* \"EOF\"\nline ::= key \": \" value\nkey ::= [A-Z] [a-z-]*\nvalue ::= [ -~]*",
 ];
 
 /// What the dummy says to a message when it is held to a grammar, and whether that is all.
@@ -86,6 +108,7 @@ fn said(
             None => {
                 let mut draft = asking(context, fed, &input, Ask::Sample(sampler));
                 draft.allow(mask.into_brle());
+                draft.way_out = matcher.way_out();
                 fed += input.len() as u32;
                 input.clear();
                 match bench.run(instance, draft).unwrap()[..] {
@@ -113,6 +136,7 @@ fn all_end(sources: impl Iterator<Item = Text>) {
         for message in MESSAGES {
             for sampler in SAMPLERS {
                 let matcher = model.grammars.matcher(&grammar, model.vocabulary().unwrap()).unwrap();
+                let matcher = matcher.leading(model.model.needs_showing().unwrap());
                 let (text, ended) = said(&mut bench, instance, message, matcher, sampler);
                 if !ended {
                     open.push(format!("{}\n  {sampler:?}: {text}", source.text()));
@@ -121,6 +145,28 @@ fn all_end(sources: impl Iterator<Item = Text>) {
         }
     }
     assert!(open.is_empty(), "{} replies did not end:\n{}", open.len(), open.join("\n"));
+}
+
+#[test]
+fn several_masks_of_a_pass_all_hold() {
+    let mut bench = Bench::new();
+    let instance = bench.admit(1);
+    let context = bench.create(instance, Source::Empty).unwrap();
+    bench.pages(instance, context, PageOperation::Reserve, 2).unwrap();
+    let size = bench.core.model.info().vocab_size;
+    let mut choose = |fed: u32, masks: &[Vec<u32>]| {
+        let mut draft = asking(context, fed, &[50], Ask::Sample(GREEDY));
+        masks.iter().for_each(|mask| draft.allow(Brle(mask.clone())));
+        bench.run(instance, draft)
+    };
+    let range = |from: u32, to: u32| vec![from, to - from, size - to];
+    let both = choose(0, &[range(100, 201), range(200, 300)]).unwrap();
+    assert!(matches!(both[..], [Answer::Token(200)]), "{both:?}");
+    let none = choose(1, &[range(100, 200), range(200, 300)]).unwrap_err();
+    assert!(none.contains("allows no token"), "{none}");
+    let short = choose(1, &[range(100, 200), vec![3, 4]]).unwrap_err();
+    assert!(short.contains("does not fit the one before it"), "{short}");
+    assert!(choose(1, &[]).is_ok(), "the context is as it was");
 }
 
 #[test]

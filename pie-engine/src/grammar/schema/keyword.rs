@@ -88,10 +88,6 @@ const ANNOTATIONS: [&str; 14] = [
 /// The types of JSON, and the integers among the numbers.
 pub(super) const TYPES: [&str; 7] = ["null", "boolean", "integer", "number", "string", "array", "object"];
 
-/// Formats of strings that the library has expressions for.
-pub(super) const FORMATS: [&str; 10] =
-    ["date", "date-time", "duration", "email", "hostname", "ipv4", "ipv6", "time", "uri", "uuid"];
-
 /// Whether a keyword says nothing about what is valid. `x-guidance` is the library's own, and does.
 pub(super) fn is_annotation(keyword: &str) -> bool {
     ANNOTATIONS.contains(&keyword) || (keyword.starts_with("x-") && keyword != "x-guidance")

@@ -3,6 +3,7 @@
 //!
 //! Read are drafts [2020-12](https://json-schema.org/draft/2020-12), 2019-09 and 7.
 
+mod format;
 mod keyword;
 mod number;
 mod pattern;

@@ -123,6 +123,46 @@ impl Numbers {
     }
 }
 
+/// The least and the greatest integers that the library's 64 bits hold and that a number of 64 bits floating point tells apart from those beyond.
+const LEAST: i64 = i64::MIN + 1024;
+/// See [`LEAST`].
+const GREATEST: i64 = i64::MAX;
+
+/// The integers of a format. The specification gives these formats no meaning, and generators of schemas write them for the
+/// integers of programming languages, which cannot read any others.
+fn range(format: &str) -> Option<(i64, i64)> {
+    Some(match format {
+        "int8" => (i8::MIN.into(), i8::MAX.into()),
+        "int16" => (i16::MIN.into(), i16::MAX.into()),
+        "int32" => (i32::MIN.into(), i32::MAX.into()),
+        "int" | "int64" | "int128" => (LEAST, GREATEST),
+        "uint8" => (0, u8::MAX.into()),
+        "uint16" => (0, u16::MAX.into()),
+        "uint32" => (0, u32::MAX.into()),
+        "uint" | "uint64" | "uint128" => (0, GREATEST),
+        _ => return None,
+    })
+}
+
+/// Adds the bounds that the format of an integer stands for, where the schema has none that are tighter.
+pub(super) fn bound_by_format(keywords: &Map<String, Value>, read: &mut Map<String, Value>) {
+    let is_integer = match keywords.get("type") {
+        Some(Value::Array(types)) => types.iter().any(|name| name == "integer"),
+        Some(name) => name == "integer",
+        None => false,
+    };
+    let format = keywords.get("format").and_then(Value::as_str);
+    let Some((least, greatest)) = format.filter(|_| is_integer).and_then(range) else { return };
+    let mut bound = |keyword: &str, value: i64, tighter: fn(f64, f64) -> bool| {
+        let own = read.get(keyword).and_then(Value::as_f64);
+        if own.is_none_or(|own| !tighter(own, value as f64)) {
+            read.insert(keyword.to_owned(), Value::from(value));
+        }
+    };
+    bound("minimum", least, |own, value| own >= value);
+    bound("maximum", greatest, |own, value| own <= value);
+}
+
 /// A number as an integer and how many of its digits are decimals. Signs are left out.
 fn decimal(value: f64) -> (u64, u32) {
     // The shortest decimals that read back as the same number, without an exponent.

@@ -2,8 +2,9 @@
 
 use super::super::error::GrammarError;
 use super::super::limits::MAX_REPEAT;
-use super::keyword::{self, FORMATS, Shape, TYPES};
-use super::number::Numbers;
+use super::format::{self, FORMATS};
+use super::keyword::{self, Shape, TYPES};
+use super::number::{self, Numbers};
 use super::{pattern, unsupported, wrong};
 use serde_json::{Map, Value};
 use std::collections::BTreeSet;
@@ -68,6 +69,8 @@ impl Reader {
                 read.insert(keyword.clone(), value);
             }
         }
+        number::bound_by_format(keywords, &mut read);
+        narrow_by_format(&mut read);
         Ok(Value::Object(read))
     }
 
@@ -125,7 +128,7 @@ impl Reader {
             Shape::Items if value.is_array() => self.schemas(value, &here)?,
             Shape::Items => self.schema(value, &here)?,
             Shape::SchemaMap | Shape::PatternMap => self.map(value, shape, &here)?,
-            Shape::Format => return format(value, keywords, at),
+            Shape::Format => return string_format(value, keywords, at),
             Shape::Reference => self.reference(value, at)?,
             Shape::Pattern => Value::String(pattern(text(value, &here)?, &here)?),
             _ => {
@@ -224,8 +227,12 @@ fn check_plain(value: &Value, shape: Shape, keyword: &str, at: &str) -> Result<(
     Ok(())
 }
 
-/// Formats are of strings: on other types they say nothing.
-fn format(value: &Value, keywords: &Map<String, Value>, at: &str) -> Result<Option<Value>, GrammarError> {
+/// Formats of strings. Those of numbers are not for the library: see [`number::bound_by_format`].
+fn string_format(
+    value: &Value,
+    keywords: &Map<String, Value>,
+    at: &str,
+) -> Result<Option<Value>, GrammarError> {
     let name = text(value, at)?;
     let strings = match keywords.get("type") {
         None => true,
@@ -237,6 +244,22 @@ fn format(value: &Value, keywords: &Map<String, Value>, at: &str) -> Result<Opti
         return Err(unsupported("format", at, &why));
     }
     Ok(strings.then(|| value.clone()))
+}
+
+/// Adds what the library's expression of a format misses.
+fn narrow_by_format(read: &mut Map<String, Value>) {
+    let Some(narrower) = read.get("format").and_then(Value::as_str).and_then(format::narrower) else {
+        return;
+    };
+    if read.contains_key("pattern") {
+        let part = serde_json::json!({ "pattern": narrower });
+        match read.get_mut("allOf") {
+            Some(Value::Array(parts)) => parts.push(part),
+            _ => drop(read.insert("allOf".to_owned(), Value::Array(vec![part]))),
+        }
+    } else {
+        read.insert("pattern".to_owned(), Value::from(narrower));
+    }
 }
 
 fn text<'a>(value: &'a Value, at: &str) -> Result<&'a str, GrammarError> {

@@ -50,6 +50,21 @@ proptest! {
     }
 
     #[test]
+    fn to_begin_anew_is_to_reset_and_accept(source in sources(), choices in choices(), others in choices(), bad in 0u32..300) {
+        let mut matcher = matcher(source);
+        let mut other = matcher.fork();
+        walk(&mut matcher, &choices);
+        let mut tokens = walk(&mut other, &others);
+        matcher.accept_anew(&tokens).unwrap();
+        prop_assert_eq!(state(&mut matcher), state(&mut other));
+        tokens.push(bad);
+        let mut plain = Matcher::new(matcher.prototype());
+        let (anew, plainly) = (matcher.accept_anew(&tokens), plain.accept(&tokens));
+        prop_assert_eq!(anew, plainly);
+        prop_assert_eq!(state(&mut matcher), state(&mut plain));
+    }
+
+    #[test]
     fn a_fork_goes_its_own_way(source in sources(), choices in choices(), left in choices(), right in choices()) {
         let mut matcher = matcher(source);
         let tokens = walk(&mut matcher, &choices);

@@ -3,6 +3,8 @@
 mod caching;
 mod cases;
 mod differential;
+mod endings;
+mod fuzz;
 mod limits;
 mod matching;
 

@@ -13,6 +13,9 @@
 //! Invariants: a row's bits are a function of what it sees and of nothing else; forward neither allocates in proportion to the context
 //! nor panics, whatever the batch holds; no floating-point function of the platform is called.
 //!
+//! What it cannot know is how a text looks that a grammar holds, since it sees tokens and no grammar. So where such a reply gets long, the
+//! engine shows it the way to the end, and it goes that way ([`Model::heed`](super::Model::heed)).
+//!
 //! An adapter changes the state, and moves the logits by a small network of its own (`overlay`).
 //!
 //! Reading order: `store`, `attention`, then `head`, which puts a row together.
@@ -44,7 +47,11 @@ use head::Head;
 use prior::Prior;
 
 /// The version of the rules by which rows are made: part of the digest, to be raised when any output changes.
-const RULES: &str = "dummy rules 1";
+const RULES: &str = "dummy rules 2";
+/// The tokens that a reply has which is held to a grammar. What an inferlet gives as its limit, most often.
+const REPLY: u32 = 256;
+/// How far a token that leads to an end stands above all others: so far that it is chosen at any temperature in use.
+const SHOWN: f32 = 1e4;
 /// The longest context, in tokens.
 const MAX_POSITIONS: u32 = 1 << 17;
 
@@ -126,6 +133,19 @@ impl Model for Dummy {
 
     fn new_store(&self, pages: u32, page_size: u32) -> Box<dyn KvStore> {
         Box::new(DummyStore::new(pages, page_size))
+    }
+
+    fn needs_showing(&self) -> Option<u32> {
+        Some(REPLY)
+    }
+
+    fn heed(&self, row: &mut [f32], tokens: &[u32]) {
+        let highest = row.iter().copied().fold(f32::MIN, f32::max);
+        for &token in tokens {
+            if let Some(logit) = row.get_mut(token as usize) {
+                *logit += highest + SHOWN;
+            }
+        }
     }
 
     fn forward(

@@ -49,7 +49,7 @@ pub struct JsonSchema<'a>(pub &'a str);
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Regex<'a>(pub &'a str);
 
-/// Texts of the grammar, in Lark's notation.
+/// Texts of the grammar, in Lark's notation or with `::=`; the first rule tells which.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Ebnf<'a>(pub &'a str);
 
@@ -90,12 +90,17 @@ pub struct GrammarConstraint {
     mask: Vec<u32>,
     /// Why the text left the grammar, and how many tokens were told since, once it has.
     left: Option<(String, usize)>,
+    /// Why no token can come, where none can.
+    dead_end: Option<String>,
 }
+
+/// How many characters of its source a grammar is called by.
+const NAME: usize = 40;
 
 impl GrammarConstraint {
     /// Follows a matcher from where it is.
     pub fn new(matcher: Matcher) -> Self {
-        GrammarConstraint { matcher, mask: Vec::new(), left: None }
+        GrammarConstraint { matcher, mask: Vec::new(), left: None, dead_end: None }
     }
 
     /// Any JSON.
@@ -118,23 +123,24 @@ impl GrammarConstraint {
         Ok(Self::from_grammar(&Grammar::from_regex(pattern)?, model))
     }
 
-    /// A context-free grammar in Lark's notation.
+    /// A context-free grammar in Lark's notation or with `::=`.
     pub fn from_ebnf(grammar: &str, model: &Model) -> Result<Self> {
         Ok(Self::from_grammar(&Grammar::from_ebnf(grammar)?, model))
     }
 
-    /// The same at the same place, to go another way: for a fork of the context. Takes time in the number of tokens accepted.
+    /// The same at the same place, to go another way: for a fork of the context. Costs the fuel of a walk over all tokens accepted.
     ///
     /// # Errors
     ///
     /// See [`Matcher::fork`].
     pub fn fork(&self, model: &Model) -> Result<Self> {
         let matcher = self.matcher.fork(model.tokenizer())?;
-        Ok(GrammarConstraint { matcher, mask: self.mask.clone(), left: self.left.clone() })
+        let (mask, left, dead_end) = (self.mask.clone(), self.left.clone(), self.dead_end.clone());
+        Ok(GrammarConstraint { matcher, mask, left, dead_end })
     }
 
-    /// Takes back the last `n` tokens that it was told: for tokens that were truncated from the context. Takes time in the number of
-    /// tokens accepted.
+    /// Takes back the last `n` tokens that it was told: for tokens that were truncated from the context. Costs the fuel of a walk over the
+    /// tokens that are left.
     ///
     /// # Errors
     ///
@@ -163,13 +169,20 @@ impl Constrain for GrammarConstraint {
             // Tokens that were accepted by hand can leave the grammar. Nothing is allowed then, rather than everything.
             Some(_) => vec![brle::len(&self.mask).max(1)],
         };
+        let stuck = self.left.is_none() && !brle::allows_any(&self.mask);
+        self.dead_end = if stuck { self.matcher.dead_end() } else { None };
         &self.mask
     }
 
     fn describe(&self) -> String {
-        match &self.left {
-            None => "the grammar".to_owned(),
-            Some((reason, _)) => format!("the grammar, which the text has left: {reason}"),
+        let source = self.matcher.grammar().to_string();
+        let mut name: String =
+            source.chars().take(NAME).map(|c| if c.is_control() { ' ' } else { c }).collect();
+        name += if source.chars().nth(NAME).is_some() { "…" } else { "" };
+        match (&self.left, &self.dead_end) {
+            (Some((reason, _)), _) => format!("the grammar `{name}`, which the text has left: {reason}"),
+            (None, Some(reason)) => format!("the grammar `{name}`, which has come to a dead end: {reason}"),
+            (None, None) => format!("the grammar `{name}`"),
         }
     }
 }

@@ -38,7 +38,7 @@ impl Grammar {
         raw::Grammar::from_regex(pattern).map(Grammar::new)
     }
 
-    /// Texts of a context-free grammar in Lark's notation.
+    /// Texts of a context-free grammar in Lark's notation or with `::=`; the first rule tells which.
     ///
     /// # Errors
     ///
@@ -111,6 +111,17 @@ impl Matcher {
         let mut fork = Matcher::new(&self.grammar, tokenizer);
         fork.accept_tokens(&self.accepted)?;
         Ok(fork)
+    }
+
+    /// The grammar that it is a position in.
+    pub fn grammar(&self) -> &Grammar {
+        &self.grammar
+    }
+
+    /// Why no token can come next, for a position with a mask that allows none.
+    pub(crate) fn dead_end(&self) -> Option<String> {
+        // Whatever token this is, it is refused, and the refusal has the reason.
+        self.raw.accept_tokens(&[0]).err()
     }
 
     /// The tokens that may come next: a mask over the vocabulary (see [`crate::brle`]).

@@ -6,6 +6,7 @@ use inferlet::prelude::*;
 use inferlet::schemars::JsonSchema;
 use inferlet::{Constrain, GrammarConstraint};
 use serde::Deserialize;
+use std::collections::BTreeMap;
 use std::fmt::Debug;
 
 const AT_RANDOM: Sampler = Sampler::TopP { temperature: 1.5, p: 1.0 };
@@ -23,6 +24,9 @@ pub async fn run(group: &str, model: &Model) -> Result<Vec<String>> {
         "counted" => counted(model).await,
         "json" => json(model).await,
         "tools" => native_tools(model),
+        "types" => types(model).await,
+        "copies" => copies(model),
+        "long" => long(model).await,
         _ => Err(format!("there is no group `{group}`")),
     }
 }
@@ -247,6 +251,106 @@ async fn json(model: &Model) -> Result<Vec<String>> {
     let error = cut.err().ok_or("4 tokens were enough")?;
     short.generate(Sampler::Argmax).max_tokens(3).collect_tokens().await?;
     Ok(vec![format!("{loaf:?}"), error])
+}
+
+/// What a type's values are, as often as asked for; each is read by `collect_json`.
+async fn values<T>(model: &Model, times: usize) -> Result<Vec<String>>
+where
+    T: JsonSchema + serde::de::DeserializeOwned + Debug,
+{
+    let mut values = Vec::new();
+    for number in 0..times {
+        let mut ctx = Context::new(model)?;
+        ctx.user(&format!("Tell me about loaf {number}.")).cue();
+        let sampler = if number % 2 == 0 { Sampler::Argmax } else { AT_RANDOM };
+        let value: T = ctx.generate(sampler).collect_json().await?;
+        values.push(format!("{value:?}"));
+    }
+    Ok(values)
+}
+
+/// Types whose schemas say little or nothing about how large a value is. There is no limit on tokens.
+async fn types(model: &Model) -> Result<Vec<String>> {
+    let mut all = Vec::new();
+    all.extend(values::<f64>(model, 8).await?);
+    all.extend(values::<Option<i64>>(model, 8).await?);
+    all.extend(values::<Vec<u8>>(model, 4).await?);
+    all.extend(values::<Vec<f32>>(model, 4).await?);
+    all.extend(values::<(u64, i32, isize)>(model, 4).await?);
+    all.extend(values::<BTreeMap<String, f64>>(model, 4).await?);
+    all.extend(values::<serde_json::Value>(model, 8).await?);
+    Ok(all)
+}
+
+/// Forks and ways back of matchers that have moved far.
+fn copies(model: &Model) -> Result<Vec<String>> {
+    let [a, b] = [token(model, "a")?, token(model, "b")?];
+    let grammar = Grammar::from_regex("(a|b)*c|a{12}d|(ab){8}e")?;
+    let fresh = |tokens: &[u32]| -> Result<Vec<u32>> {
+        let mut matcher = Matcher::new(&grammar, model.tokenizer());
+        for token in tokens {
+            matcher.accept_tokens(&[*token])?;
+        }
+        Ok(matcher.next_token_logit_mask())
+    };
+    let mut matcher = Matcher::new(&grammar, model.tokenizer());
+    matcher.accept_tokens(&[a; 12])?;
+    let mut fork = matcher.fork(model.tokenizer())?;
+    same("the mask of a fork", fork.next_token_logit_mask(), fresh(&[a; 12])?)?;
+    fork.accept_tokens(&[b])?;
+    same("the mask of the other", matcher.next_token_logit_mask(), fresh(&[a; 12])?)?;
+    same(
+        "the mask of a fork that moved",
+        fork.next_token_logit_mask(),
+        fresh(&[&[a; 12][..], &[b]].concat())?,
+    )?;
+    matcher.roll_back(11)?;
+    same("the mask on the way back", matcher.next_token_logit_mask(), fresh(&[a])?)?;
+    matcher.accept_tokens(&[b, a, b, a, b, a, b, a, b, a, b, a, b, a, b])?;
+    same("the mask on another way", matcher.next_token_logit_mask(), fresh(&[a, b].repeat(8))?)?;
+    matcher.reset();
+    let refused = matcher.accept_tokens(&[a, a, 99_999_999]).err().ok_or("an unknown token was accepted")?;
+    same("the mask behind an unknown token", matcher.next_token_logit_mask(), fresh(&[])?)?;
+    fork.roll_back(13)?;
+    same("the mask at the start", fork.next_token_logit_mask(), fresh(&[])?)?;
+    Ok(vec![refused])
+}
+
+/// Drafts the same token again and again.
+struct Stubborn {
+    drafts: Vec<u32>,
+    at: u32,
+}
+
+impl Speculator for Stubborn {
+    fn draft(&mut self) -> (Vec<u32>, Vec<u32>) {
+        (self.drafts.clone(), (self.at..).take(self.drafts.len()).collect())
+    }
+
+    fn accept(&mut self, accepted: &[u32]) {
+        self.at += accepted.len() as u32;
+    }
+}
+
+/// Texts that a grammar does not let end before a rare mark, with and without drafts.
+async fn long(model: &Model) -> Result<Vec<String>> {
+    let mut texts = Vec::new();
+    for pattern in ["[^x]*x", r"(\w+ )*end", r"(?s:.)*</html>"] {
+        let mut plain = asked(model)?;
+        let mut engine = asked(model)?;
+        let mut own = asked(model)?;
+        let at = own.buffer().len() as u32;
+        let constraint = || GrammarConstraint::from_regex(pattern, model);
+        let text = plain.generate(Sampler::Argmax).constrain(constraint()?).collect_text().await?;
+        let generator = engine.generate(Sampler::Argmax).constrain(constraint()?).system_speculation();
+        same("with the engine's drafts", generator.collect_text().await?, text.clone())?;
+        let drafts = model.tokenizer().encode(" the end")[..].to_vec();
+        let generator = own.generate(Sampler::Argmax).constrain(constraint()?);
+        let generator = generator.speculator(Stubborn { drafts, at });
+        same("with stubborn drafts", generator.collect_text().await?, text.clone())?;
+        texts.push(text);
+    }
+    Ok(texts)
 }
 
 fn native_tools(model: &Model) -> Result<Vec<String>> {
