@@ -244,8 +244,7 @@ fn failure(error: &reqwest::Error) -> Failure {
             return Failure::new(tls_code(error), message);
         }
         if let Some(error) = cause.downcast_ref::<io::Error>() {
-            // The error of TLS is within one of input and output.
-            if let Some(error) = error.get_ref().and_then(|inner| inner.downcast_ref::<rustls::Error>()) {
+            if let Some(error) = tls_error(error) {
                 return Failure::new(tls_code(error), message);
             }
             return Failure::new(io_code(error.kind()), message);
@@ -264,6 +263,12 @@ fn failure(error: &reqwest::Error) -> Failure {
         _ => "HTTP-protocol-error",
     };
     Failure::new(code, message)
+}
+
+/// The error of TLS is within one of input and output, which may be within another one.
+fn tls_error(error: &io::Error) -> Option<&rustls::Error> {
+    let inner = error.get_ref()?;
+    inner.downcast_ref().or_else(|| tls_error(inner.downcast_ref()?))
 }
 
 fn http_code(error: &hyper::Error) -> &'static str {

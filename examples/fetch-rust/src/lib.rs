@@ -26,7 +26,7 @@ async fn main(input: Input) -> Result<Answer> {
     let model = Model::load("default")?;
     let mut ctx = Context::new(&model)?;
     ctx.system("Summarise what you are given in one sentence.").user(&page).cue();
-    let summary = ctx.generate(Sampler::Argmax).max_tokens(input.max_tokens).collect_text().await?;
+    let summary = ctx.generate(Sampler::top_p(0.6, 0.95)).max_tokens(input.max_tokens).collect_text().await?;
     Ok(Answer { characters: page.chars().count(), summary })
 }
 // ANCHOR_END: main

@@ -38,6 +38,6 @@ async fn complete(question: Question) -> Result<Answer> {
     let model = Model::load("default")?;
     let mut ctx = Context::new(&model)?;
     ctx.user(&question.prompt).cue();
-    let text = ctx.generate(Sampler::Argmax).max_tokens(question.max_tokens).collect_text().await?;
+    let text = ctx.generate(Sampler::top_p(0.6, 0.95)).max_tokens(question.max_tokens).collect_text().await?;
     Ok(Answer { text })
 }

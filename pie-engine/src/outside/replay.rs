@@ -11,7 +11,7 @@ use super::{Answer, Asked, Outside, Question};
 use crate::ids::{InstanceId, QuestionId};
 use crate::trace::{Event, Header, Record};
 use serde_json::Value;
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::fmt;
 use std::sync::{Mutex, PoisonError};
 
@@ -200,32 +200,30 @@ impl Replay {
 impl State {
     fn answer(&mut self, asked: &Asked) -> Result<Answer, Difference> {
         let question = asked.question.shown();
-        let due = self.due.entry(asked.instance).or_default();
-        let same = due.front().is_some_and(|next| next.question == question);
-        match due.pop_front().filter(|_| same) {
+        let next = self.due.entry(asked.instance).or_default().pop_front();
+        let due = next.as_ref().map(|next| next.id);
+        match next.filter(|next| next.question == question) {
             // The answer reached nobody, so it does not matter what it was; but there was one.
             Some(recorded) => Ok(recorded.answer.unwrap_or_else(|| Answer::Failed {
                 message: "the recording has no answer, because nobody took it".to_owned(),
             })),
-            None => Err(Difference {
-                instance: asked.instance,
-                nearest: self.nearest(asked.instance, &question),
-                asked: question,
-            }),
+            None => {
+                let nearest = self.nearest(asked.instance, &question, due);
+                Err(Difference { instance: asked.instance, asked: question, nearest })
+            }
         }
     }
 
-    /// The recorded question of this instance that has most in common with another one; of several the first.
-    fn nearest(&self, instance: InstanceId, asked: &Question) -> Option<(QuestionId, Question)> {
+    /// The recorded question of this instance that differs least from another one; of several the one that was due, else the first.
+    fn nearest(&self, instance: InstanceId, asked: &Question, due: Option<QuestionId>) -> Option<(QuestionId, Question)> {
         let asked = fields(asked);
-        let likeness = |recorded: &Recorded| {
-            let recorded = fields(&recorded.question);
-            let kind = recorded.get("question") == asked.get("question");
-            let same = recorded.iter().filter(|(name, value)| asked.get(*name) == Some(value)).count();
-            (kind, same)
+        let distance = |recorded: &Recorded| {
+            let own = fields(&recorded.question);
+            let names: BTreeSet<&String> = own.keys().chain(asked.keys()).collect();
+            let differing = names.into_iter().filter(|name| own.get(*name) != asked.get(*name)).count();
+            (own.get("question") != asked.get("question"), differing, due != Some(recorded.id))
         };
-        let all = self.all.get(&instance)?;
-        let nearest = all.iter().rev().max_by_key(|recorded| likeness(recorded))?;
+        let nearest = self.all.get(&instance)?.iter().min_by_key(|recorded| distance(recorded))?;
         Some((nearest.id, nearest.question.clone()))
     }
 }

@@ -50,18 +50,16 @@ pub(crate) mod wire;
 
 pub use message::{IncomingRequest, OutgoingResponse, Request, Response};
 
-use crate::Result;
-
 /// Gets what is at a URL.
 #[cfg(not(test))]
-pub async fn get(url: &str) -> Result<Response> {
+pub async fn get(url: &str) -> crate::Result<Response> {
     Request::get(url).send().await
 }
 
 #[cfg(not(test))]
 impl Request {
     /// Sends the request and waits for all of the response, whatever its status is. The error says what was asked and why there is no response.
-    pub async fn send(self) -> Result<Response> {
+    pub async fn send(self) -> crate::Result<Response> {
         wire::send(self).await
     }
 }
