@@ -198,7 +198,7 @@ impl Replay {
 }
 
 impl State {
-    fn answer(&mut self, asked: &Asked) -> Result<Answer, Difference> {
+    fn answer(&mut self, asked: &Asked) -> Result<Answer, Box<Difference>> {
         let question = asked.question.shown();
         let next = self.due.entry(asked.instance).or_default().pop_front();
         let due = next.as_ref().map(|next| next.id);
@@ -209,13 +209,18 @@ impl State {
             })),
             None => {
                 let nearest = self.nearest(asked.instance, &question, due);
-                Err(Difference { instance: asked.instance, asked: question, nearest })
+                Err(Box::new(Difference { instance: asked.instance, asked: question, nearest }))
             }
         }
     }
 
     /// The recorded question of this instance that differs least from another one; of several the one that was due, else the first.
-    fn nearest(&self, instance: InstanceId, asked: &Question, due: Option<QuestionId>) -> Option<(QuestionId, Question)> {
+    fn nearest(
+        &self,
+        instance: InstanceId,
+        asked: &Question,
+        due: Option<QuestionId>,
+    ) -> Option<(QuestionId, Question)> {
         let asked = fields(asked);
         let distance = |recorded: &Recorded| {
             let own = fields(&recorded.question);
@@ -236,7 +241,7 @@ impl Outside for Replay {
             let first = {
                 let mut state = self.lock();
                 let first = state.difference.is_none();
-                state.difference.get_or_insert_with(|| difference.clone());
+                state.difference.get_or_insert_with(|| (*difference).clone());
                 first
             };
             if first {

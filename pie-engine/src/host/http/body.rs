@@ -252,7 +252,6 @@ impl HostFutureTrailers for State {
         self.pollable(Arc::new(SetOnce::new_with(Some(()))))
     }
 
-    #[expect(clippy::type_complexity, reason = "the type of the interface")]
     fn get(
         &mut self,
         trailers: Resource<FutureTrailers>,

@@ -67,7 +67,6 @@ impl HostFutureIncomingResponse for State {
         subscribe(&mut self.table, coming)
     }
 
-    #[expect(clippy::type_complexity, reason = "the type of the interface")]
     fn get(
         &mut self,
         future: Resource<FutureResponse>,
