@@ -1,7 +1,9 @@
 //! `wasi:http` as `tests/guests/http-probe` uses it, which is as no library would.
 
+use std::collections::BTreeMap;
 use std::sync::{Arc, OnceLock};
 
+use bakery::environment::Environment;
 use bakery::outside::http::Http;
 use bakery::outside::mcp::Mcp;
 use bakery::outside::{Background, Live};
@@ -23,7 +25,9 @@ fn engine() -> &'static (Engine, Inferlet) {
 
 fn probe(what: &str, server: &Server, limits: Limits) -> Outcome {
     let (engine, inferlet) = engine();
-    let live = Live { http: Http::new(Background::default()), mcp: Mcp::default() };
+    let background = Background::default();
+    let mcp = Mcp::new(BTreeMap::new(), &Environment::empty("/"), background.clone());
+    let live = Live { http: Http::new(background), mcp };
     let hosts = [server.authority(), "127.0.0.1:1".to_owned(), "a.com".to_owned(), "127.0.0.1".to_owned()];
     let hosts = Hosts::new(hosts.iter().map(|host| host.parse().unwrap()).collect());
     let launch = Launch::new(format!("{what:?}"))

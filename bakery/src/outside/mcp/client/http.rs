@@ -1,6 +1,7 @@
 //! A server over HTTP: the library's client, whose answers are looked at before the library has them.
 
 use std::collections::HashMap;
+use std::error::Error;
 use std::sync::Arc;
 
 use futures_util::StreamExt;
@@ -18,18 +19,21 @@ use rmcp::transport::streamable_http_client::{
 use serde_json::Value;
 use sse_stream::Sse;
 
-use super::message::{message, number_of, replied, shown};
+use super::message::{chain, message, number_of, replied, shown};
 use super::{MOST_MESSAGE, PARSE_ERROR};
 
 /// How often a request may be sent on to another path.
 const MOST_REDIRECTS: usize = 10;
 
 /// The library's side of a server at this URL. Within a runtime.
-pub(super) fn transport(url: &str) -> Result<StreamableHttpClientTransport<Http>, reqwest::Error> {
+pub(super) fn transport(
+    name: &str,
+    url: &str,
+) -> Result<StreamableHttpClientTransport<Http>, reqwest::Error> {
     let mut config = StreamableHttpClientTransportConfig::with_uri(url);
     config.max_sse_event_size = MOST_MESSAGE;
     config.max_json_response_size = MOST_MESSAGE;
-    Ok(StreamableHttpClientTransport::with_client(Http(http_client()?), config))
+    Ok(StreamableHttpClientTransport::with_client(Http { client: http_client()?, name: name.into() }, config))
 }
 
 /// The connections to servers over HTTP.
@@ -51,7 +55,19 @@ fn http_client() -> Result<reqwest::Client, reqwest::Error> {
 
 /// The library's client between ours.
 #[derive(Clone)]
-pub(super) struct Http(reqwest::Client);
+pub(super) struct Http {
+    client: reqwest::Client,
+    /// What the server is called.
+    name: Arc<str>,
+}
+
+/// Why a server cannot be spoken to. The library shows the failure of a request without its cause.
+pub(super) fn reason(error: &(dyn Error + 'static)) -> String {
+    match error.downcast_ref::<HttpError>() {
+        Some(StreamableHttpError::Client(error)) => chain(error),
+        _ => chain(error),
+    }
+}
 
 type HttpError = StreamableHttpError<reqwest::Error>;
 type Headers = HashMap<HeaderName, HeaderValue>;
@@ -84,13 +100,14 @@ impl StreamableHttpClient for Http {
     ) -> Result<StreamableHttpPostResponse, HttpError> {
         let asked = match &message {
             JsonRpcMessage::Request(request) => Some(Asked {
+                name: Arc::clone(&self.name),
                 id: request.id.clone(),
                 handshake: matches!(request.request, ClientRequest::InitializeRequest(_)),
             }),
             _ => None,
         };
         let response = self
-            .0
+            .client
             .post_message_with_response_limits(uri, message, session_id, auth_header, custom_headers, limits)
             .await?;
         let Some(asked) = asked else { return Ok(response) };
@@ -114,7 +131,7 @@ impl StreamableHttpClient for Http {
         auth_header: Option<String>,
         custom_headers: Headers,
     ) -> Result<(), HttpError> {
-        self.0.delete_session(uri, session_id, auth_header, custom_headers).await
+        self.client.delete_session(uri, session_id, auth_header, custom_headers).await
     }
 
     async fn get_stream(
@@ -147,7 +164,7 @@ impl StreamableHttpClient for Http {
         max_sse_event_size: usize,
     ) -> Result<Events, HttpError> {
         let events = self
-            .0
+            .client
             .get_stream_with_max_sse_event_size(
                 uri,
                 session_id,
@@ -177,6 +194,7 @@ fn as_string(mut event: Sse) -> Sse {
 
 /// A request that was sent by HTTP.
 struct Asked {
+    name: Arc<str>,
     id: RequestId,
     handshake: bool,
 }
@@ -217,7 +235,11 @@ impl Asked {
         };
         let fitting = message(data, self.handshake).and_then(|message| self.fitting(message));
         let fitting = fitting.unwrap_or_else(|cause| {
-            let text = format!("the MCP server has sent what does not fit: {} ({cause})", shown(data));
+            let text = format!(
+                "the MCP server `{}` has sent what does not fit: {} ({cause})",
+                self.name,
+                shown(data)
+            );
             let error = ErrorData::new(ErrorCode(PARSE_ERROR), text, None);
             JsonRpcMessage::error(error, Some(self.id.clone()))
         });

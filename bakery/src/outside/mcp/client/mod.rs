@@ -117,7 +117,7 @@ impl Client {
                 Client::shake_hands(&subject, transport, gone).await
             }
             McpAccess::Url(url) => {
-                let transport = http::transport(url).map_err(|cause| {
+                let transport = http::transport(name, url).map_err(|cause| {
                     Failure::new(INTERNAL_ERROR, format!("HTTP is not to be had: {}", chain(&cause)))
                 })?;
                 Client::shake_hands(&subject(None), transport, gone).await
@@ -248,7 +248,7 @@ impl Subject {
         }
         let what = error.map_or_else(
             || "has closed the connection".to_owned(),
-            |error| format!("cannot be spoken to: {}", shown(&chain(&*error.error))),
+            |error| format!("cannot be spoken to: {}", shown(&http::reason(&*error.error))),
         );
         self.failure(CONNECTION_CLOSED, what).await
     }
