@@ -27,7 +27,7 @@ pub(super) fn find(
 
 fn read(text: &str, env: &Environment) -> Result<(String, McpServer)> {
     let wrong = |reason: String| {
-        Error::usage(format!("`--mcp {}`: {reason}", text.escape_debug()))
+        Error::usage(format!("`--mcp {}`: {reason}", text.replace(char::is_control, " ")))
             .hint("--mcp 'time=python3 -m mcp_server_time'")
             .hint("--mcp docs=http://localhost:8080/mcp")
     };

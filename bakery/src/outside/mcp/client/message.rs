@@ -13,7 +13,7 @@ use serde_json::value::RawValue;
 use crate::outside::mcp::process::on_one_line;
 
 /// Bytes of something unexpected that are shown.
-const SHOWN: usize = 120;
+const SHOWN: usize = 200;
 
 /// Reads what a server sends. The result of anything but the handshake becomes a string that holds it as JSON text: so the library passes it on as it is,
 /// and does not take it for something that it knows.
