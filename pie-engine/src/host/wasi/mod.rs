@@ -2,8 +2,8 @@
 //!
 //! What a guest sees depends on [`WasiConfig`] alone. Time comes from the [`Clock`] of the run, random numbers from a seed, files from a
 //! [`Scratch`] folder in memory, and output goes to an [`Output`]. Nothing here reads the machine's clock, its files, its environment or its
-//! entropy. There are no arguments, standard input is at its end, nothing is a terminal, and there are no sockets: a component that imports one of
-//! their functions cannot be instantiated.
+//! entropy. There are no arguments, standard input is at its end, nothing is a terminal, and there are no sockets: whoever asks for one
+//! is told that access is denied.
 //!
 //! One file for each package, named like it; [`scratch`] is the file system and [`output`] the way of what is printed, both without
 //! WebAssembly in them. Streams, pollables and `poll` are used as `wasmtime-wasi-io` has them.
