@@ -25,6 +25,11 @@ use tokio::sync::mpsc;
 /// The virtual time that a step takes, in nanoseconds.
 pub const STEP_NANOSECONDS: u64 = 1_000_000;
 
+/// So many times in a row those that were cut off in the middle of a computation go on before there is a step. What is in a step should
+/// follow from what instances ask for, and not from how long they compute before they ask; but who computes without end may not
+/// keep the others from their steps.
+const TURNS_BEFORE_STEP: u32 = 100;
+
 /// The instances that can go on.
 #[derive(Default)]
 struct Ready(Mutex<BTreeSet<InstanceId>>);
@@ -69,8 +74,10 @@ pub struct Rounds<'a> {
     running: BTreeMap<InstanceId, Running>,
     /// Which of them have begun, and which stand in line.
     places: Places,
-    /// Instances that were cut off in the middle of a computation; they go on after the next step.
+    /// Instances that were cut off in the middle of a computation, or gave way; they go on when all others wait.
     yielded: BTreeSet<InstanceId>,
+    /// How often these may go on before the next step.
+    patience: u32,
     /// Rings when a control of one of the instances was used, and when somebody comes in.
     bell: Bell,
 }
@@ -92,6 +99,7 @@ impl<'a> Rounds<'a> {
             running: BTreeMap::new(),
             places: Places::new(places),
             yielded: BTreeSet::new(),
+            patience: TURNS_BEFORE_STEP,
         }
     }
 
@@ -170,6 +178,12 @@ impl<'a> Rounds<'a> {
             }
             return true;
         }
+        if !self.yielded.is_empty() && self.patience > 0 {
+            self.patience -= 1;
+            self.resume_yielded();
+            return true;
+        }
+        self.patience = TURNS_BEFORE_STEP;
         let Surroundings { clock, outbox, recorder, .. } = self.launcher.surroundings();
         // Where inferlets come in at any time, no run is like another, and one that asks must not hold up the others.
         let order = if self.entrance.is_open() { Order::OfAnswers } else { Order::OfQuestions };
