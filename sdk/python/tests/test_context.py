@@ -193,6 +193,10 @@ class Pages(Case):
         self.assertEqual(Extent(16, 2, 0, 0).missing_pages(33), 3)
         self.assertEqual(Extent(16, 2, 4, 0).missing_pages(1), 0)
 
+    def test_there_is_room_to_the_end_of_the_last_page(self):
+        self.assertEqual([Extent(16, 2, pages, tokens).room for pages, tokens in ((1, 10), (1, 16), (2, 10))], [6, 0, 22])
+        self.assertEqual(Extent(16, 2, 1, 16).grown(1).room, 15, "the page that one token more needs")
+
     def test_positions_go_on_behind_the_sequence_and_only_full_pages_are_committed(self):
         self.assertEqual(Extent(16, 2, 1, 3).positions(2, 2), [37, 38])
         self.assertEqual([Extent(16, 2, 3, tokens).full_pages for tokens in (15, 16, 47)], [0, 1, 2])

@@ -1,6 +1,7 @@
 import asyncio
 import random
 from dataclasses import dataclass
+from unittest import mock
 
 from inferlet import (
     AnyJson,
@@ -16,6 +17,7 @@ from inferlet import (
 )
 from inferlet.progress import Progress
 from inferlet.spec import check_drafts, held_drafts, verify
+from inferlet_bindings.imports import pie_core_scheduling
 
 from .support import END, VOCABULARY, Case, Clock, context, run, sequence, token_of
 
@@ -39,7 +41,8 @@ class Script:
     def __init__(self, ctx, drafts):
         self.drafts = [list(draft) for draft in drafts]
         self.length = len(sequence(ctx))
-        self.open = 0
+        # Drafts of this step; none where it was not asked for any.
+        self.open = None
 
     def draft(self):
         drafts = self.drafts.pop(0) if self.drafts else []
@@ -47,12 +50,14 @@ class Script:
         return drafts, list(range(self.length, self.length + len(drafts)))
 
     def accept(self, accepted):
-        assert len(accepted) <= self.open + 1, f"{accepted} behind {self.open} drafts"
+        # Without drafts, a constraint may have forced any number.
+        assert self.open is None or len(accepted) <= self.open + 1, f"{accepted} behind {self.open} drafts"
         self.length += len(accepted)
-        self.open = 0
+        self.open = None
 
     def rollback(self, n):
-        self.open -= n
+        if self.open is not None:
+            self.open -= n
 
     def reset(self):
         pass
@@ -181,7 +186,7 @@ class Constraints(Case):
         self.assertLessEqual(set(generated), {token_of(letter) for letter in "abc"})
 
     def test_constraints_that_allow_nothing_together_are_an_error_that_names_them(self):
-        with self.refused("no token", "the grammar", "`Letters`"):
+        with self.refused("no token", "the grammar `ab`", "`Letters`"):
             tokens(context("abc"), constrain=[Regex("ab"), Letters("cd")])
 
     def test_a_mask_of_another_length_is_an_error_that_names_its_constraint(self):
@@ -351,6 +356,23 @@ class Speculation(Case):
         self.assertEqual(tokens(ctx, max_tokens=9, speculator=script), expected)
         self.assertLess((Clock.now - start) // PASS, len(expected) / 3 + 1)
 
+    def test_drafts_take_no_pages_while_pages_are_short(self):
+        expected = tokens(context("abc"), max_tokens=12)
+
+        def pages(dividend):
+            ctx = context("abc")
+            # What does not hold leaves its pages behind.
+            script = Script(ctx, [[5] * 80] * 12)
+            with mock.patch.object(pie_core_scheduling, "dividend", lambda model: dividend):
+                self.assertEqual(tokens(ctx, max_tokens=12, speculator=script), expected)
+            held = ctx._raw.committed_page_count() + ctx._raw.working_page_count()
+            return held, -(-ctx.seq_len // ctx.page_size)
+
+        held, needed = pages(1.0)
+        self.assertEqual(held, needed)
+        held, needed = pages(0.0)
+        self.assertGreater(held, needed)
+
     def test_drafts_never_change_what_is_generated(self):
         draw = random.Random(3)
         for number in range(120):
@@ -382,12 +404,14 @@ class Speculation(Case):
             prompt, even, odd = (
                 "".join(draw.choices("abcdefghijklmnopqrstuvw", k=draw.randint(1, 8))) for _ in range(3)
             )
-            limit = draw.randint(1, 16)
+            limit, seed = draw.randint(1, 16), draw.randrange(3)
+            sampler = Sampler.multinomial(0.7, seed) if seed else Sampler.argmax()
             reference, ctx = context(prompt), context(prompt)
-            expected = tokens(reference, max_tokens=limit, constrain=Letters(even, odd))
+            expected = tokens(reference, sampler=sampler, max_tokens=limit, constrain=Letters(even, odd))
             guesses = [[draw.randrange(60) for _ in range(draw.randrange(4))] for _ in range(draw.randrange(12))]
             script = Script(ctx, [expected[: draw.randrange(16)], *guesses])
-            generated = tokens(ctx, max_tokens=limit, constrain=Letters(even, odd), speculator=script)
+            constrain = Letters(even, odd)
+            generated = tokens(ctx, sampler=sampler, max_tokens=limit, constrain=constrain, speculator=script)
             self.assertEqual(generated, expected)
             self.assertEqual(sequence(ctx), sequence(reference))
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import unicodedata
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol, runtime_checkable
@@ -92,6 +93,8 @@ class GrammarConstraint:
         # Why the text left the grammar, and how many tokens were told since, once it has.
         self._left: str | None = None
         self._outside = 0
+        # Why no token can come, where none can.
+        self._dead_end: str | None = None
 
     @staticmethod
     def json(model: Model) -> GrammarConstraint:
@@ -132,17 +135,27 @@ class GrammarConstraint:
         else:
             # Tokens that were accepted by hand can leave the grammar. Nothing is allowed then, rather than everything.
             self._mask = [max(sum(self._mask), 1)]
+        stuck = self._left is None and not brle.allows_any(self._mask)
+        self._dead_end = self._matcher._dead_end() if stuck else None
         return self._mask
 
     def describe(self) -> str:
         """What to call it in an error."""
-        return "the grammar" if self._left is None else f"the grammar, which the text has left: {self._left}"
+        source = str(self._matcher.grammar)
+        name = "".join(" " if unicodedata.category(letter) == "Cc" else letter for letter in source[:_NAME])
+        name += "…" if len(source) > _NAME else ""
+        if self._left is not None:
+            return f"the grammar `{name}`, which the text has left: {self._left}"
+        if self._dead_end is not None:
+            return f"the grammar `{name}`, which has come to a dead end: {self._dead_end}"
+        return f"the grammar `{name}`"
 
     def fork(self, model: Model) -> GrammarConstraint:
         """The same at the same place, to go another way: for a fork of the context. Takes time in the number of tokens
         accepted."""
         fork = GrammarConstraint(self._matcher.fork(model.tokenizer()))
         fork._mask, fork._left, fork._outside = list(self._mask), self._left, self._outside
+        fork._dead_end = self._dead_end
         return fork
 
     def roll_back(self, n: int) -> None:
@@ -154,6 +167,10 @@ class GrammarConstraint:
             self._outside -= n
         else:
             self._left, self._outside = None, 0
+
+
+_NAME = 40
+"""How many characters of its source a grammar is called by."""
 
 
 class _Static:

@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple, overload
 
-from . import _bindings, chat, market
+from . import _bindings, chat, market, scheduling
 from ._bindings import fallible
 from .errors import InferletError
 from .market import Bidding
@@ -90,7 +90,8 @@ class Context:
 
     def fork(self, name: str | None = None) -> Context:
         """A second context with the same sequence and the same buffer. Full pages are shared, so that it takes no longer for a
-        long sequence than for a short one. Raises :class:`InferletError` while a pass of this context is under way."""
+        long sequence than for a short one. Waits for the passes of this
+        context that are under way."""
         fork = Context._wrap(fallible(self._raw.fork), self._model, name)
         fork._buffer = list(self._buffer)
         fork._tail = self._tail
@@ -328,7 +329,7 @@ class Context:
 
     def suspend(self) -> None:
         """Returns all pages to the pool. The context is restored by itself, highest bid first, when there is room; passes wait
-        for that. Raises :class:`InferletError` while a pass of this context is under way."""
+        for that."""
         fallible(self._raw.suspend)
 
     def _bid_for(self, steps: int) -> None:
@@ -346,6 +347,15 @@ class Context:
             raw.working_page_count(),
             raw.working_page_token_count(),
         )
+
+    def _affordable_drafts(self, count: int) -> int:
+        """How many of so many drafts a step is to verify behind the buffered tokens: all of them, or, while pages are short, those that need
+        no page of their own. A guess is not worth waiting for a page, or taking it from somebody."""
+        if count == 0:
+            return 0
+        room = self._begin().grown(len(self._buffer)).room
+        # Rents are paid, and paid out, exactly while somebody waits for pages.
+        return room if count > room and scheduling.dividend(self._model) > 0.0 else count
 
     def _submit(self, described: Pass, extent: Extent) -> Any:
         """Reserves the pages that are missing and hands the pass to the engine. On an error the context is as it was."""

@@ -184,6 +184,7 @@ class Generator:
         # Whatever is verified beyond the end of the generation would be taken back, and would have drawn random numbers.
         del drafts[self._progress.useful_drafts(drafts) :]
         ctx = self._ctx
+        del drafts[ctx._affordable_drafts(len(drafts)) :]
         if ctx._bidding.begin_step(self._horizon is not None):
             ctx._bid_for(self._expected_steps())
         return GenStep(self, drafts)
@@ -225,10 +226,17 @@ class Generator:
         self._mask = self._constraints.step(told)
         self._mask_stale = False
 
+    def _speculates(self) -> bool:
+        """Whether drafts are verified at all. Under a constraint each draft would need a mask of its own, and a pass has one. What the arg max
+        chooses under a mask is what it chooses without, if that is allowed; what another sampler draws is not, so with it there would
+        be other tokens with drafts than without."""
+        has_drafter = self._speculator is not None or self._engine_drafts is not None
+        return has_drafter and (not self._constraints or self._sampler._is_argmax)
+
     def _ask_drafter(self) -> list[int]:
         """Drafts for the next step."""
-        # A pass of the last token once more has no place for drafts; and a constraint can check them for the arg max only.
-        usable = bool(self._ctx._buffer) and (not self._constraints or self._sampler._is_argmax)
+        # A pass of the last token once more has no place for drafts.
+        usable = bool(self._ctx._buffer) and self._speculates()
         if self._speculator is None:
             self._untold_speculator = []
             if self._engine_drafts is not None and not usable:

@@ -37,7 +37,10 @@ class Grammar:
 
     @staticmethod
     def from_ebnf(grammar: str) -> Grammar:
-        """Texts of a context-free grammar in Lark's notation. Raises :class:`InferletError` with what is wrong with it."""
+        """Texts of a context-free grammar in Lark's notation or with ``::=``; the first rule tells which.
+
+        Raises :class:`InferletError` with what is wrong with it.
+        """
         return Grammar(fallible(_bindings.inference.Grammar.from_ebnf, grammar))
 
     def __str__(self) -> str:
@@ -68,6 +71,20 @@ class Matcher:
     def is_terminated(self) -> bool:
         """Whether the text is complete and nothing can follow."""
         return self._raw.is_terminated()  # type: ignore[no-any-return]
+
+    @property
+    def grammar(self) -> Grammar:
+        """The grammar that it is a position in."""
+        return self._grammar
+
+    def _dead_end(self) -> str | None:
+        """Why no token can come next, for a position with a mask that allows none."""
+        try:
+            # Whatever token this is, it is refused, and the refusal has the reason.
+            fallible(self._raw.accept_tokens, [0])
+        except InferletError as reason:
+            return str(reason)
+        return None
 
     def reset(self) -> None:
         """Back to the start."""

@@ -34,6 +34,12 @@ class Extent(NamedTuple):
         return max(0, needed - self.working_pages)
 
     @property
+    def room(self) -> int:
+        """Tokens that fit without another page, beyond those that are there."""
+        needed = -(-self.working_tokens // max(self.page_size, 1))
+        return max(0, max(self.working_pages, needed) * self.page_size - self.working_tokens)
+
+    @property
     def full_pages(self) -> int:
         """Working pages that are full."""
         return self.working_tokens // max(self.page_size, 1)

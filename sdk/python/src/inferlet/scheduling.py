@@ -34,5 +34,6 @@ def latency(ctx: Context) -> float:
 
 
 def balance(model: Model) -> float:
-    """What this instance has left to spend on this model's pages."""
+    """What this instance has left to spend on this model's pages, together with those that it has launched and the one that launched it: a
+    family has one account."""
     return _bindings.scheduling.balance(model._raw)  # type: ignore[no-any-return]

@@ -6,6 +6,8 @@ n-gram drafter) or ``speculator`` turns it on.
 A pass has one logit mask, but every draft would need its own. So with a constraint drafts are verified without mask and
 checked against the constraint afterwards; that is exact for the arg max only, and with other samplers a constraint turns
 speculation off.
+
+While pages are short, only as many drafts are verified as fit into the pages that the step needs anyway.
 """
 
 from __future__ import annotations
@@ -31,7 +33,8 @@ class Speculator(Protocol):
 
     def accept(self, tokens: list[int]) -> None:
         """Takes the tokens that the step accepted. The first one is the model's own prediction behind the last token; the
-        others, if any, are drafts that held, or what the model chose instead of the first that did not."""
+        others, if any, are drafts that held, or what the model chose instead of the first that did not. Where a constraint has turned
+        speculation off, they may be tokens that it forced."""
         ...
 
     def rollback(self, n: int) -> None:

@@ -75,7 +75,7 @@ class GenStep:
         g, readings = self._generator, self._readings
         ctx = g._ctx
         sampled = readings.is_attached(AUTO_SAMPLER)
-        if readings.is_only(AUTO_SAMPLER) and g._speculator is None and g._engine_drafts is None:
+        if readings.is_only(AUTO_SAMPLER) and not g._speculates():
             _force(g)
             if g.is_done:
                 forced, g._forced = g._forced, []
@@ -155,7 +155,7 @@ def _plan(g: Generator, extent: Extent, readings: Readings, drafts: list[int]) -
         positions=positions,
         drafts=drafts,
         draft_positions=extent.positions(len(tokens), last),
-        wants_drafts=g._engine_drafts is not None,
+        wants_drafts=g._engine_drafts is not None and g._speculates(),
         attention=attention,
         # Drafts are checked against the constraints afterwards: each needs a mask of its own.
         logit_mask=None if drafts or g._mask_stale else g._mask,
