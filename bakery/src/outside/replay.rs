@@ -18,8 +18,6 @@ pub struct Rerun<'a> {
     pub input: &'a str,
     /// The seed.
     pub seed: u64,
-    /// The model's digest.
-    pub model_digest: &'a str,
 }
 
 /// What can be wrong with the file.
@@ -52,7 +50,8 @@ fn unusable(file: &Path) -> Error {
     Error::usage(format!("`{}` cannot be replayed", file.display()))
 }
 
-/// Sees to it that the recording is of the run that is about to be: otherwise it would ask something else.
+/// Sees to it that the recording is of the run that is about to be: otherwise it would ask something else. Beside another model it may ask the
+/// same all the same, and where it does not, the question says so.
 ///
 /// # Errors
 /// It is of another one.
@@ -70,12 +69,6 @@ pub fn check(recording: &Recording, rerun: &Rerun<'_>, file: &Path) -> Result<()
     if header.seed != rerun.seed {
         return Err(recorded(format!("it was recorded with another seed: {}", header.seed))
             .hint(format!("--seed {}", header.seed)));
-    }
-    if header.model_digest != rerun.model_digest {
-        return Err(recorded(format!(
-            "it was recorded beside another model, or another script of replies: `{}`",
-            header.model
-        )));
     }
     Ok(())
 }

@@ -174,7 +174,8 @@ fn a_function_that_the_engine_does_not_have_is_named() {
         let (resolve, world) = resolve(&format!(
             "package pie:core;\ninterface runtime {{ {function} }}\nworld w {{ import runtime; }}"
         ));
-        let error = check_imports(&resolve, resolve.worlds[world].imports.iter(), Form::Sync, None).unwrap_err();
+        let error =
+            check_imports(&resolve, resolve.worlds[world].imports.iter(), Form::Sync, None).unwrap_err();
         assert!(error.message.contains(message), "{error}");
     }
 }

@@ -210,7 +210,7 @@ pub fn run(args: &Args, env: &Environment, ui: &Ui) -> Result<()> {
     if let Some(address) = args.http {
         return http::serve(address, args, &engine, (inferlet, launch, answers), &audience, env, ui);
     }
-    let rerun = outside::rerun(args, manifest.as_ref(), &inferlet, &input, &engine);
+    let rerun = outside::rerun(args, manifest.as_ref(), &inferlet, &input);
     let (launch, connected) = answers.connect(launch, args, &rerun, &control)?;
 
     let _interrupt = console::cancel_on_interrupt(&control, env);

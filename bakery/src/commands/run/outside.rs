@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use pie_engine::outside::replay::{Recording, Replay};
 use pie_engine::trace::Outcome;
-use pie_engine::{Control, Engine, Inferlet, Launch};
+use pie_engine::{Control, Inferlet, Launch};
 
 use super::{Args, servers};
 use crate::environment::Environment;
@@ -105,12 +105,10 @@ pub(super) fn rerun<'a>(
     manifest: Option<&'a Manifest>,
     inferlet: &'a Inferlet,
     input: &'a str,
-    engine: &'a Engine,
 ) -> Rerun<'a> {
     Rerun {
         program: manifest.map_or(inferlet.name(), |manifest| &manifest.package.name),
         input,
         seed: args.seed,
-        model_digest: &engine.model().info().digest,
     }
 }
