@@ -3,8 +3,12 @@
 use std::path::{Path, PathBuf};
 
 /// Languages of code blocks, and where their text comes from.
-const SOURCES: [(&str, &str); 3] =
-    [("rust", "-rust/src/lib.rs:"), ("toml", "../../examples/"), ("console", "../listings/")];
+const SOURCES: [(&str, &str); 4] = [
+    ("rust", "-rust/src/lib.rs:"),
+    ("python", "-python/main.py"),
+    ("toml", "../../examples/"),
+    ("console", "../listings/"),
+];
 
 /// The folder of the whole project.
 pub fn repository() -> PathBuf {

@@ -9,7 +9,7 @@ use snapbox::data::DataFormat;
 use snapbox::{Assert, Data};
 
 use crate::book::{files, repository};
-use crate::support::World;
+use crate::support::{World, python};
 
 /// Builds an example with the tools of whoever runs the tests, for a listing that runs its component.
 fn build(name: &str, world: &World) {
@@ -50,7 +50,12 @@ fn replayed(listing: &str) -> String {
         }
         let (run, lines) = command.split_once(" | head -n ").unwrap_or((command, "1000"));
         let arguments = run.strip_prefix("bakery ").expect("a listing runs bakery").split(' ');
-        let output = world.bakery(arguments).env("COLUMNS", "100").stdin("").output().unwrap();
+        let mut started = world.bakery(arguments).env("COLUMNS", "100").stdin("");
+        if run.contains("-python ") {
+            python::prepare();
+            started = started.env("BAKERY_CACHE_DIR", python::cache());
+        }
+        let output = started.output().unwrap();
         code = output.status.code().expect("no signal ended it");
         let printed = String::from_utf8([output.stderr, output.stdout].concat()).unwrap();
         shown.extend(printed.split_inclusive('\n').take(lines.parse().unwrap()));

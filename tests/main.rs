@@ -15,6 +15,7 @@ mod listings;
 mod mcp;
 mod messages;
 mod network;
+mod python;
 mod sdk;
 mod support;
 mod templates;

@@ -8,10 +8,11 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-use bakery::project::{Project, Test};
+use bakery::project::{Language, Project, Test};
 use bakery::scaffold::{self, Template};
 
 use crate::book::repository;
+use crate::support::python;
 
 #[test]
 fn every_template_makes_a_project_that_does_what_it_says() {
@@ -28,9 +29,15 @@ fn every_template_makes_a_project_that_does_what_it_says() {
         ]));
         let project = Project::discover(Path::new(&name), world.path()).unwrap();
         let component = world.path().join(&name).with_extension("wasm");
-        printed(bakery(&project.root).args(["build", ".", "-o"]).arg(&component));
+        // What Python runs as it is, is what it builds; that has tests of its own, and takes a minute each.
+        let target = if template.language == Language::Python { project.root.clone() } else { component };
+        if template.language == Language::Python {
+            python::prepare();
+        } else {
+            printed(bakery(&project.root).args(["build", ".", "-o"]).arg(&target));
+        }
         for case in &project.manifest.tests {
-            let found = run(&project, case, &component);
+            let found = run(&project, case, &target);
             if std::env::var_os("UPDATE_EXPECT").is_some_and(|value| value == "1") {
                 write(&repository().join("templates").join(template.id()).join(expected_path(case)), &found);
                 continue;
@@ -54,9 +61,9 @@ fn write(path: &Path, text: &str) {
 }
 
 /// What a case prints.
-fn run(project: &Project, case: &Test, component: &Path) -> String {
+fn run(project: &Project, case: &Test, target: &Path) -> String {
     let mut command = bakery(&project.root);
-    command.arg("run").arg(component).args(["--quiet", "--seed", &case.seed.to_string()]);
+    command.arg("run").arg(target).args(["--quiet", "--seed", &case.seed.to_string()]);
     command.args(["--input", &serde_json::Value::from(case.parameters.clone()).to_string()]);
     for message in &case.send {
         command.args(["--send", message]);
@@ -79,15 +86,24 @@ fn check_expected_files(template: &Template, project: &Project) {
     }
 }
 
-/// The project's own `cargo test`, which finds the SDK by the settings that `bakery new` wrote.
+/// The project's own tests, which finds the SDK by the settings that `bakery new` wrote.
 fn native_tests_pass(project: &Project) {
+    if project.language == Language::Python {
+        // It says on standard error how many there were, and fails where there is none.
+        printed(in_folder("python3", &project.root).args(["-m", "unittest"]));
+        return;
+    }
     let output = printed(in_folder("cargo", &project.root).arg("test").env("RUSTFLAGS", "-Dwarnings"));
     assert!(output.contains("test result: ok. ") && !output.contains(" 0 passed"), "{output}");
 }
 
 /// `bakery` with the tools of whoever runs the tests.
 fn bakery(folder: &Path) -> Command {
-    in_folder(env!("CARGO_BIN_EXE_bakery"), folder)
+    let mut command = in_folder(env!("CARGO_BIN_EXE_bakery"), folder);
+    if folder.join("pyproject.toml").exists() {
+        command.env("BAKERY_CACHE_DIR", python::cache());
+    }
+    command
 }
 
 /// A program that shares one target folder with all of its kind, so that what templates have in common is compiled once.
@@ -95,7 +111,8 @@ fn in_folder(program: impl AsRef<OsStr>, folder: &Path) -> Command {
     let mut command = Command::new(program);
     command
         .current_dir(folder)
-        .env("CARGO_TARGET_DIR", Path::new(env!("CARGO_TARGET_TMPDIR")).join("templates"));
+        .env("CARGO_TARGET_DIR", Path::new(env!("CARGO_TARGET_TMPDIR")).join("templates"))
+        .env("PYTHONDONTWRITEBYTECODE", "1");
     command
 }
 

@@ -9,11 +9,12 @@ use std::path::{Path, PathBuf};
 
 use semver::{Version, VersionReq};
 
+use crate::build::python::dependencies::How;
 use crate::build::{self, Options};
 use crate::environment::Environment;
 use crate::error::{Error, Result};
 use crate::progress::Progress;
-use crate::project::{Dependency, MANIFEST_NAME, Manifest, Project};
+use crate::project::{Dependency, Language, MANIFEST_NAME, Manifest, Project};
 use crate::store::{Store, Stored};
 
 /// Inferlets and whom they may launch. The first one is what is run.
@@ -32,6 +33,8 @@ pub struct Member {
     pub manifest: Option<Manifest>,
     /// Its dependencies: names as its manifest has them, and their numbers.
     pub may_launch: BTreeMap<String, usize>,
+    /// What it gets on its standard input: the program, where the component is an interpreter.
+    pub stdin: Vec<u8>,
 }
 
 /// Finds everything that an inferlet may launch, directly or through others, and builds what is not built.
@@ -80,7 +83,8 @@ enum Found {
 
 impl Search<'_> {
     fn add(&mut self, component: PathBuf, manifest: Option<Manifest>, home: Option<PathBuf>) -> usize {
-        self.graph.members.push(Member { component, manifest, may_launch: BTreeMap::new() });
+        let (may_launch, stdin) = (BTreeMap::new(), Vec::new());
+        self.graph.members.push(Member { component, manifest, may_launch, stdin });
         self.homes.push(home);
         self.graph.members.len() - 1
     }
@@ -138,6 +142,13 @@ impl Search<'_> {
                 };
                 if let Some(known) = self.homes.iter().position(|other| known(other) == Some(true)) {
                     return Ok(known);
+                }
+                if project.language == Language::Python {
+                    let how = How { locked: self.options.locked, network: self.options.network };
+                    let unbuilt = build::python::unbuilt(&project, how, self.env, self.progress)?;
+                    let number = self.add(unbuilt.shared.path, Some(project.manifest), Some(home));
+                    self.graph.members[number].stdin = unbuilt.input;
+                    return Ok(number);
                 }
                 let artifact = build::build(&project, self.options, self.env, self.progress)?;
                 Ok(self.add(artifact.path, Some(project.manifest), Some(home)))

@@ -6,6 +6,7 @@ use crate::host::wasi::Scratch;
 use crate::outside::hosts::Hosts;
 use crate::outside::{HttpRequest, HttpResponse, Nowhere, Outside};
 use crate::programs::Programs;
+use bytes::Bytes;
 use std::sync::{Arc, OnceLock};
 use tokio::sync::SetOnce;
 
@@ -30,6 +31,7 @@ pub struct Launch {
     pub(crate) seed: u64,
     pub(crate) limits: Limits,
     pub(crate) environment: Vec<(String, String)>,
+    pub(crate) stdin: Bytes,
     pub(crate) user: Arc<str>,
     pub(crate) control: Control,
     pub(crate) programs: Option<Arc<dyn Programs>>,
@@ -48,6 +50,7 @@ impl Launch {
             seed: 0,
             limits: Limits::default(),
             environment: Vec::new(),
+            stdin: Bytes::new(),
             user: "user".into(),
             control: Control::default(),
             programs: None,
@@ -83,6 +86,13 @@ impl Launch {
     #[must_use]
     pub fn environment(mut self, environment: Vec<(String, String)>) -> Self {
         self.environment = environment;
+        self
+    }
+
+    /// What it reads from standard input. It is not recorded: it is meant for interpreters, which get their program so.
+    #[must_use]
+    pub fn stdin(mut self, stdin: impl Into<Bytes>) -> Self {
+        self.stdin = stdin.into();
         self
     }
 

@@ -225,7 +225,7 @@ impl Launcher {
 
     fn state(&self, instance: InstanceId, launch: &Launch, recorder: Recorder) -> State {
         let Surroundings { model, page_size, bus, adapters, outbox, clock, seed, .. } = &self.surroundings;
-        let Launch { limits, environment, user, control, outside, hosts, requested, .. } = launch;
+        let Launch { limits, environment, stdin, user, control, outside, hosts, requested, .. } = launch;
         let scratch = Scratch::new(Arc::clone(clock) as _, scratch_limits(limits));
         if let Some(kept) = &launch.scratch {
             // Of several instances of one launch, the first one's are kept.
@@ -239,6 +239,7 @@ impl Launcher {
                 clock: Arc::clone(clock) as _,
                 seed: instance_seed(*seed, instance),
                 environment: environment.clone(),
+                stdin: stdin.clone(),
                 output: Box::new(journal.clone()),
             }),
             limiter: Limiter::new(limits.instance()),

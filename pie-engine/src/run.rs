@@ -80,6 +80,12 @@ impl Runtime {
         Ok(Runtime { compiler: compiler.map_err(|error| EngineError::Runtime(error.into()))?, instances })
     }
 
+    /// The component with this SHA-256, in hexadecimal, if its compiled code is in the cache: for whoever knows the digest and has no need to read
+    /// a large component. One that waits through async functions is not found.
+    pub fn find(&self, digest: &str) -> Option<Inferlet> {
+        self.compiler.find(digest)
+    }
+
     /// Compiles a component, or finds its compiled code.
     pub fn compile(&self, wasm: &[u8]) -> Result<Inferlet, EngineError> {
         Ok(self.compiler.compile(wasm)?)

@@ -2,6 +2,7 @@
 
 pub mod guest;
 pub mod node;
+pub mod python;
 pub mod rust;
 pub mod server;
 #[cfg(unix)]

@@ -6,6 +6,7 @@
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
+use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 use super::check::Checked;
@@ -65,6 +66,30 @@ impl Key {
     }
 }
 
+impl Key {
+    /// Of the parts that say which way of building which project it is.
+    pub fn of_parts<P: AsRef<[u8]>>(parts: impl IntoIterator<Item = P>) -> Key {
+        Key(Digest::of_parts(parts))
+    }
+
+    /// The digest.
+    pub fn digest(&self) -> &Digest {
+        &self.0
+    }
+}
+
+/// What is remembered under a key. What cannot be read counts as nothing.
+pub fn recollect<T: DeserializeOwned>(cache: &Path, key: &Key) -> Option<T> {
+    serde_json::from_slice(&std::fs::read(file(cache, key)).ok()?).ok()
+}
+
+/// Remembers. If that fails, the next build takes longer and nothing else.
+pub fn remember<T: Serialize>(cache: &Path, key: &Key, memory: &T) {
+    if let Ok(bytes) = serde_json::to_vec(memory) {
+        let _ = super::run::write_atomically(&file(cache, key), &bytes);
+    }
+}
+
 fn is_relevant(name: &str) -> bool {
     let begins = |prefixes: &[&str]| prefixes.iter().any(|prefix| name.starts_with(prefix));
     begins(&RELEVANT) && !begins(&NOT_RELEVANT)
@@ -106,14 +131,12 @@ impl Made {
 impl Memory {
     /// What is remembered under a key.
     pub fn load(cache: &Path, key: &Key) -> Option<Memory> {
-        serde_json::from_slice(&std::fs::read(file(cache, key)).ok()?).ok()
+        recollect(cache, key)
     }
 
     /// Remembers. If that fails, the next build takes longer and nothing else.
     pub fn save(&self, cache: &Path, key: &Key) {
-        if let Ok(bytes) = serde_json::to_vec(self) {
-            let _ = super::run::write_atomically(&file(cache, key), &bytes);
-        }
+        remember(cache, key, self);
     }
 }
 
@@ -212,6 +235,7 @@ mod tests {
             manifest: Manifest::parse(&text, "Pie.toml").unwrap(),
             manifest_text: text,
             language: Language::Rust,
+            file: None,
         }
     }
 

@@ -12,6 +12,7 @@ pub mod check;
 mod digest;
 mod probe;
 pub mod provenance;
+pub mod python;
 pub mod recipe;
 pub mod run;
 pub mod rust;
@@ -101,6 +102,9 @@ pub fn build(
     env: &Environment,
     progress: &dyn Progress,
 ) -> Result<Artifact> {
+    if project.language == Language::Python {
+        return python::build(project, options, env, progress);
+    }
     let build = Build::new(project, options, env)?;
     let (ground, ground_inputs) = match build.recall() {
         Recalled::Everything(artifact) => return Ok(artifact),
@@ -128,6 +132,9 @@ pub fn build(
 /// # Errors
 /// Cargo cannot read the project, or there is nothing in it that can become a component.
 pub fn plan(project: &Project, options: &Options, env: &Environment) -> Result<Recipe> {
+    if project.language == Language::Python {
+        return python::plan(project, options, env);
+    }
     let build = Build::new(project, options, env)?;
     let config = Config::of(env, &project.root);
     let follow = |toolchain: Toolchain| -> Result<Recipe> {
@@ -174,7 +181,7 @@ impl<'a> Build<'a> {
     fn new(project: &'a Project, options: &'a Options, env: &'a Environment) -> Result<Build<'a>> {
         if project.language != Language::Rust {
             return Err(Error::usage(format!("bakery cannot build {} yet", project.language.name()))
-                .hint("inferlets in Rust can be built: `bakery new NAME --lang rust`"));
+                .hint("inferlets in Rust and Python can be built: `bakery new NAME --lang rust`"));
         }
         let cache = env.cache_dir()?;
         Ok(Build { project, options, env, cache, key: Key::of(env, project, options) })

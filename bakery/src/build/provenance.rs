@@ -34,6 +34,11 @@ pub struct Provenance {
 }
 
 impl Provenance {
+    /// The provenance of a component in Python, made by this version of componentize-py.
+    pub fn of_python(maker: &str, profile: &str, sdk: Digest, sources: Option<Digest>) -> Provenance {
+        Provenance { language: "python".to_owned(), ..Self::of_rust(maker, profile, Some(sdk), sources) }
+    }
+
     /// The provenance of a component in Rust.
     pub fn of_rust(
         compiler: &str,

@@ -27,6 +27,24 @@ pub struct Recipe {
 pub enum Step {
     /// Provide a Rust compiler: none is here yet. Only in plans; a build has done it by the time it has a recipe.
     ProvideCompiler,
+    /// Provide componentize-py: it is not here yet. Only in plans, as before.
+    ProvidePython,
+    /// Choose and install the packages that the program depends on, as far as that is not done.
+    InstallDependencies {
+        /// What it depends on.
+        dependencies: Vec<String>,
+        /// The file that says which versions were chosen.
+        lock: PathBuf,
+    },
+    /// Write the program's files, and what exports it, where the next step takes them from.
+    GatherSources {
+        /// The file that it begins with, by the name it has inside.
+        entry: String,
+        /// Its files.
+        files: Vec<PathBuf>,
+        /// Where they are written to.
+        folder: PathBuf,
+    },
     /// Put the SDK that bakery carries where the project can name it.
     PlaceSdk {
         /// Where it is unpacked.
@@ -93,6 +111,17 @@ impl fmt::Display for Step {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Step::ProvideCompiler => write!(f, "provide a Rust compiler for `{TARGET}`"),
+            Step::ProvidePython => write!(f, "provide componentize-py"),
+            Step::InstallDependencies { dependencies, lock } => write!(
+                f,
+                "install `{}`\n   as `{}` says, which is made if it is missing or old",
+                dependencies.join("`, `"),
+                lock.display()
+            ),
+            Step::GatherSources { entry, files, folder } => {
+                write!(f, "write into `{}`, to begin with `{entry}`:", folder.display())?;
+                files.iter().try_for_each(|file| write!(f, "\n   {}", quoted(&file.to_string_lossy())))
+            }
             Step::PlaceSdk { unpacked, link } => {
                 write!(
                     f,

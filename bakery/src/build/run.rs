@@ -32,7 +32,12 @@ pub fn run(env: &Environment, steps: &[Step], name: &str, wanted: Wanted, cache:
     for step in steps {
         env.interrupt.check()?;
         match step {
-            Step::ProvideCompiler => return Err(Error::bug("a plan without a compiler was followed")),
+            Step::ProvideCompiler
+            | Step::ProvidePython
+            | Step::InstallDependencies { .. }
+            | Step::GatherSources { .. } => {
+                return Err(Error::bug("a plan was followed that is not one of Rust's, with a compiler"));
+            }
             Step::PlaceSdk { unpacked, link } => place_sdk(cache, unpacked, link)?,
             Step::Run(invocation) => invoke(env, invocation, name, &mut |line| {
                 if invocation.messages == Messages::Cargo {

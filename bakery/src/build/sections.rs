@@ -16,6 +16,9 @@ pub const MANIFEST: &str = "pie:manifest";
 /// How the component was made, as JSON.
 pub const PROVENANCE: &str = "pie:provenance";
 
+/// The packages that it was made with, as the lock beside its manifest says.
+pub const LOCK: &str = "pie:lock";
+
 /// Magic number and version.
 const HEADER_BYTES: usize = 8;
 

@@ -5,7 +5,7 @@ use std::path::{Component, Path, PathBuf};
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use crate::build::sdk;
+use crate::build::{python, sdk};
 use crate::environment::Environment;
 use crate::error::{Error, Result};
 use crate::project::Language;
@@ -125,13 +125,15 @@ pub fn run(args: Args, env: &Environment, ui: &Ui) -> Result<()> {
 
 /// The SDK that editors and `cargo test` are pointed to. A project without these settings is still a project.
 fn unpacked_sdk(template: &Template, env: &Environment, ui: &Ui) -> Option<PathBuf> {
-    if template.language != Language::Rust {
-        return None;
-    }
-    match env.cache_dir().and_then(|cache| sdk::unpack(&cache)) {
-        Ok(folder) => Some(folder),
+    let unpack = |cache: PathBuf| match template.language {
+        Language::Rust => sdk::unpack(&cache).map(Some),
+        Language::Python => python::sdk::unpack(&cache).map(|sdk| Some(sdk.folder)),
+        Language::JavaScript | Language::TypeScript => Ok(None),
+    };
+    match env.cache_dir().and_then(unpack) {
+        Ok(folder) => folder,
         Err(error) => {
-            ui.warning(format_args!("editors and `cargo test` will not find the SDK: {error}"));
+            ui.warning(format_args!("editors and `{}` will not find the SDK: {error}", tests(template)));
             None
         }
     }
@@ -165,8 +167,11 @@ fn template<'a>(args: &Args, templates: &'a [Template], ui: &Ui) -> Result<&'a T
         return scaffold::find(templates, args.template.as_deref().unwrap_or(DEFAULT_TEMPLATE), args.lang);
     }
     let choices: Vec<_> = of_language(templates, args.lang)?;
-    let lines: Vec<_> =
-        choices.iter().map(|template| format!("{:8} {}", template.kind, template.description)).collect();
+    let language = |template: &Template| if args.lang.is_none() { template.language.name() } else { "" };
+    let line = |template: &&Template| {
+        format!("{:11} {:6} {}", template.kind, language(template), template.description)
+    };
+    let lines: Vec<_> = choices.iter().map(line).collect();
     let chosen = ui.choose("Template", &lines)?;
     choices.get(chosen).copied().ok_or_else(|| Error::bug("a template was chosen that is not there"))
 }
@@ -203,7 +208,15 @@ fn list(templates: &[Template], language: Option<Language>, ui: &Ui) -> Result<(
 /// Three commands that show what the project can do.
 fn next(template: &Template, folder: &Path) -> Vec<String> {
     let first = if is_here(folder) { "bakery build .".to_owned() } else { format!("cd {}", quoted(folder)) };
-    vec![first, template.run.clone(), "cargo test".to_owned()]
+    vec![first, template.run.clone(), tests(template).to_owned()]
+}
+
+/// What runs the tests of a project on this machine.
+fn tests(template: &Template) -> &'static str {
+    match template.language {
+        Language::Python => "python3 -m unittest",
+        _ => "cargo test",
+    }
 }
 
 /// Whether a path is another way to write `.`.

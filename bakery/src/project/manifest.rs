@@ -116,11 +116,20 @@ pub struct Build {
     pub default_features: bool,
     /// The package to build, where the folder is a Cargo workspace.
     pub package: Option<String>,
+    /// The file that a program in Python begins with; `main.py`, or that of the package, unless given.
+    pub entry: Option<String>,
 }
 
 impl Default for Build {
     fn default() -> Self {
-        Build { language: None, profile: None, features: Vec::new(), default_features: true, package: None }
+        Build {
+            language: None,
+            profile: None,
+            features: Vec::new(),
+            default_features: true,
+            package: None,
+            entry: None,
+        }
     }
 }
 

@@ -15,6 +15,7 @@ pub mod manifest;
 pub mod name;
 pub mod parameters;
 pub mod permission;
+pub mod python;
 mod read;
 pub mod settings;
 mod source;
@@ -45,6 +46,8 @@ pub struct Project {
     pub manifest: Manifest,
     /// What the inferlet is written in.
     pub language: Language,
+    /// The one file that it is, relative to `root`, where it is no folder: then the manifest was written for it.
+    pub file: Option<PathBuf>,
 }
 
 impl Project {
@@ -54,12 +57,45 @@ impl Project {
     /// # Errors
     /// No manifest there, an unreadable one, a manifest with a mistake, or a folder whose language cannot be told.
     pub fn discover(path: &Path, current_dir: &Path) -> Result<Project> {
+        if let Some(project) = Self::without_manifest(path, current_dir)? {
+            return Ok(project);
+        }
         let (root, shown) = locate(path, current_dir)?;
         let manifest_path = root.join(MANIFEST_NAME);
         let manifest_text = read_manifest(&manifest_path)?;
         let manifest = Manifest::parse(&manifest_text, &shown.to_string_lossy())?;
         let language = manifest.build.language.map_or_else(|| Language::detect(&root), Ok)?;
-        Ok(Project { root, manifest_path, manifest_text, manifest, language })
+        Ok(Project { root, manifest_path, manifest_text, manifest, language, file: None })
+    }
+
+    /// A project that needs no manifest, if there is one at `path`: a file of Python, or a folder of it. A file that a manifest beside it begins with is
+    /// that manifest's project.
+    fn without_manifest(path: &Path, current_dir: &Path) -> Result<Option<Project>> {
+        let full = current_dir.join(path);
+        if full.is_dir() {
+            let above = path.components().all(|part| part == Component::CurDir);
+            let has_manifest = if above {
+                full.ancestors().any(|folder| folder.join(MANIFEST_NAME).is_file())
+            } else {
+                full.join(MANIFEST_NAME).is_file()
+            };
+            return if has_manifest { Ok(None) } else { python::of_folder(&full, path) };
+        }
+        if full.extension().is_none_or(|extension| extension != "py") || !full.is_file() {
+            return Ok(None);
+        }
+        let root = full.parent().unwrap_or(&full);
+        if root.join(MANIFEST_NAME).is_file() {
+            let project = Project::discover(&root.join(MANIFEST_NAME), current_dir)?;
+            let named = project.manifest.build.entry.as_deref();
+            let entry = python::entry_of(&project.root, &project.manifest.package.name, named);
+            if project.language == Language::Python
+                && entry.is_some_and(|entry| project.root.join(entry) == full)
+            {
+                return Ok(Some(project));
+            }
+        }
+        python::of_file(&full, path).map(Some)
     }
 }
 

@@ -61,7 +61,7 @@ fn check_word(name: &str) -> Result<(), String> {
 }
 
 /// A name that says the same: every run of other characters becomes one `-`. It need not pass: a digit in front stays.
-fn slug(name: &str) -> String {
+pub fn slug(name: &str) -> String {
     let words = name.split(|c: char| !c.is_ascii_alphanumeric()).filter(|word| !word.is_empty());
     let joined = words.collect::<Vec<_>>().join("-");
     joined[..joined.len().min(MAX_NAME_BYTES)].trim_end_matches('-').to_owned()

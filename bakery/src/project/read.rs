@@ -216,13 +216,14 @@ fn size(item: &Item<'_>) -> Result<u64> {
 }
 
 fn build(table: &Table<'_>) -> Result<Build> {
-    table.allow(&["language", "profile", "features", "default-features", "package"])?;
+    table.allow(&["language", "profile", "features", "default-features", "package", "entry"])?;
     Ok(Build {
         language: table.read("language", language)?,
         profile: table.read("profile", Item::non_empty_string)?,
         features: strings(table, "features")?,
         default_features: table.read("default-features", Item::boolean)?.unwrap_or(true),
         package: table.read("package", Item::non_empty_string)?,
+        entry: table.read("entry", Item::relative_path)?,
     })
 }
 

@@ -84,8 +84,9 @@ pub fn plan(template: &Template, variables: &Variables) -> Result<Vec<File>> {
             .caused_by(cause)
     };
     let values = variables.values();
+    let without_sdk = |path: &str| variables.sdk.is_none() && path.starts_with("pyrightconfig.json");
     let mut files = Vec::new();
-    for (path, contents) in &template.files {
+    for (path, contents) in template.files.iter().filter(|(path, _)| !without_sdk(path)) {
         let (name, is_rendered) =
             path.strip_suffix(RENDERED).map_or((path.as_str(), false), |name| (name, true));
         let name = renderer.render_str(name, &values).map_err(|cause| broken(path, cause))?;

@@ -18,6 +18,9 @@ use crate::suggest;
 
 static TEMPLATES: Dir<'static> = include_dir!("$CARGO_MANIFEST_DIR/../templates");
 
+/// The language that counts where several have a template and none is given.
+const DEFAULT_LANGUAGE: Language = Language::Rust;
+
 /// The file that describes a template; it is not part of the project.
 const DESCRIPTION: &str = "template.toml";
 
@@ -125,7 +128,7 @@ fn name(folder: &'static Dir<'static>) -> &'static str {
     folder.path().file_name().and_then(|name| name.to_str()).unwrap_or_default()
 }
 
-/// The template of this name: its kind (`hello`) where the language is given or only one language has it, or its id (`rust-hello`).
+/// The template of this name: its kind (`hello`), in [`DEFAULT_LANGUAGE`] where none is given and several have it, or its id (`rust-hello`).
 ///
 /// # Errors
 /// There is none, or several languages have one.
@@ -133,9 +136,10 @@ pub fn find<'a>(templates: &'a [Template], name: &str, language: Option<Language
     let in_language = |template: &&Template| language.is_none_or(|language| template.language == language);
     let found: Vec<_> =
         templates.iter().filter(in_language).filter(|t| t.kind == name || t.id() == name).collect();
-    match found[..] {
-        [template] => Ok(template),
-        [] => Err(unknown(templates, name, language)),
+    let in_default = found.iter().find(|template| template.language == DEFAULT_LANGUAGE);
+    match (&found[..], in_default) {
+        (&[template], _) | (_, Some(&template)) => Ok(template),
+        ([], None) => Err(unknown(templates, name, language)),
         _ => {
             let languages: Vec<_> =
                 found.iter().map(|template| format!("`--lang {}`", template.language.name())).collect();
@@ -154,7 +158,12 @@ fn unknown(templates: &[Template], name: &str, language: Option<Language>) -> Er
         return Error::usage(format!("there are no templates for {} yet", language.name()))
             .hint(format!("there are templates for {}", languages.join(", ")));
     }
-    let kinds: Vec<&str> = known.iter().map(|template| template.kind.as_str()).collect();
+    let mut kinds: Vec<&str> = Vec::new();
+    for template in &known {
+        if !kinds.contains(&template.kind.as_str()) {
+            kinds.push(&template.kind);
+        }
+    }
     let all = || {
         format!(
             "the templates are {}",

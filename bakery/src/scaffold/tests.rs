@@ -48,7 +48,15 @@ fn every_template_makes_a_project_with_all_that_belongs_to_it() {
     let templates = catalog().unwrap();
     assert_eq!(
         templates.iter().map(Template::id).collect::<Vec<_>>(),
-        ["rust-hello", "rust-chat", "rust-forward"]
+        [
+            "python-hello",
+            "python-chat",
+            "python-agent",
+            "python-constrained",
+            "rust-hello",
+            "rust-chat",
+            "rust-forward"
+        ]
     );
     for template in templates {
         let files =
@@ -56,29 +64,54 @@ fn every_template_makes_a_project_with_all_that_belongs_to_it() {
         let manifest = Manifest::parse(text(&files, "Pie.toml"), "Pie.toml").unwrap();
         assert_eq!(manifest.package.name, "my-agent");
         assert!(manifest.tests.len() >= 2, "{} has too few cases", template.id());
-        let cargo: toml::Table = text(&files, "Cargo.toml").parse().unwrap();
-        assert_eq!(cargo["package"]["name"].as_str(), Some("my-agent"));
+        match template.language {
+            Language::Python => check_python(&files),
+            _ => check_rust(&template, &files),
+        }
         assert!(text(&files, "README.md").starts_with("# My agent\n"));
         assert!(text(&files, "AGENTS.md").contains("`target/inferlets/my-agent.wasm`"));
-        assert!(text(&files, ".gitignore").contains("/.cargo/config.toml\n"));
-        let has_tests = |file: &File| String::from_utf8_lossy(&file.contents).contains("#[cfg(test)]");
-        assert!(files.iter().any(has_tests), "{} has no tests", template.id());
-        let config: toml::Table = text(&files, ".cargo/config.toml").parse().unwrap();
-        assert_eq!(config["patch"]["crates-io"]["inferlet"]["path"].as_str(), Some("/cache/sdk's"));
         for file in &files {
             let contents = String::from_utf8_lossy(&file.contents);
             assert!(!file.path.ends_with("template.toml") && file.path.extension() != Some("jinja".as_ref()));
-            let is_rust = file.path.extension() == Some("rs".as_ref());
-            assert!(is_rust || !contents.contains("{{"), "{} is not rendered", file.path.display());
+            let is_code =
+                ["rs", "py"].iter().any(|extension| file.path.extension() == Some(extension.as_ref()));
+            assert!(is_code || !contents.contains("{{"), "{} is not rendered", file.path.display());
         }
     }
 }
 
+fn check_rust(template: &Template, files: &[File]) {
+    let cargo: toml::Table = text(files, "Cargo.toml").parse().unwrap();
+    assert_eq!(cargo["package"]["name"].as_str(), Some("my-agent"));
+    assert!(text(files, ".gitignore").contains("/.cargo/config.toml\n"));
+    let has_tests = |file: &File| String::from_utf8_lossy(&file.contents).contains("#[cfg(test)]");
+    assert!(files.iter().any(has_tests), "{} has no tests", template.id());
+    let config: toml::Table = text(files, ".cargo/config.toml").parse().unwrap();
+    assert_eq!(config["patch"]["crates-io"]["inferlet"]["path"].as_str(), Some("/cache/sdk's"));
+}
+
+fn check_python(files: &[File]) {
+    let project: toml::Table = text(files, "pyproject.toml").parse().unwrap();
+    assert_eq!(project["project"]["name"].as_str(), Some("my-agent"));
+    assert!(text(files, "tests/test_main.py").contains("unittest"));
+    assert!(text(files, ".gitignore").contains("/pyrightconfig.json\n"));
+    let settings =
+        text(files, "pyrightconfig.json").lines().filter(|line| !line.trim_start().starts_with("//"));
+    let settings: serde_json::Value = serde_json::from_str(&settings.collect::<Vec<_>>().join("\n")).unwrap();
+    assert_eq!(settings["extraPaths"][0], "/cache/sdk's/python");
+}
+
 #[test]
 fn without_an_sdk_there_are_no_settings_that_name_it() {
-    let hello = template("hello");
-    let files = plan(&hello, &Variables::new("hello", &hello, None)).unwrap();
-    assert!(!files.iter().any(|file| file.path.starts_with(".cargo")));
+    for language in [Language::Rust, Language::Python] {
+        let hello = find(&catalog().unwrap(), "hello", Some(language)).unwrap().clone();
+        let files = plan(&hello, &Variables::new("hello", &hello, None)).unwrap();
+        assert!(
+            !files
+                .iter()
+                .any(|file| file.path.starts_with(".cargo") || file.path.ends_with("pyrightconfig.json"))
+        );
+    }
 }
 
 #[test]
@@ -102,11 +135,11 @@ fn a_template_is_found_by_kind_and_by_id_and_slips_are_suggested() {
     assert_eq!(error("helo", None), "there is no template `helo`; did you mean `hello`?");
     assert_eq!(
         error("agent-swarm", None),
-        "there is no template `agent-swarm`; the templates are `hello`, `chat`, `forward`"
+        "there is no template `agent-swarm`; the templates are `hello`, `chat`, `agent`, `constrained`, `forward`"
     );
     assert_eq!(
-        error("hello", Some(Language::Python)),
-        "there are no templates for python yet; there are templates for rust"
+        error("hello", Some(Language::JavaScript)),
+        "there are no templates for javascript yet; there are templates for python, rust"
     );
 }
 

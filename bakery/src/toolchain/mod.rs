@@ -16,6 +16,7 @@ pub mod debian;
 pub mod installed;
 pub mod lock;
 pub mod provided;
+pub mod python;
 pub mod rustup;
 
 use std::path::{Path, PathBuf};

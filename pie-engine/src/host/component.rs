@@ -156,15 +156,18 @@ impl Compiler {
         Ok(Compiler { plain, concurrent: OnceLock::new(), pools: pools.clone(), cache })
     }
 
+    /// The component of this digest, if its compiled code is in the cache. Neither its bytes nor the time to look through them are needed.
+    pub fn find(&self, digest: &str) -> Option<Inferlet> {
+        let path = self.plain.code(self.cache.as_deref()?, digest);
+        self.plain.inferlet(self.plain.load(&path)?, digest.to_owned()).ok()
+    }
+
     /// Compiles a component, or finds its compiled code in the cache, and resolves its imports.
     pub fn compile(&self, wasm: &[u8]) -> Result<Inferlet, ComponentError> {
         check_preamble(wasm)?;
         let digest = sha256_hex(wasm);
         let (linked, component) = self.component(wasm, &digest).map_err(not_compiled)?;
-        let export = linked.find_run(&component)?;
-        let pre = linked.linker.instantiate_pre(&component).map_err(ComponentError::UnknownImport)?;
-        let entry = find_entry(&pre, &export)?;
-        Ok(Inferlet { pre, entry, concurrency: linked.concurrency, export, digest })
+        linked.inferlet(component, digest)
     }
 
     /// The compiled component, and where it runs. What the plain runtime refuses may be what it has no features for, and validation, which
@@ -200,9 +203,22 @@ impl Linked {
         Ok(Linked { concurrency, engine, linker })
     }
 
+    /// Resolves the imports of a component.
+    fn inferlet(&self, component: Component, digest: String) -> Result<Inferlet, ComponentError> {
+        let export = self.find_run(&component)?;
+        let pre = self.linker.instantiate_pre(&component).map_err(ComponentError::UnknownImport)?;
+        let entry = find_entry(&pre, &export)?;
+        Ok(Inferlet { pre, entry, concurrency: self.concurrency, export, digest })
+    }
+
+    /// The file of a component's code.
+    fn code(&self, cache: &Path, digest: &str) -> PathBuf {
+        cache.join(format!("{digest}-{}.cwasm", self.compatibility()))
+    }
+
     fn component(&self, wasm: &[u8], digest: &str, cache: Option<&Path>) -> wasmtime::Result<Component> {
         let Some(cache) = cache else { return self.compile(wasm) };
-        let path = cache.join(format!("{digest}-{}.cwasm", self.compatibility()));
+        let path = self.code(cache, digest);
         if let Some(component) = self.load(&path) {
             return Ok(component);
         }

@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 use wit_component::DecodedWasm;
 use wit_parser::{Function, FunctionKind, InterfaceId, Resolve, Type, TypeDefKind, WorldItem, WorldKey};
 
+pub(in crate::build) use self::world::WIT;
 use self::world::{Access, World};
 use crate::error::{Error, Result};
 use crate::project::Manifest;
@@ -175,7 +176,7 @@ fn check_imports<'a>(
                     Access::NeedsNetwork if network => {}
                     Access::NeedsNetwork if form == Form::Http && interface_name(&name) == HTTP_TYPES => {}
                     Access::NeedsNetwork => return Err(no_network(&name, manifest)),
-                    Access::None if is_mention_of_sockets(resolve, &name, *id) => {}
+                    Access::None if is_mention_of_sockets(&name) => {}
                     Access::None => foreign.push(name.clone()),
                 }
                 names.push(name);
@@ -190,12 +191,23 @@ fn interface_name(name: &str) -> &str {
     name.split('@').next().unwrap_or(name)
 }
 
-/// Whether an interface of sockets is imported for its types alone. The C library closes file descriptors without knowing what they are, so whoever
-/// uses files mentions the sockets that it cannot make; the engine has these types, and nothing that gives a value of them.
-fn is_mention_of_sockets(resolve: &Resolve, name: &str, id: InterfaceId) -> bool {
-    matches!(interface_name(name), "wasi:sockets/tcp" | "wasi:sockets/udp")
-        && resolve.interfaces[id].functions.is_empty()
+/// Whether an import is one of sockets, which the engine links and has none of. The C library closes file descriptors without knowing what they are, and an
+/// interpreter has all functions of its library, so who imports them need not use them; who does is told at run time that access is denied.
+fn is_mention_of_sockets(name: &str) -> bool {
+    let Some((interface, version)) = name.split_once('@') else { return false };
+    SOCKETS.contains(&interface) && (version == "0.2" || version.starts_with("0.2."))
 }
+
+/// The interfaces of sockets.
+const SOCKETS: [&str; 7] = [
+    "wasi:sockets/instance-network",
+    "wasi:sockets/ip-name-lookup",
+    "wasi:sockets/network",
+    "wasi:sockets/tcp",
+    "wasi:sockets/tcp-create-socket",
+    "wasi:sockets/udp",
+    "wasi:sockets/udp-create-socket",
+];
 
 /// Checks that the functions of an imported interface are those that the world has.
 fn check_functions(world: &World, resolve: &Resolve, name: &str, id: InterfaceId) -> Result<()> {
@@ -228,10 +240,6 @@ fn no_network(name: &str, manifest: Option<&Manifest>) -> Error {
 fn outside(foreign: &[String]) -> Error {
     let names = foreign.join("`, `");
     let error = Error::usage(format!("the component imports what inferlets do not have: `{names}`"));
-    if foreign.iter().any(|name| name.starts_with("wasi:sockets/")) {
-        return error
-            .hint("inferlets have no sockets; outgoing HTTP is there for those whose manifest names hosts");
-    }
     if foreign.iter().any(|name| name.starts_with("wasi:") && name.contains("@0.3")) {
         return error.hint("build it for WASI 0.2: `wasm32-wasip2`");
     }

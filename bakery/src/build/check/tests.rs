@@ -115,24 +115,25 @@ fn two_ways_to_run_are_one_too_many() {
 fn an_import_outside_of_the_world_is_named() {
     let wasm = component_with("interface evil { attack: func(); }", "import evil; export run;");
     fails(&wasm, None, "`pie:hello/evil`", "wit/");
-    fails(
-        &component("import wasi:sockets/tcp@0.2.12; export run;"),
-        None,
-        "`wasi:sockets/tcp@0.2.12`",
-        "no sockets",
-    );
     fails(&component("import launch: func(); export run;"), None, "`launch`", "");
 }
 
 #[test]
-fn a_program_that_uses_files_may_mention_the_types_of_sockets() {
-    let sockets = |items: &str| {
+fn a_program_may_mention_sockets_as_interpreters_do() {
+    for name in SOCKETS {
+        let (_, interface) = name.split_once('/').unwrap();
         let packages =
-            format!("package wasi:sockets@0.2.99 {{ interface tcp {{ resource tcp-socket {items} }} }}");
-        component_with(&packages, "import wasi:sockets/tcp@0.2.99; export run;")
-    };
-    check(&sockets(";"), None).unwrap();
-    fails(&sockets("{ start-listen: func(); }"), None, "`wasi:sockets/tcp@0.2.99`", "no sockets");
+            format!("package wasi:sockets@0.2.99 {{ interface {interface} {{ start-listen: func(); }} }}");
+        let wasm = component_with(&packages, &format!("import {name}@0.2.99; export run;"));
+        check(&wasm, None).unwrap();
+    }
+    let packages = "package wasi:sockets@0.3.0 { interface types { listen: func(); } }";
+    fails(
+        &component_with(packages, "import wasi:sockets/types@0.3.0; export run;"),
+        None,
+        "`wasi:sockets/types@0.3.0`",
+        "WASI 0.2",
+    );
 }
 
 #[test]

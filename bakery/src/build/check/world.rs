@@ -9,7 +9,7 @@ use wit_parser::{Interface, PackageId, Resolve, SourceMap, UnresolvedPackageGrou
 
 use crate::error::{Error, Result};
 
-static WIT: Dir<'static> = include_dir!("$CARGO_MANIFEST_DIR/../wit");
+pub static WIT: Dir<'static> = include_dir!("$CARGO_MANIFEST_DIR/../wit");
 
 /// All that an inferlet can import without a permission.
 const INFERLET: &str = "inferlet-async";

@@ -178,6 +178,7 @@ mod tests {
             manifest: Manifest::parse(&text, "Pie.toml").unwrap(),
             manifest_text: text,
             language: Language::Rust,
+            file: None,
         }
     }
 

@@ -11,6 +11,7 @@ fn project(build: &str) -> Project {
         manifest: Manifest::parse(&text, "Pie.toml").unwrap(),
         manifest_text: text,
         language: Language::Rust,
+        file: None,
     }
 }
 

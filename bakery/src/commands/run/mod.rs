@@ -57,6 +57,7 @@ const MOST_PAGES: i64 = 1 << 20;
 Examples:
   bakery run hello -- --name Ada           Build the project in `hello` if needed, and run it
   bakery run hello -- --help               What it takes
+  bakery run main.py -- --name Ada         Run a program in Python as it is
   bakery run hello.wasm --input @in.json   Run a component with the input in a file
   bakery run hello@1                       Run an installed inferlet
   bakery run chat --send hi --seed 7       Send it a message; choose its randomness
@@ -69,7 +70,7 @@ Examples:
 
 Exit codes: 0 the inferlet answered, 1 it failed, 2 it was asked wrongly, 3 something outside is missing, 130 Ctrl-C")]
 pub struct Args {
-    /// A project's folder, its `Pie.toml`, a component (`.wasm`), or the name of an installed inferlet
+    /// A project's folder, its `Pie.toml`, a program in Python (`.py`), a component (`.wasm`), or the name of an installed inferlet
     #[arg(default_value = ".")]
     pub path: PathBuf,
     /// Use this manifest instead of the project's or the one in the component
@@ -200,8 +201,9 @@ pub fn run(args: &Args, env: &Environment, ui: &Ui) -> Result<()> {
     let Built { component, dependencies } = target.built(args, env, ui)?;
     env.interrupt.check()?;
     let runtime = Arc::new(runtime(args, dependencies.is_some(), env)?);
-    let inferlet = runtime.compile(&component.bytes).map_err(|error| component.rejected(error))?;
+    let inferlet = component.compiled(&runtime, &*ui.progress())?;
     http::check(args, &inferlet)?;
+    launch = launch.stdin(component.stdin);
     if let Some(dependencies) = dependencies {
         launch = launch.programs(Arc::new(Dependencies::new(dependencies, Arc::clone(&runtime), env)));
     }

@@ -55,6 +55,7 @@ impl Programs for Dependencies {
             Some(manifest) => permitted(Launch::new(input), manifest, env),
             None => Launch::new(input),
         };
+        let launch = launch.stdin(member.stdin.clone());
         let own = Dependencies { shared: Arc::clone(&self.shared), of: number };
         Ok((inferlet, if member.may_launch.is_empty() { launch } else { launch.programs(Arc::new(own)) }))
     }

@@ -1,16 +1,19 @@
-//! What to run: a project, a component that somebody built, or one that was installed.
+//! What to run: a project, a component that somebody built, or one that was installed. A program in Python is run without building it.
 
 use std::path::{Path, PathBuf};
 
-use pie_engine::EngineError;
+use pie_engine::{Inferlet, Runtime};
 use semver::VersionReq;
 
 use super::Args;
-use crate::build;
+use crate::build::python::dependencies::How;
+use crate::build::python::shared::Shared;
+use crate::build::{self, Digest};
 use crate::dependencies::{self, Graph};
 use crate::environment::Environment;
 use crate::error::{Error, Result};
-use crate::project::{MANIFEST_NAME, Manifest, Project, read_manifest};
+use crate::progress::{Progress, Unit};
+use crate::project::{Language, MANIFEST_NAME, Manifest, Project, read_manifest};
 use crate::store::Store;
 use crate::toolchain::Network;
 use crate::ui::Ui;
@@ -37,10 +40,18 @@ pub(super) struct Built {
 
 /// A component and what to call it.
 pub(super) struct Component {
-    /// Its bytes.
-    pub bytes: Vec<u8>,
+    content: Content,
     /// The file as the user would type it.
     shown: PathBuf,
+    /// What it gets on its standard input: the program, where it is an interpreter.
+    pub stdin: Vec<u8>,
+}
+
+/// The bytes of a component, or what is known without reading them.
+enum Content {
+    Bytes(Vec<u8>),
+    /// Of a file that bakery has made: the digest, and what to call compiling it if that takes long.
+    Made(Digest, Option<&'static str>),
 }
 
 impl Target {
@@ -50,7 +61,8 @@ impl Target {
         let manifest = manifest.map(|manifest| read(manifest, env)).transpose()?;
         let full = env.current_dir.join(path);
         let is_manifest = path.file_name().is_some_and(|name| name == MANIFEST_NAME);
-        if full.is_file() && !is_manifest {
+        let is_source = path.extension().is_some_and(|extension| extension == "py");
+        if full.is_file() && !is_manifest && !is_source {
             return Self::component_at(path, &full, manifest);
         }
         if !full.exists()
@@ -70,7 +82,8 @@ impl Target {
             Some(manifest) => Some(manifest),
             None => embedded(&bytes, path)?,
         };
-        let component = Component { bytes, shown: path.to_owned() };
+        let component =
+            Component { content: Content::Bytes(bytes), shown: path.to_owned(), stdin: Vec::new() };
         Ok(Target { source: Source::Component(component), manifest })
     }
 
@@ -100,6 +113,9 @@ impl Target {
                 )));
             }
             Source::Component(component) => (component, None),
+            Source::Project(project) if project.language == Language::Python => {
+                (unbuilt(&project, network, env, ui)?, Some(project.root))
+            }
             Source::Project(project) => (built(&project, &options, env, ui)?, Some(project.root)),
         };
         let manifest = self.manifest.filter(|manifest| !manifest.dependencies.is_empty());
@@ -107,7 +123,12 @@ impl Target {
             let at = env.current_dir.join(&component.shown);
             dependencies::resolve(at, &manifest, home.as_deref(), &options, env, &*ui.progress())
         });
-        Ok(Built { component, dependencies: dependencies.transpose()? })
+        let mut dependencies = dependencies.transpose()?;
+        if let Some(first) = dependencies.as_mut().and_then(|graph| graph.members.first_mut()) {
+            // It may launch itself.
+            first.stdin.clone_from(&component.stdin);
+        }
+        Ok(Built { component, dependencies })
     }
 }
 
@@ -125,10 +146,26 @@ fn installed(name: &Path, env: &Environment) -> Result<Option<PathBuf>> {
 }
 
 impl Component {
-    /// The error of a component that the engine does not take.
-    pub fn rejected(&self, error: EngineError) -> Error {
-        Error::usage(format!("`{}` is not an inferlet that can be run", self.shown.display()))
-            .caused_by(error)
+    /// The component, compiled. One that is known by its digest is not even read if its code is there.
+    pub fn compiled(&self, runtime: &Runtime, progress: &dyn Progress) -> Result<Inferlet> {
+        let read;
+        let (bytes, what) = match &self.content {
+            Content::Bytes(bytes) => (bytes, None),
+            Content::Made(digest, what) => {
+                if let Some(inferlet) = runtime.find(digest.as_str()) {
+                    return Ok(inferlet);
+                }
+                read = std::fs::read(&self.shown).map_err(|error| {
+                    Error::environment(format!("cannot read `{}`", self.shown.display())).caused_by(error)
+                })?;
+                (&read, *what)
+            }
+        };
+        let _task = what.map(|what| progress.start(what, None, Unit::Items));
+        runtime.compile(bytes).map_err(|error| {
+            Error::usage(format!("`{}` is not an inferlet that can be run", self.shown.display()))
+                .caused_by(error)
+        })
     }
 }
 
@@ -146,8 +183,14 @@ fn embedded(bytes: &[u8], path: &Path) -> Result<Option<Manifest>> {
 
 fn built(project: &Project, options: &build::Options, env: &Environment, ui: &Ui) -> Result<Component> {
     let artifact = build::build(project, options, env, &*ui.progress())?;
-    let bytes = std::fs::read(&artifact.path).map_err(|error| {
-        Error::environment(format!("cannot read `{}`", artifact.path.display())).caused_by(error)
-    })?;
-    Ok(Component { bytes, shown: artifact.path })
+    Ok(Component { content: Content::Made(artifact.digest, None), shown: artifact.path, stdin: Vec::new() })
+}
+
+/// The runtime of a language, with a program in it.
+fn unbuilt(project: &Project, network: Network, env: &Environment, ui: &Ui) -> Result<Component> {
+    let how = How { locked: false, network };
+    let build::python::Unbuilt { shared: Shared { path, digest }, input } =
+        build::python::unbuilt(project, how, env, &*ui.progress())?;
+    let content = Content::Made(digest, Some("compiling the Python runtime, once"));
+    Ok(Component { content, shown: path, stdin: input })
 }

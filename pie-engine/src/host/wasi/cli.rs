@@ -1,4 +1,4 @@
-//! `wasi:cli`: an environment as given, no arguments, output to the run, and the end of the program.
+//! `wasi:cli`: environment and standard input as given, no arguments, output to the run, and the end of the program.
 
 use super::bindings::wasi::cli::{
     environment, exit, stderr, stdin, stdout, terminal_input, terminal_output, terminal_stderr,
@@ -27,6 +27,8 @@ pub struct Exit {
 /// Shared by the output streams that the guest has open.
 pub(super) type SharedOutput = Arc<Mutex<Box<dyn Output>>>;
 
+/// The most bytes of one read.
+const MAX_READ: usize = 1 << 20;
 /// The most bytes of one write.
 const MAX_WRITE: usize = 64 << 10;
 
@@ -56,7 +58,8 @@ impl exit::Host for WasiRef<'_> {
 
 impl stdin::Host for WasiRef<'_> {
     fn get_stdin(&mut self) -> wasmtime::Result<Resource<DynInputStream>> {
-        Ok(self.table.push(Box::new(NoInput) as DynInputStream)?)
+        let input = Input { rest: Arc::clone(&self.wasi.stdin) };
+        Ok(self.table.push(Box::new(input) as DynInputStream)?)
     }
 }
 
@@ -79,18 +82,29 @@ impl WasiRef<'_> {
     }
 }
 
-/// Standard input, which is at its end from the beginning.
-struct NoInput;
+/// What is left of standard input, for all streams that the guest has open.
+pub(super) type SharedInput = Arc<Mutex<Bytes>>;
+
+/// Standard input: what was given to begin with, and its end. For most guests that is nothing.
+struct Input {
+    rest: SharedInput,
+}
 
 #[async_trait]
-impl Pollable for NoInput {
+impl Pollable for Input {
     async fn ready(&mut self) {}
 }
 
 #[async_trait]
-impl InputStream for NoInput {
-    fn read(&mut self, _size: usize) -> StreamResult<Bytes> {
-        Err(StreamError::Closed)
+impl InputStream for Input {
+    fn read(&mut self, size: usize) -> StreamResult<Bytes> {
+        // Nobody panics while it is held.
+        let mut rest = self.rest.lock().unwrap_or_else(PoisonError::into_inner);
+        if rest.is_empty() {
+            return Err(StreamError::Closed);
+        }
+        let size = size.min(MAX_READ).min(rest.len());
+        Ok(rest.split_to(size))
     }
 }
 

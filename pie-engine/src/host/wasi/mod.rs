@@ -2,8 +2,8 @@
 //!
 //! What a guest sees depends on [`WasiConfig`] alone. Time comes from the [`Clock`] of the run, random numbers from a seed, files from a
 //! [`Scratch`] folder in memory, and output goes to an [`Output`]. Nothing here reads the machine's clock, its files, its environment or its
-//! entropy. There are no arguments, standard input is at its end, nothing is a terminal, and there are no sockets: whoever asks for one
-//! is told that access is denied.
+//! entropy. There are no arguments, standard input is what was given to begin with, nothing is a terminal, and there are no sockets: whoever asks
+//! for one is told that access is denied.
 //!
 //! One file for each package, named like it; [`scratch`] is the file system and [`output`] the way of what is printed, both without
 //! WebAssembly in them. Streams, pollables and `poll` are used as `wasmtime-wasi-io` has them.
@@ -32,7 +32,8 @@ pub use random::instance_seed;
 pub use scratch::{Scratch, ScratchLimits};
 
 use crate::clock::{Clock, Sleep};
-use cli::SharedOutput;
+use bytes::Bytes;
+use cli::{SharedInput, SharedOutput};
 use random::Generators;
 use std::sync::{Arc, Mutex};
 use wasmtime::component::{HasData, Linker, ResourceTable};
@@ -48,6 +49,8 @@ pub struct WasiConfig {
     pub seed: [u8; 32],
     /// Its environment variables, all of them.
     pub environment: Vec<(String, String)>,
+    /// Its standard input, all of it.
+    pub stdin: Bytes,
     /// Its files.
     pub scratch: Scratch,
     /// Where it prints to.
@@ -61,6 +64,7 @@ pub struct Wasi {
     /// Made at the first use: most inferlets need at most the seed of a hash map.
     generators: Option<Box<Generators>>,
     environment: Vec<(String, String)>,
+    stdin: SharedInput,
     scratch: Scratch,
     output: SharedOutput,
 }
@@ -68,9 +72,10 @@ pub struct Wasi {
 impl Wasi {
     /// The WASI state of a new instance.
     pub fn new(config: WasiConfig) -> Self {
-        let WasiConfig { clock, seed, environment, scratch, output } = config;
+        let WasiConfig { clock, seed, environment, stdin, scratch, output } = config;
+        let stdin = Arc::new(Mutex::new(stdin));
         let output = Arc::new(Mutex::new(output));
-        Wasi { clock, seed, generators: None, environment, scratch, output }
+        Wasi { clock, seed, generators: None, environment, stdin, scratch, output }
     }
 
     /// The files of the instance.

@@ -49,6 +49,7 @@ impl State {
             clock: clock.clone(),
             seed: instance_seed(7, InstanceId(1)),
             environment: vec![("NAME".into(), "Ada".into())],
+            stdin: Bytes::new(),
             scratch: Scratch::new(clock, ScratchLimits::default()),
             output: Box::new(printed.clone()),
         });

@@ -1,0 +1,144 @@
+//! How componentize-py is called, and what it says when it fails.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use super::sdk::Sdk;
+use super::sources::Contents;
+use super::wrapper::{MODULE, PROBLEM, package};
+use crate::build::recipe::{Invocation, Messages};
+use crate::build::run::write_atomically;
+use crate::environment::Environment;
+use crate::error::{Error, Kind, Place, Result};
+use crate::process::{self, Event, Life, Limits, Stream};
+use crate::toolchain::python::{Python, plain};
+
+/// Interfaces whose names in Python would have a version otherwise.
+const RENAMED: [&str; 3] = [
+    "wasi:cli/environment@0.2.12=wasi_cli_environment",
+    "wasi:io/poll@0.2.12=wasi_io_poll",
+    "wasi:clocks/monotonic-clock@0.2.12=wasi_clocks_monotonic_clock",
+];
+
+/// What makes a component of the files that [`wrapper`](super::wrapper) has written into `folder`.
+pub fn invocation(python: &Python, sdk: &Sdk, name: &str, folder: &Path, output: &Path) -> Invocation {
+    let world = format!("pie:{}", package(name));
+    let text = |path: &Path| path.to_string_lossy().into_owned();
+    let (program, mut arguments) = python.start();
+    let mut add = |words: &[&str]| arguments.extend(words.iter().map(|word| (*word).to_owned()));
+    add(&["--quiet", "--wit-path", &text(&sdk.wit), "--wit-path", &text(&folder.join("wit"))]);
+    add(&["--world", &format!("{world}/program"), "--full-names", "--world-module", "inferlet_bindings"]);
+    add(&["--export-interface-name", &format!("{world}/run=run")]);
+    for renamed in RENAMED {
+        add(&["--import-interface-name", renamed]);
+    }
+    let app = folder.join("app");
+    add(&["componentize", "--python-path", &text(&app), "--python-path", &text(&sdk.python)]);
+    add(&["--output", &text(output), MODULE]);
+    let variables = [("VIRTUAL_ENV".to_owned(), text(&python.empty_environment()))];
+    Invocation {
+        program,
+        arguments,
+        variables: BTreeMap::from(variables),
+        folder: folder.to_owned(),
+        messages: Messages::Ignored,
+        inputs: vec![app, folder.join("wit"), sdk.python.clone(), sdk.wit.clone()],
+        outputs: vec![output.to_owned()],
+    }
+}
+
+/// Writes files below a folder.
+///
+/// # Errors
+/// One cannot be written.
+pub fn write(files: &BTreeMap<String, String>, folder: &Path) -> Result<()> {
+    files.iter().try_for_each(|(name, text)| write_atomically(&folder.join(name), text.as_bytes()))
+}
+
+/// Runs componentize-py.
+///
+/// # Errors
+/// There is something wrong with the program, which the error shows in its source, or with componentize-py.
+pub fn run(env: &Environment, invocation: &Invocation, contents: Option<&Contents>) -> Result<()> {
+    let mut command = plain(env, &invocation.program);
+    command.args(&invocation.arguments).envs(&invocation.variables).current_dir(&invocation.folder);
+    let limits = Limits { interrupt: Some(&env.interrupt), ..Limits::default() };
+    let mut said = Vec::new();
+    let outcome = process::watch(command, limits, &mut |event| {
+        if let Event::Line(Stream::Err, line) | Event::Line(Stream::Out, line) = event {
+            said.push(line.to_owned());
+        }
+        Life::Moving
+    });
+    outcome.map_err(|error| match contents {
+        Some(contents) if error.kind != Kind::Interrupted => problem(&said, contents).unwrap_or(error),
+        _ => error,
+    })
+}
+
+/// The error that a wrapper has told in one of these lines.
+fn problem(said: &[String], contents: &Contents) -> Option<Error> {
+    let json = said.iter().find_map(|line| Some(line.split_once(PROBLEM)?.1))?;
+    let (file, line, column, message): (Option<String>, Option<usize>, Option<usize>, String) =
+        serde_json::from_str(json).ok()?;
+    let entry = &contents.entry;
+    let error = Error::failed(format!("`{}` does not build: {message}", file.as_ref().unwrap_or(entry)));
+    let Some((file, line)) = file.zip(line) else { return Some(error) };
+    let text = String::from_utf8_lossy(contents.files.get(&file)?).into_owned();
+    let span = place(&text, line, column);
+    let label = message.split(": ").last().unwrap_or_default().to_owned();
+    let error = error.at(Place { file, text, span, label });
+    Some(match missing_module(&message) {
+        Some(module) => error.hint(format!(
+            "what a program imports is in its folder, in Python's library, or among the `dependencies` of `pyproject.toml`; `{module}` is in none of these"
+        )),
+        None => error,
+    })
+}
+
+fn missing_module(message: &str) -> Option<&str> {
+    message.strip_prefix("ModuleNotFoundError: No module named '")?.strip_suffix('\'')
+}
+
+/// The bytes of a line, from a column on if there is one; both count from 1.
+fn place(text: &str, line: usize, column: Option<usize>) -> std::ops::Range<usize> {
+    let start: usize = text.split_inclusive('\n').take(line.saturating_sub(1)).map(str::len).sum();
+    let content = text[start..].lines().next().unwrap_or_default();
+    let indent = content.len() - content.trim_start().len();
+    let end = start + content.trim_end().len().max(indent);
+    match column.and_then(|column| content.char_indices().nth(column.saturating_sub(1))) {
+        Some((at, c)) if column.is_some_and(|column| column > 0) => start + at..start + at + c.len_utf8(),
+        _ => start + indent..end,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn told(json: &str) -> Error {
+        let files =
+            BTreeMap::from([("main.py".to_owned(), b"import a\n\nasync def main():\n    b\n".to_vec())]);
+        let contents = Contents { entry: "main.py".into(), files };
+        problem(&["noise".into(), format!("{PROBLEM}{json}")], &contents).unwrap()
+    }
+
+    #[test]
+    fn what_the_wrapper_says_becomes_an_error_with_its_place() {
+        let error = told(r#"["main.py", 1, null, "ModuleNotFoundError: No module named 'a'"]"#);
+        assert_eq!(error.message, "`main.py` does not build: ModuleNotFoundError: No module named 'a'");
+        assert!(error.hints[0].contains("`a` is in none of these"), "{:?}", error.hints);
+        let place = error.place.unwrap();
+        assert_eq!((place.span.clone(), &place.text[place.span]), (0..8, "import a"));
+        let place = told(r#"["main.py", 4, 5, "SyntaxError: x"]"#).place.unwrap();
+        assert_eq!((place.line_and_column(), place.span.len()), ((4, 5), 1));
+    }
+
+    #[test]
+    fn a_problem_without_a_place_is_about_the_entry() {
+        let error = told(r#"[null, null, null, "`main.py` defines no `main`"]"#);
+        assert!(error.place.is_none() && error.message.contains("defines no `main`"), "{error}");
+        assert_eq!(place("a\n", 9, None), 2..2);
+        assert_eq!(place("", 0, Some(3)), 0..0);
+    }
+}

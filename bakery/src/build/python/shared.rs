@@ -1,0 +1,108 @@
+//! The component that runs programs which are not built: interpreter, SDK and a loader, made once on a machine. A program comes in by its standard input.
+
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+
+use super::{componentize, sdk, wrapper};
+use crate::build::Digest;
+use crate::build::run::write_atomically;
+use crate::environment::Environment;
+use crate::error::{Error, Result};
+use crate::progress::{Progress, Unit};
+use crate::toolchain::lock::Lock;
+use crate::toolchain::{self, Network};
+
+/// Changes when an older component can no longer be used.
+const FORMAT: u32 = 1;
+
+/// The name of its package.
+const NAME: &str = "python";
+
+/// The component, in bakery's cache.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Shared {
+    /// Its file.
+    pub path: PathBuf,
+    /// SHA-256 of its bytes.
+    pub digest: Digest,
+}
+
+/// What is known of the file without reading it; written after it.
+#[derive(Serialize, Deserialize)]
+struct Record {
+    digest: Digest,
+    size_bytes: u64,
+}
+
+/// Finds or makes it.
+///
+/// # Errors
+/// There is nothing to make it with, or componentize-py fails.
+pub fn provide(env: &Environment, network: Network, progress: &dyn Progress) -> Result<Shared> {
+    let cache = env.cache_dir()?;
+    let (path, record) = places(&cache);
+    if let Some(found) = open(&path, &record) {
+        return Ok(found);
+    }
+    let folder = cache.join("languages");
+    let _lock = Lock::take(&folder, "to make the Python runtime", &env.interrupt, progress)?;
+    if let Some(found) = open(&path, &record) {
+        return Ok(found);
+    }
+    let python = toolchain::python::provide(env, network, progress)?;
+    let sdk = sdk::unpack(&cache)?;
+    let unwritable =
+        |error| Error::environment(format!("cannot write `{}`", folder.display())).caused_by(error);
+    let work = tempfile::Builder::new().prefix(".making-").tempdir_in(&folder).map_err(unwritable)?;
+    componentize::write(&wrapper::shared(NAME), work.path())?;
+    let output = work.path().join("python.wasm");
+    {
+        let _task = progress.start("making the Python runtime, once", None, Unit::Items);
+        componentize::run(env, &componentize::invocation(&python, &sdk, NAME, work.path(), &output), None)?;
+    }
+    let bytes = std::fs::read(&output).map_err(unwritable)?;
+    let digest = Digest::of(&bytes);
+    let text = serde_json::to_vec(&Record { digest: digest.clone(), size_bytes: bytes.len() as u64 })
+        .map_err(|error| Error::bug("a record cannot be written").caused_by(error))?;
+    std::fs::rename(&output, &path).map_err(unwritable)?;
+    write_atomically(&record, &text)?;
+    Ok(Shared { path, digest })
+}
+
+fn open(path: &Path, record: &Path) -> Option<Shared> {
+    let record: Record = serde_json::from_slice(&std::fs::read(record).ok()?).ok()?;
+    let size_bytes = path.metadata().ok()?.len();
+    (size_bytes == record.size_bytes).then(|| Shared { path: path.to_owned(), digest: record.digest })
+}
+
+/// The file and its record. Whatever it is made of has a part in the name.
+fn places(cache: &Path) -> (PathBuf, PathBuf) {
+    let mut parts = vec![
+        FORMAT.to_le_bytes().to_vec(),
+        toolchain::python::REQUIREMENTS.as_bytes().to_vec(),
+        sdk::digest().as_str().as_bytes().to_vec(),
+    ];
+    parts.extend(wrapper::shared(NAME).into_values().map(String::into_bytes));
+    let name = format!("python-{}", Digest::of_parts(parts).short());
+    let folder = cache.join("languages");
+    (folder.join(format!("{name}.wasm")), folder.join(format!("{name}.json")))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_that_is_not_as_recorded_does_not_count() {
+        let cache = tempfile::tempdir().unwrap();
+        let (path, record) = places(cache.path());
+        assert_eq!(open(&path, &record), None);
+        write_atomically(&path, b"abc").unwrap();
+        let text = format!("{{\"digest\":\"{}\",\"size_bytes\":3}}", Digest::of(b"abc"));
+        write_atomically(&record, text.as_bytes()).unwrap();
+        assert_eq!(open(&path, &record), Some(Shared { path: path.clone(), digest: Digest::of(b"abc") }));
+        write_atomically(&path, b"ab").unwrap();
+        assert_eq!(open(&path, &record), None);
+    }
+}

@@ -1,0 +1,285 @@
+//! Programs in Python: run as they are, built, and what is said about their mistakes.
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output, Stdio};
+
+use crate::support::python;
+
+/// A folder with a program.
+struct Folder(tempfile::TempDir);
+
+impl Folder {
+    fn new(files: &[(&str, &str)]) -> Folder {
+        let folder = Folder(tempfile::tempdir().expect("the machine has a folder for temporary files"));
+        for (name, text) in files {
+            folder.write(name, text);
+        }
+        folder
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.0.path().join(name)
+    }
+
+    fn write(&self, name: &str, text: &str) {
+        let path = self.path(name);
+        std::fs::create_dir_all(path.parent().expect("it is in the folder")).expect("the folder can be made");
+        std::fs::write(path, text).expect("the file can be written");
+    }
+
+    /// `bakery` in the folder; nothing of the machine is there for it but its cache.
+    fn bakery(&self, arguments: &[&str]) -> Output {
+        python::prepare();
+        self.finished(python::bakery().env_clear().env("BAKERY_CACHE_DIR", python::cache()), arguments)
+    }
+
+    /// `bakery` with the tools of whoever runs the tests.
+    fn bakery_with_tools(&self, arguments: &[&str]) -> Output {
+        python::prepare();
+        self.finished(&mut python::bakery(), arguments)
+    }
+
+    fn finished(&self, command: &mut Command, arguments: &[&str]) -> Output {
+        command.current_dir(self.0.path()).args(arguments).stdin(Stdio::null());
+        command.output().expect("bakery is there")
+    }
+}
+
+fn text(bytes: &[u8]) -> String {
+    String::from_utf8_lossy(bytes).into_owned()
+}
+
+/// What `main.py` answers.
+#[track_caller]
+fn answers(source: &str, arguments: &[&str], expected: &str) {
+    let folder = Folder::new(&[("main.py", source)]);
+    let output = folder.bakery(&[&["run", "main.py"], arguments].concat());
+    assert!(output.status.success(), "{}", text(&output.stderr));
+    assert_eq!(text(&output.stdout).trim_end(), expected);
+}
+
+/// `main.py` fails, with this exit code and all of these on standard error.
+#[track_caller]
+fn fails(source: &str, arguments: &[&str], code: i32, said: &[&str]) {
+    let folder = Folder::new(&[("main.py", source)]);
+    let output = folder.bakery(&[&["run", "main.py"], arguments].concat());
+    let stderr = text(&output.stderr);
+    assert_eq!(output.status.code(), Some(code), "{stderr}");
+    for part in said {
+        assert!(stderr.contains(part), "`{part}` is not in\n{stderr}");
+    }
+    assert!(!stderr.contains("panicked"), "{stderr}");
+}
+
+#[test]
+fn the_sdk_passes_its_own_tests() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../sdk/python");
+    let mut command = Command::new("python3");
+    command.args(["-m", "unittest", "-q"]).current_dir(folder).env("PYTHONDONTWRITEBYTECODE", "1");
+    let output = command.stdin(Stdio::null()).output().expect("there is a Python");
+    let stderr = text(&output.stderr);
+    assert!(output.status.success() && !stderr.contains("Ran 0 tests"), "{stderr}");
+}
+
+const GREETER: &str = "from inferlet import Model\n\nasync def main(name: str, times: int = 2) -> dict:\n    return {'hello': [name] * times}\n";
+
+#[test]
+fn a_file_runs_with_parameters_from_its_type_hints() {
+    answers(GREETER, &["--", "--name", "Ada"], r#"{"hello":["Ada","Ada"]}"#);
+    answers(GREETER, &["--", "--name", "Ada", "--times", "1"], r#"{"hello":["Ada"]}"#);
+    fails(GREETER, &["--", "--name", "Ada", "--times", "x"], 2, &["`times`"]);
+    fails(GREETER, &[], 2, &["the parameter `name` is missing"]);
+    fails(GREETER, &["--input", "{\"name\": 3}"], 2, &["`name`"]);
+}
+
+#[test]
+fn a_changed_file_runs_as_it_is_now() {
+    let folder = Folder::new(&[("main.py", "async def main(): return 1\n")]);
+    assert_eq!(text(&folder.bakery(&["run", "main.py"]).stdout), "1\n");
+    folder.write("main.py", "async def main(): return 2\n");
+    assert_eq!(text(&folder.bakery(&["run", "main.py"]).stdout), "2\n");
+}
+
+#[test]
+fn a_file_imports_from_beside_it_and_reads_data_of_its_packages() {
+    let folder = Folder::new(&[
+        (
+            "main.py",
+            "import words\nfrom pkg.inner import load\nasync def main(): return [words.GREETING, load()]\n",
+        ),
+        ("words.py", "GREETING = 'hello'\n"),
+        ("pkg/__init__.py", ""),
+        ("pkg/inner.py", "import pkgutil\ndef load(): return pkgutil.get_data('pkg', 'data.txt').decode()\n"),
+        ("pkg/data.txt", "some data"),
+    ]);
+    let output = folder.bakery(&["run", "main.py"]);
+    assert_eq!(text(&output.stdout), "[\"hello\",\"some data\"]\n", "{}", text(&output.stderr));
+}
+
+#[test]
+fn a_project_with_a_src_folder_runs_and_names_its_entry() {
+    let folder = Folder::new(&[
+        (
+            "pyproject.toml",
+            "[project]\nname = \"my-agent\"\nversion = \"1.2\"\n[tool.bakery]\nentry = \"src/my_agent/app.py\"\n",
+        ),
+        ("src/my_agent/__init__.py", "VERSION = 3\n"),
+        ("src/my_agent/app.py", "from . import VERSION\nasync def main(): return VERSION\n"),
+    ]);
+    let output = folder.bakery(&["run", ".", "--json"]);
+    let stdout = text(&output.stdout);
+    assert!(stdout.contains(r#""program":"my-agent""#), "{stdout}{}", text(&output.stderr));
+    assert!(stdout.contains(r#""ok":"3""#) || stdout.contains("3"), "{stdout}");
+}
+
+#[test]
+fn a_program_without_a_main_is_told_what_to_define() {
+    fails("import json\n", &[], 1, &["`main.py`", "async def main(input)"]);
+    fails("def helper():\n    pass\n", &[], 1, &["`main.py`, line 1", "`helper`"]);
+}
+
+#[test]
+fn a_main_that_is_not_async_is_named_with_its_line() {
+    fails("\n\ndef main(input):\n    return 1\n", &[], 1, &["`main.py`, line 3", "async def"]);
+}
+
+#[test]
+fn a_result_that_is_no_json_is_named_with_its_place() {
+    fails("async def main():\n    return {'a': [object()]}\n", &[], 1, &["`main.py`, line 1", "`a[0]`"]);
+    fails("async def main():\n    return float('nan')\n", &[], 1, &["nan"]);
+}
+
+#[test]
+fn a_syntax_error_has_its_line() {
+    fails("async def main():\n    x = = 1\n", &[], 1, &["`main.py`, line 2"]);
+}
+
+#[test]
+fn an_import_that_is_not_there_has_its_line() {
+    fails(
+        "import json\nimport no_such_thing\nasync def main(): pass\n",
+        &[],
+        1,
+        &["line 2", "no_such_thing"],
+    );
+}
+
+#[test]
+fn an_exception_is_the_error_and_its_traceback_is_shown() {
+    fails(
+        "async def main():\n    raise ValueError('no flour')\n",
+        &[],
+        1,
+        &["File \"main.py\", line 2, in main", "raise ValueError('no flour')", "no flour"],
+    );
+}
+
+#[test]
+fn what_no_inferlet_has_is_refused_with_the_line() {
+    fails(
+        "import threading\nasync def main():\n    threading.Thread(target=print).start()\n",
+        &[],
+        1,
+        &["main.py\", line 3"],
+    );
+    fails(
+        "import socket\nasync def main():\n    socket.create_connection(('a', 1))\n",
+        &[],
+        1,
+        &["main.py\", line 3"],
+    );
+    fails(
+        "import subprocess\nasync def main():\n    subprocess.run(['ls'])\n",
+        &[],
+        1,
+        &["main.py\", line 3"],
+    );
+    fails(
+        "import asyncio\nasync def main():\n    await asyncio.to_thread(print)\n",
+        &[],
+        1,
+        &["main.py\", line 3", "threads"],
+    );
+}
+
+#[test]
+fn an_endless_loop_ends_at_the_limit_of_fuel() {
+    fails("async def main():\n    while True: pass\n", &[], 1, &["fuel"]);
+}
+
+#[test]
+fn a_list_that_is_too_large_is_an_error_of_the_program() {
+    let folder = Folder::new(&[("main.py", "async def main():\n    return len([0] * 10**9)\n")]);
+    let output = folder.bakery(&["run", "main.py"]);
+    let stderr = text(&output.stderr);
+    assert_eq!(output.status.code(), Some(1), "{stderr}");
+    assert!(stderr.contains("MemoryError") || stderr.contains("memory"), "{stderr}");
+}
+
+#[test]
+fn a_build_has_manifest_and_provenance_and_does_nothing_twice() {
+    let folder = Folder::new(&[("main.py", GREETER)]);
+    let built = folder.bakery_with_tools(&["build", "main.py", "--json"]);
+    assert!(built.status.success(), "{}", text(&built.stderr));
+    let document: serde_json::Value = serde_json::from_slice(&built.stdout).unwrap();
+    assert_eq!((&document["fresh"], &document["name"]), (&false.into(), &"main".into()));
+    let again = folder.bakery_with_tools(&["build", "main.py", "--json"]);
+    let again: serde_json::Value = serde_json::from_slice(&again.stdout).unwrap();
+    assert_eq!((&again["fresh"], &again["digest"]), (&true.into(), &document["digest"]));
+    let wasm = std::fs::read(document["path"].as_str().unwrap()).unwrap();
+    let manifest = bakery::build::embedded_manifest(&wasm).unwrap().unwrap();
+    assert!(manifest.contains("times = { type = \"int\", default = 2 }"), "{manifest}");
+    let provenance = bakery::build::sections::find(&wasm, bakery::build::sections::PROVENANCE).unwrap();
+    assert!(text(provenance).contains("componentize-py"), "{}", text(provenance));
+
+    let elsewhere = Folder::new(&[("main.py", GREETER)]);
+    let other = elsewhere.bakery_with_tools(&["build", "main.py", "--json"]);
+    let other: serde_json::Value = serde_json::from_slice(&other.stdout).unwrap();
+    assert_eq!(other["digest"], document["digest"], "the same sources in another folder give the same bytes");
+}
+
+#[test]
+fn a_program_that_does_not_build_shows_the_line() {
+    let folder = Folder::new(&[("main.py", "import json\nimport no_such_thing\n\nasync def main(): pass\n")]);
+    let output = folder.bakery_with_tools(&["build", "main.py"]);
+    let stderr = text(&output.stderr);
+    assert_eq!(output.status.code(), Some(1), "{stderr}");
+    for part in ["main.py:2:1", "import no_such_thing", "pyproject.toml"] {
+        assert!(stderr.contains(part), "`{part}` is not in\n{stderr}");
+    }
+}
+
+#[test]
+fn what_a_project_depends_on_is_locked_and_bundled() {
+    let folder = Folder::new(&[
+        (
+            "pyproject.toml",
+            "[project]\nname = \"user\"\nversion = \"0.1.0\"\ndependencies = [\"iniconfig\"]\n",
+        ),
+        (
+            "main.py",
+            "import iniconfig\nasync def main(): return iniconfig.IniConfig('x', '[a]\\nb=1')['a']['b']\n",
+        ),
+    ]);
+    let refused = folder.bakery_with_tools(&["build", ".", "--locked"]);
+    assert!(text(&refused.stderr).contains("bakery.lock"), "{}", text(&refused.stderr));
+    let output = folder.bakery_with_tools(&["run", "."]);
+    assert_eq!(text(&output.stdout), "1\n", "{}", text(&output.stderr));
+    let lock = std::fs::read_to_string(folder.path("bakery.lock")).unwrap();
+    assert!(lock.contains("iniconfig==") && lock.contains("--hash=sha256:"), "{lock}");
+    assert!(!lock.contains(&*Path::new(folder.0.path()).to_string_lossy()), "{lock}");
+}
+
+#[test]
+fn a_package_with_compiled_code_is_refused_by_name() {
+    let folder = Folder::new(&[
+        ("pyproject.toml", "[project]\nname = \"user\"\nversion = \"0.1.0\"\ndependencies = [\"numpy\"]\n"),
+        ("main.py", "async def main(): pass\n"),
+    ]);
+    let output = folder.bakery_with_tools(&["run", "."]);
+    let stderr = text(&output.stderr);
+    assert_eq!(output.status.code(), Some(2), "{stderr}");
+    for part in ["`numpy` cannot be part of an inferlet", "statistics"] {
+        assert!(stderr.contains(part), "`{part}` is not in\n{stderr}");
+    }
+}
