@@ -128,6 +128,9 @@ fn run(name: &str, case: &Case, threads: &str, world: &Path) -> String {
     if let Some(pages) = case.pages {
         command.args(["--pages", &pages.to_string()]);
     }
+    if let Some(script) = &case.script {
+        command.arg("--script").arg(examples_folder().join(name).join(script));
+    }
     if !case.request.is_empty() {
         respond(command, &case.request);
         return std::fs::read_to_string(&trace).expect("bakery has written the trace");
@@ -143,9 +146,6 @@ fn run(name: &str, case: &Case, threads: &str, world: &Path) -> String {
     for (server, file) in &case.mcp {
         let server = format!("{server}={}", node::command(&examples_folder().join(name).join(file), &[]));
         command.arg("--mcp").arg(server);
-    }
-    if let Some(script) = &case.script {
-        command.arg("--script").arg(examples_folder().join(name).join(script));
     }
     succeed(command);
     std::fs::read_to_string(&trace).expect("bakery has written the trace")
