@@ -404,6 +404,8 @@ clear ESC[2J screen
         String::from_utf8(err).unwrap(),
         str![[r#"
 beware
+warning: `a.example` leads to 10.0.0.1, which is private
+warning: the inferlet was denied GET http://a.com/: `a.com` is not among the hosts
 
 "#]]
         .raw()
