@@ -89,10 +89,31 @@ fn every_document_is_as_its_schema_says_and_every_kind_of_document_is_printed() 
         assert!(exit_code != 0 || !documents.is_empty(), "{what}");
         documents.iter().for_each(|document| schemas.check(schema, document, &what));
     }
+    if cfg!(unix) {
+        let listening = listening();
+        schemas.check("run", &listening, "`bakery run --http --json`");
+        printed.extend(listening["type"].as_str().map(str::to_owned));
+    }
     assert_eq!(printed, schemas.types());
     for name in ["printing", "conversing", "failing", "trapping", "endless"] {
         schemas.check_trace(&world.work().join(name).with_extension("jsonl"));
     }
+}
+
+/// What `bakery run --http` prints before any request: it would go on until Ctrl-C.
+fn listening() -> Value {
+    let world = World::new();
+    world.write("responder.wasm", crate::support::rust::guest("http-responder"));
+    let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_bakery"));
+    command.env_clear().env("HOME", world.work()).env("BAKERY_CACHE_DIR", world.work().join("cache"));
+    command.current_dir(world.work()).stdout(std::process::Stdio::piped());
+    let mut run = command.args(["run", "responder.wasm", "--http", "127.0.0.1:0", "--json"]).spawn().unwrap();
+    let mut line = String::new();
+    let stdout = run.stdout.as_mut().expect("it is a pipe");
+    std::io::BufRead::read_line(&mut std::io::BufReader::new(stdout), &mut line).unwrap();
+    run.kill().unwrap();
+    run.wait().unwrap();
+    serde_json::from_str(&line).unwrap()
 }
 
 #[test]

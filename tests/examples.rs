@@ -193,6 +193,9 @@ fn run(name: &str, case: &Case, threads: &str, world: &Path, target: &Path) -> S
     if let Some(pages) = case.pages {
         command.args(["--pages", &pages.to_string()]);
     }
+    if let Some(script) = &case.script {
+        command.arg("--script").arg(examples_folder().join(name).join(script));
+    }
     if !case.request.is_empty() {
         respond(command, &case.request);
         return std::fs::read_to_string(&trace).expect("bakery has written the trace");
@@ -208,9 +211,6 @@ fn run(name: &str, case: &Case, threads: &str, world: &Path, target: &Path) -> S
     for (server, file) in &case.mcp {
         let server = format!("{server}={}", node::command(&examples_folder().join(name).join(file), &[]));
         command.arg("--mcp").arg(server);
-    }
-    if let Some(script) = &case.script {
-        command.arg("--script").arg(examples_folder().join(name).join(script));
     }
     succeed(&mut command);
     std::fs::read_to_string(&trace).expect("bakery has written the trace")

@@ -115,20 +115,20 @@ fn what_is_left_under_scratch_is_kept_when_the_user_asks_for_it() {
         let input = format!(r#"{{"then":"{then}"}}"#);
         world.bakery(["run", "probe.wasm", "--input", &input, "--keep-scratch", folder]).output().unwrap()
     };
-    let output = run("answer", "kept");
+    let output = run("leave", "kept");
     let stderr = String::from_utf8(output.stderr).unwrap();
     assert!(output.status.success() && stderr.contains("Kept ") && stderr.contains("in `kept`"), "{stderr}");
     let kept = world.work().join("kept");
-    assert_eq!(std::fs::read_to_string(kept.join("a.txt")).unwrap(), "one\nt");
+    assert_eq!(std::fs::read_to_string(kept.join("shelf/a loaf.txt")).unwrap(), "rye\n");
     let names: Vec<_> = kept.read_dir().unwrap().map(|entry| entry.unwrap().file_name()).collect();
     assert!(names.iter().all(|name| !name.to_string_lossy().starts_with('.')), "{names:?}");
 
-    let again = run("answer", "kept");
+    let again = run("leave", "kept");
     let stderr = String::from_utf8(again.stderr).unwrap();
     assert_eq!((again.status.code(), again.stdout.len()), (Some(2), 0), "it did not run: {stderr}");
     assert!(stderr.contains("`kept` is not empty"), "{stderr}");
 
     let failed = run("panic", "failed");
     assert_eq!(failed.status.code(), Some(1));
-    assert!(world.work().join("failed/a.txt").is_file(), "also what a run leaves that fails");
+    assert!(world.work().join("failed/full").is_file(), "also what a run leaves that fails");
 }

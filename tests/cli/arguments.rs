@@ -184,6 +184,7 @@ install      `bakery install --json`
 list         `bakery list --json`
 uninstall    `bakery uninstall --json`
 manifest     `Pie.toml`, for editors
+settings     `bakery.toml`, for editors
 inferlet     `bakery run PATH --json -- --help`
 version      `bakery --version --json`
 completions  `bakery completions --json`

@@ -1,18 +1,26 @@
 //! `wasi:http` as `tests/guests/http-probe` uses it, which is as no library would.
 
-use std::collections::BTreeMap;
 use std::sync::{Arc, OnceLock};
 
-use bakery::environment::Environment;
+use bakery::outside::Background;
 use bakery::outside::http::Http;
-use bakery::outside::mcp::Mcp;
-use bakery::outside::{Background, Live};
+use pie_engine::outside::Asked;
 use pie_engine::outside::hosts::Hosts;
+use pie_engine::outside::outbox::Reply;
 use pie_engine::trace::{Collected, Limit, Outcome};
-use pie_engine::{Engine, EngineConfig, Inferlet, Launch, Limits};
+use pie_engine::{Engine, EngineConfig, Inferlet, Launch, Limits, Outside};
 
 use crate::support::rust::guest;
 use crate::support::server::Server;
+
+/// HTTP and nothing else.
+struct Web(Http);
+
+impl Outside for Web {
+    fn ask(&self, asked: Asked, reply: Reply) {
+        self.0.ask(asked, reply);
+    }
+}
 
 fn engine() -> &'static (Engine, Inferlet) {
     static ENGINE: OnceLock<(Engine, Inferlet)> = OnceLock::new();
@@ -25,15 +33,12 @@ fn engine() -> &'static (Engine, Inferlet) {
 
 fn probe(what: &str, server: &Server, limits: Limits) -> Outcome {
     let (engine, inferlet) = engine();
-    let background = Background::default();
-    let mcp = Mcp::new(BTreeMap::new(), &Environment::empty("/"), background.clone());
-    let live = Live { http: Http::new(background), mcp };
     let hosts = [server.authority(), "127.0.0.1:1".to_owned(), "a.com".to_owned(), "127.0.0.1".to_owned()];
     let hosts = Hosts::new(hosts.iter().map(|host| host.parse().unwrap()).collect());
     let launch = Launch::new(format!("{what:?}"))
         .limits(limits)
         .hosts(hosts)
-        .outside(Arc::new(live))
+        .outside(Arc::new(Web(Http::new(Background::default()))))
         .environment(vec![("SERVER".to_owned(), server.authority())]);
     let finished = engine.run(inferlet, launch, Box::new(Collected::default()));
     assert_eq!(finished.findings, [""; 0]);

@@ -183,7 +183,7 @@ fn sleeping_takes_no_time_and_the_trace_has_requests_and_responses() {
     let begun = Instant::now();
     assert_eq!(body(&serving.get("/sleep")), "an hour later\n");
     assert!(begun.elapsed() < Duration::from_secs(60));
-    assert_eq!(body(&serving.get("/generate")).is_empty(), false);
+    assert!(!body(&serving.get("/generate")).is_empty());
     let (world, _) = serving.end();
     let trace = std::fs::read_to_string(world.work().join("t.jsonl")).unwrap();
     let events: Vec<Value> = trace.lines().skip(1).map(|line| serde_json::from_str(line).unwrap()).collect();

@@ -11,7 +11,7 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 #[derive(Deserialize)]
 struct Input {
-    /// What to do at the end: `answer`, `exit` or `panic`.
+    /// What to do at the end: `answer`, `exit`, `panic`, or `leave` a file.
     then: String,
 }
 
@@ -36,6 +36,11 @@ async fn main(input: Input) -> Result<String> {
     match input.then.as_str() {
         "exit" => std::process::exit(3),
         "panic" => panic!("as it was asked"),
+        "leave" => {
+            fs::create_dir_all("/scratch/shelf/empty").unwrap();
+            fs::write("/scratch/shelf/a loaf.txt", "rye\n").unwrap();
+            Ok("left".to_owned())
+        }
         _ => Ok("done".to_owned()),
     }
 }
