@@ -1108,8 +1108,8 @@ pub mod pie {
             impl Context {
                 #[allow(unused_unsafe, clippy::all)]
                 /// A second context with the same content. Full pages are shared; a partly filled working page is copied. The
-                /// time it takes does not depend on the length. Fails if a pass of this context is under way, or if no page is
-                /// free for the copy.
+                /// time it takes does not depend on the length. Waits for the passes of this context that are under way, and
+                /// for a page where the copy needs one and pages are short.
                 #[allow(async_fn_in_trait)]
                 pub fn fork(&self) -> Result<Context, Error> {
                     unsafe {
@@ -1174,7 +1174,7 @@ pub mod pie {
             impl Context {
                 #[allow(unused_unsafe, clippy::all)]
                 /// Keeps a copy of the content under `name`, for this user and as long as the engine lives; replaces an older
-                /// one of that name. Fails on an empty name, or if a pass of this context is under way.
+                /// one of that name. Waits for the passes of this context that are under way. Fails on an empty name.
                 #[allow(async_fn_in_trait)]
                 pub fn save(&self, name: &str) -> Result<(), Error> {
                     unsafe {
@@ -1421,7 +1421,8 @@ pub mod pie {
             }
             impl Context {
                 #[allow(unused_unsafe, clippy::all)]
-                /// Makes the first `num-pages` working pages committed. They must be full, or it fails and changes nothing.
+                /// Makes the first `num-pages` working pages committed. They must be full, or it fails and changes nothing. Waits
+                /// for the passes of this context that are under way.
                 /// Committed tokens can no longer be truncated, and become available to other contexts with the same prefix.
                 #[allow(async_fn_in_trait)]
                 pub fn commit_working_pages(&self, num_pages: u32) -> Result<(), Error> {
@@ -1486,7 +1487,7 @@ pub mod pie {
             impl Context {
                 #[allow(unused_unsafe, clippy::all)]
                 /// Adds `num-pages` empty working pages behind the others. Fails if they exceed what the context or the engine
-                /// may hold. When pages are merely short, the passes that need them wait instead.
+                /// may hold. Waits where pages are merely short.
                 #[allow(async_fn_in_trait)]
                 pub fn reserve_working_pages(
                     &self,
@@ -1593,7 +1594,8 @@ pub mod pie {
             }
             impl Context {
                 #[allow(unused_unsafe, clippy::all)]
-                /// Forgets the last `num-tokens` tokens of the working pages, at most all of them. The pages stay reserved.
+                /// Forgets the last `num-tokens` tokens of the working pages, at most all of them. The pages stay reserved. Waits
+                /// for the passes of this context that are under way.
                 #[allow(async_fn_in_trait)]
                 pub fn truncate_working_page_tokens(&self, num_tokens: u32) -> () {
                     unsafe {
@@ -1614,7 +1616,8 @@ pub mod pie {
             impl Context {
                 #[allow(unused_unsafe, clippy::all)]
                 /// Returns all pages to the pool until the engine finds room again. The content is kept or recomputed and is
-                /// the same afterwards; passes executed in between wait for it. Fails if a pass of this context is under way.
+                /// the same afterwards; passes executed in between wait for it. Waits for the passes of this context that are
+                /// under way.
                 #[allow(async_fn_in_trait)]
                 pub fn suspend(&self) -> Result<(), Error> {
                     unsafe {
@@ -2080,11 +2083,11 @@ pub mod pie {
             /// others look at the distribution without choosing.
             ///
             /// A temperature divides the logits before the softmax, and 0 means the arg max. Ties go to the lowest token id.
-            /// A logit mask applies before any of them.
+            /// A logit mask applies to those that choose a token; the others read what the model computed.
             #[derive(Clone)]
             pub enum Sampler {
-                /// Draw from the whole distribution: temperature, and a seed or number of draws. 0 lets the engine take the
-                /// next number of the instance's own generator.
+                /// Draw from the whole distribution: temperature, and a seed or number of draws, which is mixed into the draw. What
+                /// is drawn follows from it, from the instance, and from how many draws its context has made.
                 Multinomial((f32, u32)),
                 /// Draw among the `k` most likely tokens: temperature, k.
                 TopK((f32, u32)),
@@ -2585,7 +2588,7 @@ pub mod pie {
             impl ForwardPass {
                 #[allow(unused_unsafe, clippy::all)]
                 /// Which tokens may be chosen; covers the vocabulary, from id 0 to the highest of `tokenizer.vocabs`. Several
-                /// masks combine with "and".
+                /// masks combine with "and", and have to have a token in common.
                 #[allow(async_fn_in_trait)]
                 pub fn logit_mask(&self, mask: &[u32]) -> () {
                     unsafe {
@@ -3323,8 +3326,8 @@ pub mod pie {
             }
             impl Matcher {
                 #[allow(unused_unsafe, clippy::all)]
-                /// Moves over the tokens. Fails at the first one that the grammar does not allow, and stays where it was before
-                /// the call.
+                /// Moves over the tokens. Fails at the first one that the grammar does not allow or that is outside the
+                /// vocabulary, and stays where it was before the call.
                 #[allow(async_fn_in_trait)]
                 pub fn accept_tokens(&self, token_ids: &[u32]) -> Result<(), Error> {
                     unsafe {
@@ -3391,7 +3394,8 @@ pub mod pie {
             }
             impl Matcher {
                 #[allow(unused_unsafe, clippy::all)]
-                /// The tokens that may come next, over the vocabulary.
+                /// The tokens that may come next, over the vocabulary; a token that ends a text where the text can end. Allows
+                /// nothing where nothing can come: a pass refuses such a mask, and `accept-tokens` says why.
                 #[allow(async_fn_in_trait)]
                 pub fn next_token_logit_mask(&self) -> Brle {
                     unsafe {
@@ -4346,7 +4350,8 @@ pub mod pie {
                 }
             }
             #[allow(unused_unsafe, clippy::all)]
-            /// What this instance received in the last step as its share of the rents for this model's pages.
+            /// What this instance and those of its family together received in the last step as their share of the rents for this
+            /// model's pages.
             #[allow(async_fn_in_trait)]
             pub fn dividend(model: &Model) -> f64 {
                 unsafe {
@@ -4384,7 +4389,7 @@ pub mod pie {
                 }
             }
             #[allow(unused_unsafe, clippy::all)]
-            /// What this instance has left to spend on this model's pages.
+            /// What is left to spend on this model's pages. An inferlet and all that goes back to it have one account.
             #[allow(async_fn_in_trait)]
             pub fn balance(model: &Model) -> f64 {
                 unsafe {
@@ -5443,7 +5448,8 @@ pub mod pie {
                 }
             }
             #[allow(unused_unsafe, clippy::all)]
-            /// A matcher at the start of that grammar; one that allows everything where `format` returns `none`.
+            /// A matcher at the start of that grammar; one that allows everything where the model has no format, and nothing
+            /// where a description is wrong, which `accept-tokens` says.
             #[allow(async_fn_in_trait)]
             pub fn create_matcher(model: &Model, tools: &[_rt::String]) -> Matcher {
                 unsafe {
