@@ -217,6 +217,18 @@ fn a_list_that_is_too_large_is_an_error_of_the_program() {
 }
 
 #[test]
+fn a_program_launches_many_of_its_own_kind() {
+    let manifest = "[package]\nname = \"many\"\nversion = \"0.1.0\"\n[parameters]\nn = \"int\"\n[dependencies]\nmany = { path = \".\" }\n";
+    let source = "import asyncio\nfrom inferlet import launch\nasync def main(n: int) -> int:\n    if n == 0:\n        \
+                  await asyncio.sleep(1)\n        return 1\n    \
+                  return sum(await asyncio.gather(*(launch('many', {'n': 0}).answer() for _ in range(n))))\n";
+    let folder = Folder::new(&[("Pie.toml", manifest), ("main.py", source)]);
+    // More than there are places for at once: the others stand in line.
+    let output = folder.bakery(&["run", ".", "--", "--n", "100"]);
+    assert_eq!(text(&output.stdout), "100\n", "{}", text(&output.stderr));
+}
+
+#[test]
 fn a_build_has_manifest_and_provenance_and_does_nothing_twice() {
     let folder = Folder::new(&[("main.py", GREETER)]);
     let built = folder.bakery_with_tools(&["build", "main.py", "--json"]);

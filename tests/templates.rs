@@ -18,7 +18,7 @@ use crate::support::python;
 fn every_template_makes_a_project_that_does_what_it_says() {
     let world = tempfile::tempdir().expect("the machine has a folder for temporary files");
     for template in scaffold::catalog().unwrap() {
-        let name = format!("my-{}", template.kind);
+        let name = format!("my-{}", template.id());
         printed(bakery(world.path()).args([
             "new",
             &name,

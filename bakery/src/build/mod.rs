@@ -53,7 +53,7 @@ pub struct Options {
     pub output: Option<PathBuf>,
     /// The cargo profile; that of the manifest if absent.
     pub profile: Option<String>,
-    /// Whether `Cargo.lock` must stay as it is.
+    /// Whether `Cargo.lock`, or `bakery.lock`, must stay as it is.
     pub locked: bool,
     /// Whether something may be fetched.
     pub network: Network,

@@ -24,13 +24,13 @@ Examples:
   bakery build --debug               With debug information, and quicker
   bakery build --plan                What would be done, as commands")]
 pub struct Args {
-    /// Folder of the project, or its `Pie.toml`
+    /// Folder of the project, its `Pie.toml`, or a program in Python (`.py`)
     #[arg(default_value = ".")]
     pub path: PathBuf,
     /// Write the component to this file or into this folder [default: `target/inferlets/NAME.wasm`]
     #[arg(short, long, value_name = "FILE")]
     pub output: Option<PathBuf>,
-    /// Build with the profile `dev`
+    /// Build with the profile `dev`; in Python, tracebacks then show the lines of sources
     #[arg(long, conflicts_with = "profile")]
     pub debug: bool,
     /// Build with this cargo profile [default: that of `Pie.toml`, else `release`]
@@ -39,7 +39,7 @@ pub struct Args {
     /// Print what would be done, and do nothing
     #[arg(long)]
     pub plan: bool,
-    /// Fail if `Cargo.lock` would have to change
+    /// Fail if `Cargo.lock` or `bakery.lock` would have to change
     #[arg(long)]
     pub locked: bool,
     /// Fetch nothing

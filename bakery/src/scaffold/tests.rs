@@ -225,8 +225,8 @@ fn a_new_project_is_a_project() {
     let parent = tempfile::tempdir().unwrap();
     for template in catalog().unwrap() {
         let files = plan(&template, &Variables::new(&template.kind, &template, None)).unwrap();
-        write(&files, &parent.path().join(&template.kind), &Interrupt::default()).unwrap();
-        let project = Project::discover(Path::new(&template.kind), parent.path()).unwrap();
+        write(&files, &parent.path().join(template.id()), &Interrupt::default()).unwrap();
+        let project = Project::discover(Path::new(&template.id()), parent.path()).unwrap();
         assert_eq!(project.language, template.language);
         for case in &project.manifest.tests {
             if let Some(script) = &case.script {

@@ -61,7 +61,7 @@ fn pooling(pools: &Pools, concurrency: Concurrency) -> PoolingAllocationConfig {
     let mut pooling = PoolingAllocationConfig::default();
     let per_instance = |count: u32| pools.instances.saturating_mul(count);
     pooling.total_component_instances(pools.instances);
-    pooling.total_core_instances(per_instance(4).max(CORE_INSTANCES));
+    pooling.total_core_instances(per_instance(CORE_INSTANCES));
     pooling.total_memories(per_instance(1).max(4));
     pooling.total_tables(per_instance(2).max(CORE_INSTANCES));
     pooling.total_stacks(match concurrency {

@@ -11,6 +11,7 @@ use crate::environment::Environment;
 use crate::error::{Error, Result};
 use crate::progress::{Progress, Unit};
 use crate::toolchain::lock::Lock;
+use crate::toolchain::python::UNFINISHED;
 use crate::toolchain::{self, Network};
 
 /// Changes when an older component can no longer be used.
@@ -50,11 +51,12 @@ pub fn provide(env: &Environment, network: Network, progress: &dyn Progress) -> 
     if let Some(found) = open(&path, &record) {
         return Ok(found);
     }
+    toolchain::python::remove_unfinished(&folder);
     let python = toolchain::python::provide(env, network, progress)?;
     let sdk = sdk::unpack(&cache)?;
     let unwritable =
         |error| Error::environment(format!("cannot write `{}`", folder.display())).caused_by(error);
-    let work = tempfile::Builder::new().prefix(".making-").tempdir_in(&folder).map_err(unwritable)?;
+    let work = tempfile::Builder::new().prefix(UNFINISHED).tempdir_in(&folder).map_err(unwritable)?;
     componentize::write(&wrapper::shared(NAME), work.path())?;
     let output = work.path().join("python.wasm");
     {

@@ -37,7 +37,7 @@ const FORMAT: u32 = 1;
 const RECORD: &str = "toolchain.json";
 
 /// What a folder that is still being made is called.
-const UNFINISHED: &str = ".making-";
+pub const UNFINISHED: &str = ".making-";
 
 /// Starts componentize-py: its first argument is the folder of the packages, the others are its own.
 const START: &str =
@@ -134,7 +134,8 @@ fn open(env: &Environment, folder: &Path) -> Option<Python> {
     Some(Python { interpreter, folder: folder.to_owned(), version: record.version })
 }
 
-fn remove_unfinished(folder: &Path) {
+/// Removes what an ended bakery left behind. Called under the folder's lock, so nobody is at work in there.
+pub fn remove_unfinished(folder: &Path) {
     for entry in folder.read_dir().into_iter().flatten().flatten() {
         if entry.file_name().to_string_lossy().starts_with(UNFINISHED) {
             // If it stays, it only takes space.

@@ -10,11 +10,11 @@ use wasmtime::error::bail;
 /// A resource of `wasi:sockets`; the only value of this type is the one network, with which nothing can be done.
 enum NoSocket {}
 
-/// A resource and its methods.
-type Methods = (&'static str, &'static [&'static str]);
+/// The methods of each resource of an interface.
+type Methods = &'static [(&'static str, &'static [&'static str])];
 
 /// The resources with their methods, by interface.
-const RESOURCES: [(&str, &[Methods]); 4] = [
+const RESOURCES: [(&str, Methods); 4] = [
     ("network", &[("network", &[])]),
     ("ip-name-lookup", &[("resolve-address-stream", &["resolve-next-address", "subscribe"])]),
     ("tcp", &[("tcp-socket", TCP_SOCKET)]),
