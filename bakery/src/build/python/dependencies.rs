@@ -145,7 +145,7 @@ fn lock(
     progress: &dyn Progress,
 ) -> Result<String> {
     let work = work_folder(&env.cache_dir()?)?;
-    let installer = python::installer(env, work.path(), progress)?;
+    let installer = python::installer(env, work.path(), how.network, progress)?;
     let (requirements, made) = (work.path().join("requirements.in"), work.path().join("lock.txt"));
     write_atomically(&requirements, (wanted.join("\n") + "\n").as_bytes())?;
     let _task = progress.start("choosing versions of dependencies", None, Unit::Items);
@@ -190,7 +190,7 @@ fn install(
         return Ok(place);
     }
     let work = work_folder(cache)?;
-    let installer = python::installer(env, work.path(), progress)?;
+    let installer = python::installer(env, work.path(), how.network, progress)?;
     let (list, made) = (work.path().join("lock.txt"), work.path().join("installed"));
     write_atomically(&list, lock.as_bytes())?;
     {

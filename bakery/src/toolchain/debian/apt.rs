@@ -133,17 +133,23 @@ impl<'a> Apt<'a> {
         }
     }
 
-    /// Fetches these packages into a folder that is empty, and checks them.
+    /// Fetches these packages into a folder that is empty, and checks them. `what` they are is for the progress.
     ///
     /// # Errors
     /// One cannot be fetched, or is not what the signed lists say.
-    pub fn download(&self, packages: &[Package], into: &Path, progress: &dyn Progress) -> Result<()> {
+    pub fn download(
+        &self,
+        packages: &[Package],
+        into: &Path,
+        what: &str,
+        progress: &dyn Progress,
+    ) -> Result<()> {
         let total = packages.iter().map(|package| package.size_bytes).sum();
         let mut command = self.command("apt-get", &["download"]);
         command
             .current_dir(into)
             .args(packages.iter().map(|package| format!("{}={}", package.name, package.version)));
-        let task = progress.start("downloading the Rust compiler", Some(total), Unit::Bytes);
+        let task = progress.start(&format!("downloading {what}"), Some(total), Unit::Bytes);
         process::watch(command, self.limits(), &mut |_| {
             task.reached(size_of(into).min(total));
             Life::Moving

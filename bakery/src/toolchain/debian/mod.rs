@@ -2,9 +2,11 @@
 //! is touched.
 //!
 //! [`sources`] and [`packages`] decide what is needed and are pure; [`apt`] fetches; [`standard_library`] builds; [`sysroot`] puts it together.
+//! [`python`] does the same for a Python.
 
 mod apt;
 mod packages;
+pub mod python;
 mod sources;
 mod standard_library;
 mod sysroot;
@@ -22,8 +24,11 @@ use crate::environment::Environment;
 use crate::error::{Error, Result};
 use crate::progress::{Progress, Unit};
 
-/// Programs that the packages do not bring: Debian's own, and the linker for procedural macros.
-const NEEDED: [&str; 6] = ["apt-get", "apt-cache", "dpkg-deb", "dpkg-query", "tar", "cc"];
+/// Debian's own programs, which fetch and unpack packages.
+const NEEDED: [&str; 6] = ["apt-get", "apt-cache", "dpkg", "dpkg-deb", "dpkg-query", "tar"];
+
+/// The linker for procedural macros, which the compiler's packages do not bring.
+const LINKER: &str = "cc";
 
 /// What a folder that is still being made is called; one that is left over belongs to a bakery that was ended.
 const UNFINISHED: &str = ".making-";
@@ -34,9 +39,7 @@ const UNFINISHED: &str = ".making-";
 /// This is not Debian, or something of the way fails: there is no network, no new enough compiler, no space.
 pub fn provide(env: &Environment, cache: &Path, progress: &dyn Progress) -> Attempt<Toolchain> {
     let archive = archive_of(Path::new("/"))?;
-    if let Some(missing) = NEEDED.iter().find(|program| env.find_program(program).is_none()) {
-        return Err(Unavailable::Absent(format!("`{missing}` is not in `PATH`")));
-    }
+    check_programs(env, NEEDED.iter().chain([&LINKER]))?;
     let folder = provided::folder(cache);
     let _lock = Lock::take(&folder, "to provide the Rust compiler", &env.interrupt, progress)?;
     if let Some(found) = provided::find(&folder) {
@@ -44,6 +47,13 @@ pub fn provide(env: &Environment, cache: &Path, progress: &dyn Progress) -> Atte
     }
     remove_unfinished(&folder);
     Ok(make(env, &archive, &folder, progress)?)
+}
+
+fn check_programs<'a>(env: &Environment, mut names: impl Iterator<Item = &'a &'a str>) -> Attempt<()> {
+    match names.find(|name| env.find_program(name).is_none()) {
+        Some(missing) => Err(Unavailable::Absent(format!("`{missing}` is not in `PATH`"))),
+        None => Ok(()),
+    }
 }
 
 /// The private package sources for the system whose files are under `root`.
@@ -90,8 +100,9 @@ fn make(env: &Environment, archive: &[Source], folder: &Path, progress: &dyn Pro
         std::fs::create_dir(folder).map_err(unwritable)?;
     }
 
-    let packages = fetch(env, archive, work.path(), &debs, progress)?;
-    sysroot::unpack(env, &debs, &made, progress)?;
+    let fetching = Fetching { what: "the Rust compiler", choose: &choose };
+    let packages = fetching.fetch(env, archive, work.path(), &debs, progress)?;
+    sysroot::unpack(env, &debs, &made, &sysroot::NOT_UNPACKED, progress)?;
     let bin = sysroot::write_wrappers(&made)?;
     let rustc = super::installed::version(env, folder, &bin.join("rustc"))?;
     let cargo = sysroot::cargo_version(env, &bin)?;
@@ -125,58 +136,78 @@ fn make(env: &Environment, archive: &[Source], folder: &Path, progress: &dyn Pro
         .ok_or_else(|| Error::bug(format!("`{}` was made and cannot be used", place.display())))
 }
 
-/// Fetches the packages of the newest compiler and all they need.
-fn fetch(
-    env: &Environment,
-    archive: &[Source],
-    work: &Path,
-    debs: &Path,
-    progress: &dyn Progress,
-) -> Result<Vec<Package>> {
-    let apt_folder = work.join("apt");
-    let apt = Apt::prepare(env, &apt_folder, archive)?;
-    // One list of several may be missing; whether it matters shows when packages are chosen.
-    let updated = apt.update(progress);
-    let chosen = choose(&apt, &apt::installed(env)?).and_then(|chosen| {
-        chosen.ok_or_else(|| {
-            let wanted = FAMILIES.map(|family| format!("`{}`", family.rustc)).join(" or ");
-            let minimum = provided::minimum();
-            Error::environment(format!("no {wanted} of at least {minimum} with its source and `{C_LIBRARY}`"))
-        })
-    });
-    let packages = match (chosen, updated) {
-        (Ok(packages), _) => packages,
-        (Err(_), Err(error)) | (Err(error), Ok(())) => return Err(error),
-    };
-    let size_mb = packages.iter().map(|package| package.size_bytes).sum::<u64>() / 1_000_000;
-    apt.download(&packages, debs, progress)?;
-    progress.note(&format!("downloaded {} packages, {size_mb} MB", packages.len()));
-    Ok(packages)
+/// What is fetched.
+struct Fetching<'a> {
+    /// For messages: `the Rust compiler`.
+    what: &'a str,
+    /// The packages, in the order of their names, given those that are installed on the system.
+    choose: &'a dyn Fn(&Apt, &BTreeSet<String>) -> Result<Vec<Package>>,
 }
 
-/// The packages to fetch, in the order of their names; `None` if no compiler will do.
-fn choose(apt: &Apt, installed: &BTreeSet<String>) -> Result<Option<Vec<Package>>> {
+impl Fetching<'_> {
+    /// Fetches the chosen packages into `debs`.
+    fn fetch(
+        &self,
+        env: &Environment,
+        archive: &[Source],
+        work: &Path,
+        debs: &Path,
+        progress: &dyn Progress,
+    ) -> Result<Vec<Package>> {
+        let apt_folder = work.join("apt");
+        let apt = Apt::prepare(env, &apt_folder, archive)?;
+        // One list of several may be missing; whether it matters shows when packages are chosen.
+        let updated = apt.update(progress);
+        let chosen = apt::installed(env).and_then(|installed| (self.choose)(&apt, &installed));
+        let packages = match (chosen, updated) {
+            (Ok(packages), _) => packages,
+            (Err(_), Err(error)) | (Err(error), Ok(())) => return Err(error),
+        };
+        let size_mb = packages.iter().map(|package| package.size_bytes).sum::<u64>() / 1_000_000;
+        apt.download(&packages, debs, self.what, progress)?;
+        progress.note(&format!("downloaded {} packages, {size_mb} MB", packages.len()));
+        Ok(packages)
+    }
+}
+
+/// The packages of the newest compiler and all they need.
+fn choose(apt: &Apt, installed: &BTreeSet<String>) -> Result<Vec<Package>> {
+    let nothing = || {
+        let wanted = FAMILIES.map(|family| format!("`{}`", family.rustc)).join(" or ");
+        let minimum = provided::minimum();
+        Error::environment(format!("no {wanted} of at least {minimum} with its source and `{C_LIBRARY}`"))
+    };
     let roots: BTreeSet<String> =
         FAMILIES.iter().flat_map(Family::roots).chain([C_LIBRARY]).map(str::to_owned).collect();
     let known = apt.show(&roots)?;
-    let Some(family) = packages::newest_family(&known, &provided::minimum()) else { return Ok(None) };
+    let family = packages::newest_family(&known, &provided::minimum()).ok_or_else(nothing)?;
     if !known.iter().any(|package| package.name == C_LIBRARY) {
-        return Ok(None);
+        return Err(nothing());
     }
     let wanted =
         |package: &Package| package.name == C_LIBRARY || family.roots().contains(&package.name.as_str());
-    let mut chosen: BTreeMap<String, Package> =
+    let chosen: BTreeMap<String, Package> =
         known.into_iter().filter(wanted).map(|package| (package.name.clone(), package)).collect();
     let linker = chosen.get(family.tools).and_then(packages::linker);
-    let mut missing: BTreeSet<String> =
+    let missing: BTreeSet<String> =
         linker.into_iter().filter(|name| !chosen.contains_key(name)).collect();
+    complete(apt, chosen, missing, &|chosen| packages::missing_libraries(chosen, installed))
+}
+
+/// Adds `missing` to what is chosen, and then what `more` says that this needs, until that is nothing.
+fn complete(
+    apt: &Apt,
+    mut chosen: BTreeMap<String, Package>,
+    mut missing: BTreeSet<String>,
+    more: &dyn Fn(&BTreeMap<String, Package>) -> BTreeSet<String>,
+) -> Result<Vec<Package>> {
     let mut asked = BTreeSet::new();
     loop {
-        missing.extend(packages::missing_libraries(&chosen, installed));
+        missing.extend(more(&chosen));
         // Names that only other packages provide are never found: they are asked for once.
         missing.retain(|name| asked.insert(name.clone()));
         if missing.is_empty() {
-            return Ok(Some(chosen.into_values().collect()));
+            return Ok(chosen.into_values().collect());
         }
         chosen.extend(apt.show(&missing)?.into_iter().map(|package| (package.name.clone(), package)));
         missing.clear();

@@ -121,6 +121,23 @@ pub fn missing_libraries(
     followed.filter(|name| !packages.contains_key(*name) && !installed.contains(*name)).cloned().collect()
 }
 
+/// The Python of the distribution, and the wheel of pip that it makes environments with.
+pub const PYTHON: [&str; 2] = ["python3", "python3-pip-whl"];
+
+/// What a Python needs that is not among `packages`: libraries as in [`missing_libraries`], and all parts of the Python itself, which must lie in one folder
+/// even where the system has them too.
+pub fn missing_for_python(
+    packages: &BTreeMap<String, Package>,
+    installed: &BTreeSet<String>,
+) -> BTreeSet<String> {
+    let is_part = |name: &str| name.starts_with("python3.") || name.starts_with("libpython3");
+    let elsewhere = installed.iter().filter(|name| !is_part(name)).cloned().collect();
+    let mut missing = missing_libraries(packages, &elsewhere);
+    let needed = packages.values().flat_map(|package| &package.depends);
+    missing.extend(needed.filter(|name| is_part(name) && !packages.contains_key(*name)).cloned());
+    missing
+}
+
 /// The C library of the host and its headers: taking another than the system's would end badly.
 fn is_c_library(name: &str) -> bool {
     name.starts_with("libc6") || name == "libc-dev" || name == "libc-dev-bin"
@@ -213,6 +230,27 @@ Size: 45012756
     fn the_linker_has_the_number_of_the_tools() {
         assert_eq!(linker(&parse(SHOWN)[1]).as_deref(), Some("lld-22"));
         assert_eq!(linker(&parse(SHOWN)[0]), None);
+    }
+
+    #[test]
+    fn all_parts_of_a_python_are_followed_and_of_its_libraries_those_that_are_not_there() {
+        let shown = "\
+Package: python3
+Version: 3.11.2-1+b1
+Pre-Depends: python3-minimal (= 3.11.2-1+b1)
+Depends: python3.11 (>= 3.11.2-1~), libpython3-stdlib (= 3.11.2-1+b1)
+
+Package: python3.11
+Version: 3.11.2-6+deb12u7
+Depends: python3.11-minimal (= 3.11.2-6+deb12u7), libpython3.11-stdlib, media-types | mime-support, libc6, libssl3, libexpat1
+";
+        let packages = parse(shown).into_iter().map(|package| (package.name.clone(), package)).collect();
+        let installed = set(&["libssl3", "libpython3.11-stdlib", "python3.11-minimal"]);
+        let missing = missing_for_python(&packages, &installed);
+        assert_eq!(
+            missing,
+            set(&["libexpat1", "libpython3-stdlib", "libpython3.11-stdlib", "python3.11-minimal"])
+        );
     }
 
     #[test]

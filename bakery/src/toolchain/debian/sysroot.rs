@@ -17,14 +17,23 @@ const PROGRAMS: [&str; 3] = ["cargo", "rustc", "rustdoc"];
 /// Parts of the packages that no build needs; the source and the documentation are most of what they unpack to.
 const NOT_NEEDED: [&str; 3] = ["usr/src", "usr/share", "usr/lib/debug"];
 
+/// Parts of the packages that are not even unpacked: documentation, and of the compiler's source all but its libraries, some 40,000 files.
+pub const NOT_UNPACKED: [&str; 2] = ["./usr/share", "./usr/src/*/[!l]*"];
+
 /// A program for [`check`]: it needs the standard library, the C library and the linker.
 const PROBE: &str = "#[unsafe(no_mangle)] pub extern \"C\" fn probe(n: u32) -> usize { println!(\"{n}\"); format!(\"{n:?}\").len() }\n";
 
-/// Unpacks every package of a folder, without documentation and with no more of the compiler's source than its libraries: the rest is some 40,000 files.
+/// Unpacks every package of a folder, but for what has one of the patterns in `without`.
 ///
 /// # Errors
 /// A package is damaged or the disk is full.
-pub fn unpack(env: &Environment, debs: &Path, into: &Path, progress: &dyn Progress) -> Result<()> {
+pub fn unpack(
+    env: &Environment,
+    debs: &Path,
+    into: &Path,
+    without: &[&str],
+    progress: &dyn Progress,
+) -> Result<()> {
     let entries = debs.read_dir().map_err(|error| unreadable(debs, error))?;
     let mut files: Vec<PathBuf> = entries.flatten().map(|entry| entry.path()).collect();
     files.retain(|file| file.extension().is_some_and(|extension| extension == "deb"));
@@ -34,14 +43,8 @@ pub fn unpack(env: &Environment, debs: &Path, into: &Path, progress: &dyn Progre
         let mut archive = env.command("dpkg-deb");
         archive.arg("--fsys-tarfile").arg(file);
         let mut tar = env.command("tar");
-        tar.args([
-            "-x",
-            "--no-wildcards-match-slash",
-            "--exclude=./usr/share",
-            "--exclude=./usr/src/*/[!l]*",
-            "-C",
-        ]);
-        tar.arg(into);
+        tar.args(["-x", "--no-wildcards-match-slash"]);
+        tar.args(without.iter().map(|pattern| format!("--exclude={pattern}"))).arg("-C").arg(into);
         process::pipe(archive, tar)?;
         task.reached(done as u64 + 1);
     }
@@ -58,18 +61,20 @@ pub fn write_wrappers(toolchain: &Path) -> Result<PathBuf> {
     let libraries = shared_libraries(toolchain)?;
     for program in PROGRAMS {
         let script = bin.join(program);
-        std::fs::write(&script, wrapper(program, &libraries)).map_err(|error| unwritable(&script, error))?;
+        std::fs::write(&script, wrapper(program, std::slice::from_ref(&libraries))).map_err(|error| unwritable(&script, error))?;
         make_executable(&script)?;
     }
     Ok(bin)
 }
 
-/// A script that starts `usr/bin/PROGRAM` with the packages' libraries. It finds its place without starting another program.
-fn wrapper(program: &str, libraries: &str) -> String {
+/// A script that starts `usr/bin/PROGRAM` with the packages' libraries, which are in these folders. It finds its place without starting another program.
+pub fn wrapper(program: &str, libraries: &[String]) -> String {
+    let libraries: Vec<String> = libraries.iter().map(|folder| format!("${{0%/*}}/../{folder}")).collect();
+    let libraries = libraries.join(":");
     format!(
         "#!/bin/sh\n\
-         # Written by bakery: starts the compiler of the packages in ../usr with their own libraries.\n\
-         LD_LIBRARY_PATH=\"${{0%/*}}/../{libraries}${{LD_LIBRARY_PATH:+:$LD_LIBRARY_PATH}}\" exec \"${{0%/*}}/../usr/bin/{program}\" \"$@\"\n"
+         # Written by bakery: starts a program of the packages in ../usr with their own libraries.\n\
+         LD_LIBRARY_PATH=\"{libraries}${{LD_LIBRARY_PATH:+:$LD_LIBRARY_PATH}}\" exec \"${{0%/*}}/../usr/bin/{program}\" \"$@\"\n"
     )
 }
 
@@ -176,8 +181,12 @@ pub fn cargo_version(env: &Environment, bin: &Path) -> Result<String> {
     Ok(process::output(command)?.trim().to_owned())
 }
 
+/// Lets everybody run a file.
+///
+/// # Errors
+/// It is not there, or somebody else's.
 #[cfg(unix)]
-fn make_executable(file: &Path) -> Result<()> {
+pub fn make_executable(file: &Path) -> Result<()> {
     use std::os::unix::fs::PermissionsExt;
     std::fs::set_permissions(file, std::fs::Permissions::from_mode(0o755))
         .map_err(|error| unwritable(file, error))
@@ -190,7 +199,7 @@ fn symlink(target: &str, link: &Path) -> Result<()> {
 
 // Debian has no other kind of file system; the rest of bakery compiles anywhere.
 #[cfg(not(unix))]
-fn make_executable(_file: &Path) -> Result<()> {
+pub fn make_executable(_file: &Path) -> Result<()> {
     Ok(())
 }
 
@@ -199,11 +208,11 @@ fn symlink(_target: &str, link: &Path) -> Result<()> {
     Err(unwritable(link, std::io::ErrorKind::Unsupported.into()))
 }
 
-fn unwritable(path: &Path, error: std::io::Error) -> Error {
+pub fn unwritable(path: &Path, error: std::io::Error) -> Error {
     Error::environment(format!("cannot write `{}`", path.display())).caused_by(error)
 }
 
-fn unreadable(path: &Path, error: std::io::Error) -> Error {
+pub fn unreadable(path: &Path, error: std::io::Error) -> Error {
     Error::environment(format!("cannot read `{}`", path.display())).caused_by(error)
 }
 

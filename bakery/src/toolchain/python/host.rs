@@ -68,19 +68,23 @@ pub struct Host {
     pub has_venv: bool,
 }
 
-/// The first Python in `PATH` that will do, or one that uv knows.
+/// The first Python in `PATH` that will do, or one that uv knows: new enough, and with something that installs packages.
 ///
 /// # Errors
 /// There is none; the error says what was found instead.
 pub fn find(env: &Environment) -> Result<Host> {
     let mut seen = Vec::new();
+    let has_uv = env.find_program("uv").is_some();
     let named = NAMES.iter().filter_map(|name| env.find_program(name));
     for program in named.chain(known_to_uv(env)) {
         match ask(env, &program) {
-            Ok(host) if host.version >= MINIMUM => return Ok(host),
-            Ok(host) => {
-                seen.push(format!("`{}` is {}.{}", program.display(), host.version.0, host.version.1))
+            Ok(host) if host.version < MINIMUM => {
+                seen.push(format!("`{}` is {}.{}", program.display(), host.version.0, host.version.1));
             }
+            Ok(host) if !(has_uv || host.has_pip || host.has_venv) => {
+                seen.push(format!("`{}` has neither pip nor venv, and there is no uv", program.display()));
+            }
+            Ok(host) => return Ok(host),
             Err(error) => seen.push(format!("`{}` does not run: {error}", program.display())),
         }
     }
@@ -100,7 +104,11 @@ fn known_to_uv(env: &Environment) -> Option<PathBuf> {
     Some(PathBuf::from(said.trim())).filter(|path| path.is_file())
 }
 
-fn ask(env: &Environment, program: &Path) -> Result<Host> {
+/// Asks a Python about itself.
+///
+/// # Errors
+/// It does not run, or is no Python.
+pub fn ask(env: &Environment, program: &Path) -> Result<Host> {
     let mut command = plain(env, program);
     command.args(["-I", "-c", QUESTION]);
     let said = process::output(command)?;
@@ -183,7 +191,7 @@ mod tests {
 
     #[test]
     #[cfg(unix)]
-    fn a_python_that_is_too_old_is_passed_over_and_named_when_there_is_no_other() {
+    fn a_python_that_is_too_old_or_bare_is_passed_over_and_named_when_there_is_no_other() {
         use std::os::unix::fs::PermissionsExt;
         let dir = tempfile::tempdir().unwrap();
         let python = |name: &str, script: &str| {
@@ -197,7 +205,12 @@ mod tests {
         let error = find(&env).unwrap_err();
         let cause = error.source.unwrap().to_string();
         assert!(cause.contains("is 3.8") && cause.contains("does not run"), "{cause}");
-        python("python3.12", "printf '/new/python3\\n3 12\\n1 1 1\\n'");
-        assert_eq!(find(&env).unwrap().version, (3, 12));
+        python("python3.11", "printf '/bare/python3\\n3 11\\n0 1 0\\n'");
+        let cause = find(&env).unwrap_err().source.unwrap().to_string();
+        assert!(cause.contains("has neither pip nor venv"), "{cause}");
+        python("python3.10", "printf '/new/python3\\n3 10\\n1 1 1\\n'");
+        assert_eq!(find(&env).unwrap().version, (3, 10));
+        python("uv", "exit 1");
+        assert_eq!(find(&env).unwrap().version, (3, 11), "uv installs for a Python without pip");
     }
 }

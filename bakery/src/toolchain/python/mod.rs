@@ -2,13 +2,14 @@
 //!
 //! The folder holds packages and no environment, so it does not care which Python runs it (3.10 or later), and a Python that is updated or gone only
 //! has to be found again. [`requirements.txt`](REQUIREMENTS) pins each package to the bytes of its wheels; the folder is named after it, so bakeries
-//! that pin something else have their own. [`host`] finds the Python, and [`install`] fills the folder.
+//! that pin something else have their own. [`host`] finds the Python, [`provided`] fetches one where there is none, and [`install`] fills the folder.
 //!
 //! Invariants as in [`super`]: nothing outside the cache is touched, the folder is complete or not there, two bakeries do not fill it at the same time.
 //! What the user has set for a Python of their own (`PYTHONPATH`, `VIRTUAL_ENV`, settings of pip) reaches neither the installer nor componentize-py.
 
 mod host;
 mod install;
+mod provided;
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -16,6 +17,7 @@ use std::process::Command;
 use serde::{Deserialize, Serialize};
 
 pub use self::host::{Host, plain};
+pub use self::provided::host;
 use self::install::Installer;
 use super::Network;
 use super::lock::Lock;
@@ -94,7 +96,7 @@ pub fn provide(env: &Environment, network: Network, progress: &dyn Progress) -> 
     if let Some(found) = open(env, &place) {
         return Ok(found);
     }
-    let host = host::find(env)?;
+    let host = host(env, network, progress)?;
     if network == Network::Forbidden && !place.join(RECORD).exists() {
         return Err(Error::environment("what Python is built with is not here yet")
             .hint("run it once without `--offline`, so that it can be fetched"));
@@ -130,7 +132,7 @@ fn open(env: &Environment, folder: &Path) -> Option<Python> {
         return None;
     }
     let interpreter =
-        if record.interpreter.is_file() { record.interpreter } else { host::find(env).ok()?.interpreter };
+        if record.interpreter.is_file() { record.interpreter } else { provided::find(env).ok()?.interpreter };
     Some(Python { interpreter, folder: folder.to_owned(), version: record.version })
 }
 
@@ -189,12 +191,17 @@ fn make(
 ///
 /// # Errors
 /// There is no Python or no installer.
-pub fn installer(env: &Environment, work: &Path, progress: &dyn Progress) -> Result<Packages> {
-    let host = host::find(env)?;
+pub fn installer(
+    env: &Environment,
+    work: &Path,
+    network: Network,
+    progress: &dyn Progress,
+) -> Result<Packages> {
+    let host = host(env, network, progress)?;
     Ok(Packages(Installer::find(env, &host, work, progress)?))
 }
 
-/// Installs and locks packages for the Python inside of components.
+/// Installs and locks packages: for the Python inside of components, but for those of [`Packages::install_for_host`].
 pub struct Packages(Installer);
 
 impl Packages {
@@ -209,6 +216,14 @@ impl Packages {
     /// The packages do not fit together, or cannot be had.
     pub fn lock(&self, env: &Environment, requirements: &Path, lock: &Path, network: Network) -> Result<()> {
         self.0.lock(env, requirements, lock, network)
+    }
+
+    /// Installs packages for this machine, each pinned by hashes, into a folder.
+    ///
+    /// # Errors
+    /// One cannot be had, or has other bytes.
+    pub fn install_for_host(&self, env: &Environment, requirements: &Path, into: &Path) -> Result<()> {
+        self.0.install_pinned(env, requirements, into)
     }
 
     /// Installs what a lock names into a folder.
