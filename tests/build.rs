@@ -388,9 +388,10 @@ fn without_any_compiler_and_offline_the_error_says_what_to_type() {
 #[test]
 fn other_languages_are_refused_in_words() {
     let world = World::new();
-    world.write("py/Pie.toml", "[package]\nname = \"py\"\nversion = \"0.1.0\"\n");
-    world.write("py/main.py", "async def main(input): pass\n");
-    let (code, text) = refused(bakery(&world, &["build", "py"]));
+    world.write("js/Pie.toml", "[package]\nname = \"js\"\nversion = \"0.1.0\"\n");
+    world.write("js/package.json", "{}\n");
+    world.write("js/main.js", "export async function main(input) {}\n");
+    let (code, text) = refused(bakery(&world, &["build", "js"]));
     assert_eq!(code, 2);
-    assert!(text.contains("bakery cannot build python yet"), "{text}");
+    assert!(text.contains("bakery cannot build javascript yet"), "{text}");
 }

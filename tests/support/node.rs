@@ -94,7 +94,12 @@ pub fn everything() -> &'static Path {
                     .expect("the target folder can be written");
             }
             let mut npm = python::environment().command(&found().npm[0]);
-            npm.args(&found().npm[1..]).current_dir(&home).args(["ci", "--ignore-scripts", "--no-audit", "--no-fund"]);
+            npm.args(&found().npm[1..]).current_dir(&home).args([
+                "ci",
+                "--ignore-scripts",
+                "--no-audit",
+                "--no-fund",
+            ]);
             process::output(npm).expect("npm installs the server");
             std::fs::write(&done, wanted).expect("the target folder can be written");
         }

@@ -189,8 +189,7 @@ fn choose(apt: &Apt, installed: &BTreeSet<String>) -> Result<Vec<Package>> {
     let chosen: BTreeMap<String, Package> =
         known.into_iter().filter(wanted).map(|package| (package.name.clone(), package)).collect();
     let linker = chosen.get(family.tools).and_then(packages::linker);
-    let missing: BTreeSet<String> =
-        linker.into_iter().filter(|name| !chosen.contains_key(name)).collect();
+    let missing: BTreeSet<String> = linker.into_iter().filter(|name| !chosen.contains_key(name)).collect();
     complete(apt, chosen, missing, &|chosen| packages::missing_libraries(chosen, installed))
 }
 

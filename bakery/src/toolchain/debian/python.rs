@@ -186,7 +186,10 @@ mod tests {
     #[test]
     fn the_interpreter_is_found_whatever_its_version() {
         let names = |names: &[&str]| interpreter(&names.iter().map(|&name| name.into()).collect::<Vec<_>>());
-        assert_eq!(names(&["pydoc3.14", "python3", "python3.14", "python3.14-config"]).unwrap(), "python3.14");
+        assert_eq!(
+            names(&["pydoc3.14", "python3", "python3.14", "python3.14-config"]).unwrap(),
+            "python3.14"
+        );
         assert_eq!(names(&["python3", "python3.", "python3-config", "pygettext3.11"]), None);
     }
 

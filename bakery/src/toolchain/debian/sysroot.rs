@@ -61,7 +61,8 @@ pub fn write_wrappers(toolchain: &Path) -> Result<PathBuf> {
     let libraries = shared_libraries(toolchain)?;
     for program in PROGRAMS {
         let script = bin.join(program);
-        std::fs::write(&script, wrapper(program, std::slice::from_ref(&libraries))).map_err(|error| unwritable(&script, error))?;
+        std::fs::write(&script, wrapper(program, std::slice::from_ref(&libraries)))
+            .map_err(|error| unwritable(&script, error))?;
         make_executable(&script)?;
     }
     Ok(bin)

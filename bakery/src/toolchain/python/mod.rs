@@ -17,8 +17,8 @@ use std::process::Command;
 use serde::{Deserialize, Serialize};
 
 pub use self::host::{Host, plain};
-pub use self::provided::host;
 use self::install::Installer;
+pub use self::provided::host;
 use super::Network;
 use super::lock::Lock;
 use crate::build::Digest;
