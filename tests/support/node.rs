@@ -20,7 +20,7 @@ pub fn folder() -> PathBuf {
 struct Node {
     /// The program that runs JavaScript.
     program: PathBuf,
-    /// The command that is npm.
+    /// The command that is npm, and its first arguments.
     npm: Vec<PathBuf>,
 }
 
@@ -65,7 +65,9 @@ fn installed(env: &Environment) -> Node {
     } else {
         (node.join("bin/node"), node.join("lib/node_modules"))
     };
-    Node { npm: vec![program.clone(), modules.join("npm/bin/npm-cli.js")], program }
+    // Certificates of the system, as for pip and cargo: Node.js has its own list, which lacks those that somebody added to the machine.
+    let npm = vec![program.clone(), "--use-system-ca".into(), modules.join("npm/bin/npm-cli.js")];
+    Node { program, npm }
 }
 
 /// The program that runs JavaScript.

@@ -8,6 +8,9 @@
 //! 4. [`debian`]: on Debian, the distribution's packages unpacked into the cache, without root;
 //! 5. an error that says why none of these worked and what to type.
 //!
+//! For Python it is componentize-py and a Python to run it: see [`python`]. The latter is the host's, or on Debian one of the distribution's packages
+//! ([`debian::python`]).
+//!
 //! Invariants: the system and the user's files are left alone, but for the target that `rustup` adds to its own toolchain; what appears
 //! in the cache is complete, because it is made beside its place and moved there in one step; two bakeries do not provide at the same
 //! time.

@@ -13,7 +13,8 @@ use crate::process::{self, Event, Life, Limits};
 use crate::progress::{Progress, Unit};
 use crate::toolchain::rustup::size_of;
 
-/// Settings that replace the system's. The hooks of the system's `apt-get update` are for the system's lists.
+/// Settings that replace the system's. The hooks of the system's `apt-get update` are for the system's lists. Without the error mode, a list that cannot be
+/// had for want of a network is only warned about.
 const SETTINGS: &str = r#"
 #clear APT::Update::Pre-Invoke;
 #clear APT::Update::Post-Invoke;
@@ -21,6 +22,7 @@ const SETTINGS: &str = r#"
 #clear APT::Architectures;
 APT::Sandbox::User "root";
 APT::Get::List-Cleanup "false";
+APT::Update::Error-Mode "any";
 Acquire::Languages "none";
 Acquire::AllowInsecureRepositories "false";
 Acquire::AllowWeakRepositories "false";

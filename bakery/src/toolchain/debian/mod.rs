@@ -136,12 +136,15 @@ fn make(env: &Environment, archive: &[Source], folder: &Path, progress: &dyn Pro
         .ok_or_else(|| Error::bug(format!("`{}` was made and cannot be used", place.display())))
 }
 
+/// Chooses packages, in the order of their names, given those that are installed on the system.
+type Choose<'a> = dyn Fn(&Apt, &BTreeSet<String>) -> Result<Vec<Package>> + 'a;
+
 /// What is fetched.
 struct Fetching<'a> {
     /// For messages: `the Rust compiler`.
     what: &'a str,
-    /// The packages, in the order of their names, given those that are installed on the system.
-    choose: &'a dyn Fn(&Apt, &BTreeSet<String>) -> Result<Vec<Package>>,
+    /// Its packages.
+    choose: &'a Choose<'a>,
 }
 
 impl Fetching<'_> {

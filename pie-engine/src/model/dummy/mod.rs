@@ -14,7 +14,7 @@
 //! nor panics, whatever the batch holds; no floating-point function of the platform is called.
 //!
 //! What it cannot know is how a text looks that a grammar holds, since it sees tokens and no grammar. So where such a reply gets long, the
-//! engine shows it the way to the end, and it goes that way ([`Model::heed`](super::Model::heed)).
+//! engine shows it the way to the end, and it goes that way ([`Model::heed`]).
 //!
 //! An adapter changes the state, and moves the logits by a small network of its own (`overlay`).
 //!

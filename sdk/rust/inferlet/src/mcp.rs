@@ -2,7 +2,7 @@
 
 /// Calling those servers. What a session returns is the `result` of the reply, as JSON text.
 ///
-/// Errors are texts here, with the code and the data in them. [`Session::raw`] has the same calls with code, message and data apart:
+/// Errors are texts here, with the code and the data in them. [`client::Session::raw`] has the same calls with code, message and data apart:
 ///
 /// ```no_run
 /// # fn main() -> inferlet::Result<()> {
