@@ -25,15 +25,19 @@ fn new_asks_for_what_was_not_given() {
     terminal.press("my-agent");
     terminal.wait_for_question("my-agent");
     terminal.press(ENTER);
-    terminal.wait_for_question("decides each token");
+    terminal.wait_for_question("constrained");
     assert_data_eq!(
         terminal.screen().contents(),
         str![[r#"
 ✔ Name · my-agent
 ? Template ›
-❯ hello    One question to the model, one answer
-  chat     A conversation: reads messages, streams answers, keeps its context
-  forward  A sampling loop of its own: reads distributions, decides each token
+❯ hello       rust   One question to the model, one answer
+  chat        rust   A conversation: reads messages, streams answers, keeps its context
+  forward     rust   A sampling loop of its own: reads distributions, decides each token
+  hello       python One question to the model, one answer
+  chat        python A conversation: reads messages, streams answers, keeps its context
+  agent       python An agent: the model calls functions until it has an answer
+  constrained python Structured output: JSON that satisfies a schema, whatever the model would like…
 "#]]
     );
     terminal.press(DOWN);
@@ -45,7 +49,7 @@ fn new_asks_for_what_was_not_given() {
         ended.text(),
         str![[r#"
 ✔ Name · my-agent
-✔ Template · chat     A conversation: reads messages, streams answers, keeps its context
+✔ Template · chat        rust   A conversation: reads messages, streams answers, keeps its context
      Created `my-agent` in `my-agent`, from the template `rust-chat`
 
 Next:
@@ -82,7 +86,7 @@ Next:
     assert_data_eq!(
         ended.text(),
         str![[r#"
-✔ Template · hello    One question to the model, one answer
+✔ Template · hello       rust   One question to the model, one answer
      Created `y` in `y`, from the template `rust-hello`
 
 Next:
@@ -375,15 +379,19 @@ letters from a to z, digits, `-` and
     terminal.press("my-agent");
     terminal.wait_for_question("› my-agent");
     terminal.press(ENTER);
-    terminal.wait_for_question("its own: …");
+    terminal.wait_for_question("constrained");
     assert_data_eq!(
         terminal.screen().contents(),
         str![[r#"
 ✔ Name · my-agent
 ? Template ›
-❯ hello    One question to the model, o…
-  chat     A conversation: reads messag…
-  forward  A sampling loop of its own: …
+❯ hello       rust   One question to th…
+  chat        rust   A conversation: re…
+  forward     rust   A sampling loop of…
+  hello       python One question to th…
+  chat        python A conversation: re…
+  agent       python An agent: the mode…
+  constrained python Structured output:…
 "#]]
     );
     terminal.press(DOWN);
@@ -393,7 +401,7 @@ letters from a to z, digits, `-` and
         terminal.end().text(),
         str![[r#"
 ✔ Name · my-agent
-✔ Template · chat     A conversation: reads messag…
+✔ Template · chat        rust   A conversation: re…
      Created `my-agent` in `my-agent`, from the template `rust-chat`
 
 Next:

@@ -90,7 +90,7 @@ error: there is no template `caht`
 "#]]);
     world.bakery(["new", "x", "--lang", "javascript"]).assert().code(2).stderr_eq(str![[r#"
 error: there are no templates for javascript yet
-   hint: there are templates for python, rust
+   hint: there are templates for rust, python
 
 "#]]);
     world.write("taken/file", "mine");
@@ -109,13 +109,13 @@ fn the_templates_are_listed() {
         .assert()
         .success()
         .stdout_eq(str![[r#"
+hello        rust        One question to the model, one answer
+chat         rust        A conversation: reads messages, streams answers, keeps its context
+forward      rust        A sampling loop of its own: reads distributions, decides each token
 hello        python      One question to the model, one answer
 chat         python      A conversation: reads messages, streams answers, keeps its context
 agent        python      An agent: the model calls functions until it has an answer
 constrained  python      Structured output: JSON that satisfies a schema, whatever the model would like to say
-hello        rust        One question to the model, one answer
-chat         rust        A conversation: reads messages, streams answers, keeps its context
-forward      rust        A sampling loop of its own: reads distributions, decides each token
 
 "#]])
         .stderr_eq("");
@@ -129,7 +129,7 @@ fn a_script_gets_documents() {
 
 "#]]).stderr_eq("");
     world.bakery(["new", "--list", "--json"]).assert().success().stdout_eq(str![[r#"
-{"type":"templates","templates":[{"name":"hello","language":"python","description":"One question to the model, one answer"},{"name":"chat","language":"python","description":"A conversation: reads messages, streams answers, keeps its context"},{"name":"agent","language":"python","description":"An agent: the model calls functions until it has an answer"},{"name":"constrained","language":"python","description":"Structured output: JSON that satisfies a schema, whatever the model would like to say"},{"name":"hello","language":"rust","description":"One question to the model, one answer"},{"name":"chat","language":"rust","description":"A conversation: reads messages, streams answers, keeps its context"},{"name":"forward","language":"rust","description":"A sampling loop of its own: reads distributions, decides each token"}]}
+{"type":"templates","templates":[{"name":"hello","language":"rust","description":"One question to the model, one answer"},{"name":"chat","language":"rust","description":"A conversation: reads messages, streams answers, keeps its context"},{"name":"forward","language":"rust","description":"A sampling loop of its own: reads distributions, decides each token"},{"name":"hello","language":"python","description":"One question to the model, one answer"},{"name":"chat","language":"python","description":"A conversation: reads messages, streams answers, keeps its context"},{"name":"agent","language":"python","description":"An agent: the model calls functions until it has an answer"},{"name":"constrained","language":"python","description":"Structured output: JSON that satisfies a schema, whatever the model would like to say"}]}
 
 "#]]).stderr_eq("");
     world.bakery(["new", "x", "--json"]).assert().code(2).stdout_eq(str![[r#"

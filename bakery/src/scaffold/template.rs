@@ -80,7 +80,7 @@ struct Written {
 pub fn catalog() -> Result<Vec<Template>> {
     let folders = TEMPLATES.dirs().filter(|folder| !name(folder).starts_with('_'));
     let mut templates = folders.map(read).collect::<Result<Vec<_>>>()?;
-    templates.sort_by_key(|template| (template.language.name(), template.order));
+    templates.sort_by_key(|template| (template.language, template.order));
     Ok(templates)
 }
 
