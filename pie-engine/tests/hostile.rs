@@ -171,7 +171,7 @@ fn a_component_without_a_run_says_what_it_exports() {
     assert!(matches!(&error, ComponentError::NoRun { exports } if exports.is_empty()));
     assert_eq!(
         error.to_string(),
-        "the component exports no interface whose name ends in `/run`; it exports nothing"
+        "the component exports no interface whose name ends in `/run`, and no `wasi:http/incoming-handler`; it exports nothing"
     );
     let (error, _) = refused(&binary(&plain("pie:hello/walk", "unreachable")));
     assert_eq!(
@@ -190,7 +190,7 @@ fn a_component_with_two_runs_says_which() {
     assert!(matches!(error, ComponentError::SeveralRuns { .. }));
     assert_eq!(
         error.to_string(),
-        "the component exports several interfaces whose names end in `/run`: `pie:two/run`, `pie:one/run`"
+        "the component exports several interfaces that could be run: `pie:two/run`, `pie:one/run`"
     );
 }
 

@@ -49,13 +49,13 @@ fn every_template_makes_a_project_with_all_that_belongs_to_it() {
     assert_eq!(
         templates.iter().map(Template::id).collect::<Vec<_>>(),
         [
+            "rust-hello",
+            "rust-chat",
+            "rust-forward",
             "python-hello",
             "python-chat",
             "python-agent",
-            "python-constrained",
-            "rust-hello",
-            "rust-chat",
-            "rust-forward"
+            "python-constrained"
         ]
     );
     for template in templates {
@@ -135,11 +135,11 @@ fn a_template_is_found_by_kind_and_by_id_and_slips_are_suggested() {
     assert_eq!(error("helo", None), "there is no template `helo`; did you mean `hello`?");
     assert_eq!(
         error("agent-swarm", None),
-        "there is no template `agent-swarm`; the templates are `hello`, `chat`, `agent`, `constrained`, `forward`"
+        "there is no template `agent-swarm`; the templates are `hello`, `chat`, `forward`, `agent`, `constrained`"
     );
     assert_eq!(
         error("hello", Some(Language::JavaScript)),
-        "there are no templates for javascript yet; there are templates for python, rust"
+        "there are no templates for javascript yet; there are templates for rust, python"
     );
 }
 

@@ -96,8 +96,8 @@ impl Kv {
         let first = table.tokens / self.page_size();
         let end = (table.tokens as usize + tokens).div_ceil(self.page_size() as usize);
         let end = end.min(table.list.len() as usize) as u32;
-        let written = (first..end).map(|index| table.list.page(index, &self.segments));
-        Ok(written.filter(|&page| self.pool.is_shared(page)).count() as u32)
+        let shared = |&index: &u32| table.list.is_shared(index, &self.pool, &self.segments);
+        Ok((first..end).filter(shared).count() as u32)
     }
 
     /// Notes that the model has filled all slots before `upto`. Pages that are full and plain now can be found by others. Where the

@@ -47,6 +47,13 @@ impl PageList {
         }
     }
 
+    /// Whether others have a page too, by itself or with the segment it is in: then it has to be copied before it is written to.
+    pub fn is_shared(&self, index: u32, pool: &Pool, segments: &Segments) -> bool {
+        let trunk = self.trunk.filter(|_| index < self.trunk_pages);
+        trunk.is_some_and(|trunk| segments.is_shared(trunk, index))
+            || pool.is_shared(self.page(index, segments))
+    }
+
     /// All pages in order, put together anew.
     pub fn collect(&self, segments: &Segments) -> Vec<PageId> {
         let mut pages = Vec::with_capacity(self.len() as usize + 1);

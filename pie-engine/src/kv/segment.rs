@@ -83,6 +83,15 @@ impl Segments {
         segment.pages[(index - segment.start) as usize]
     }
 
+    /// Whether somebody else than one holder of `id` has a page on the way to its end, through any of the segments from there on.
+    pub fn is_shared(&self, id: SegmentId, index: u32) -> bool {
+        let mut segment = self.get(id);
+        while segment.holders == 1 && segment.start > index {
+            segment = self.get(segment.parent.expect("a segment that starts late has one before it"));
+        }
+        segment.holders > 1
+    }
+
     /// The segment before or at `id` that has the page of this index.
     fn with_page(&self, mut id: SegmentId, index: u32) -> SegmentId {
         while self.get(id).start > index {
