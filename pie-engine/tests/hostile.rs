@@ -176,7 +176,7 @@ fn a_component_without_a_run_says_what_it_exports() {
     let (error, _) = refused(&binary(&plain("pie:hello/walk", "unreachable")));
     assert_eq!(
         error.to_string(),
-        "the component exports no interface whose name ends in `/run`; it exports `pie:hello/walk`"
+        "the component exports no interface whose name ends in `/run`, and no `wasi:http/incoming-handler`; it exports `pie:hello/walk`"
     );
 }
 
