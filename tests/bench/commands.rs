@@ -1,11 +1,15 @@
 //! Whole commands against the least that the same work takes without bakery, alternating, so that both meet the same noise.
 //!
-//! `WASMTIME=…/wasmtime cargo bench -p bakery --bench commands`; the script `tests/bench/run` provides the peer. Ratios are medians over
-//! pairs. Nothing here passes or fails: the numbers are for people.
+//! The script `tests/bench/run` provides the release of bakery and the peer. Ratios are medians over pairs. Nothing here passes or fails:
+//! the numbers are for people.
+
+#[path = "measure.rs"]
+mod measure;
 
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
-use std::time::{Duration, Instant};
+use std::process::Command;
+
+use measure::{pairs, program, report, timed};
 
 use bakery::environment::Environment;
 use bakery::progress::Silent;
@@ -26,6 +30,7 @@ fn main() {
 
 /// The programs, and a folder in which they work.
 struct Bench {
+    bakery: PathBuf,
     wasmtime: PathBuf,
     toolchain: Toolchain,
     folder: tempfile::TempDir,
@@ -33,13 +38,11 @@ struct Bench {
 
 impl Bench {
     fn new() -> Bench {
-        let wasmtime =
-            std::env::var_os("WASMTIME").expect("WASMTIME names the peer; `tests/bench/run` sets it");
         let env = Environment::read().expect("the process has surroundings");
         let toolchain = toolchain::rust(&env, &repository(), Network::Allowed, &Silent)
             .expect("there is a compiler for guests");
         let folder = tempfile::tempdir().expect("the machine has a folder for temporary files");
-        Bench { wasmtime: wasmtime.into(), toolchain, folder }
+        Bench { bakery: program("BAKERY"), wasmtime: program("WASMTIME"), toolchain, folder }
     }
 
     fn path(&self, name: &str) -> PathBuf {
@@ -97,7 +100,7 @@ impl Bench {
     }
 
     fn bakery(&self, command: &str) -> Command {
-        let mut bakery = Command::new(env!("CARGO_BIN_EXE_bakery"));
+        let mut bakery = Command::new(&self.bakery);
         bakery.arg(command).current_dir(self.folder.path());
         bakery
     }
@@ -137,41 +140,4 @@ fn size(file: &Path) -> u64 {
 /// Runs a command that has to succeed.
 fn done(command: &mut Command) {
     timed(command);
-}
-
-/// How long a command that has to succeed takes, from start to exit.
-fn timed(command: &mut Command) -> Duration {
-    command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped());
-    let started = Instant::now();
-    let output = command.output().expect("the program can be started");
-    let elapsed = started.elapsed();
-    assert!(output.status.success(), "{command:?} failed:\n{}", String::from_utf8_lossy(&output.stderr));
-    elapsed
-}
-
-/// Times two commands in turn, after once each unmeasured.
-fn pairs(
-    name: &str,
-    peer: &str,
-    count: usize,
-    mut ours: impl FnMut() -> Duration,
-    mut theirs: impl FnMut() -> Duration,
-) {
-    let _warm = (ours(), theirs());
-    report(name, peer, (0..count).map(|_| (ours(), theirs())).collect());
-}
-
-fn report(name: &str, peer: &str, times: Vec<(Duration, Duration)>) {
-    let milliseconds = |time: Duration| time.as_secs_f64() * 1e3;
-    let ours = median(times.iter().map(|(ours, _)| milliseconds(*ours)).collect());
-    let theirs = median(times.iter().map(|(_, theirs)| milliseconds(*theirs)).collect());
-    let ratio =
-        median(times.iter().map(|(ours, theirs)| ours.as_secs_f64() / theirs.as_secs_f64()).collect());
-    let pairs = times.len();
-    println!("{name}: {ours:.2} ms; {peer}: {theirs:.2} ms; ratio {ratio:.3} (medians of {pairs} pairs)");
-}
-
-fn median(mut values: Vec<f64>) -> f64 {
-    values.sort_by(f64::total_cmp);
-    values[values.len() / 2]
 }

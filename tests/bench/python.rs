@@ -1,12 +1,18 @@
 //! A program in Python, run as it is, against the least that it takes: a process that finds the runtime's machine code, makes an instance, and has a program without
 //! a line in it called. And a build against componentize-py alone.
 //!
-//! `cargo bench --bench python`; it needs a Python from 3.10 on. Ratios are medians over pairs; nothing here passes or fails.
+//! The script `tests/bench/run` provides the release of bakery; a Python from 3.10 on is needed. Ratios are medians over pairs; nothing here
+//! passes or fails.
+
+#[path = "measure.rs"]
+mod measure;
 
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::Command;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
+
+use measure::{pairs, program, report, timed};
 
 use bakery::build::python::shared::{self, Shared};
 use bakery::environment::Environment;
@@ -111,7 +117,7 @@ fn alone(plan: &serde_json::Value, main: &Path) -> Duration {
 }
 
 fn bakery(folder: &Path) -> Command {
-    let mut bakery = Command::new(env!("CARGO_BIN_EXE_bakery"));
+    let mut bakery = Command::new(program("BAKERY"));
     bakery.current_dir(folder);
     bakery
 }
@@ -123,39 +129,4 @@ fn repository() -> PathBuf {
 fn write(path: &Path, text: &str) {
     let folder = path.parent().expect("it is in a folder");
     std::fs::create_dir_all(folder).and_then(|()| std::fs::write(path, text)).expect("it can be written");
-}
-
-/// How long a command that has to succeed takes, from start to exit.
-fn timed(command: &mut Command) -> Duration {
-    command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped());
-    let started = Instant::now();
-    let output = command.output().expect("the program can be started");
-    let elapsed = started.elapsed();
-    assert!(output.status.success(), "{command:?} failed:\n{}", String::from_utf8_lossy(&output.stderr));
-    elapsed
-}
-
-/// Times two commands in turn, after once each unmeasured.
-fn pairs(
-    name: &str,
-    peer: &str,
-    count: usize,
-    mut ours: impl FnMut() -> Duration,
-    mut theirs: impl FnMut() -> Duration,
-) {
-    let _warm = (ours(), theirs());
-    report(name, peer, (0..count).map(|_| (ours(), theirs())).collect());
-}
-
-fn report(name: &str, peer: &str, times: Vec<(Duration, Duration)>) {
-    let ms = |time: &Duration| time.as_secs_f64() * 1e3;
-    let ours = median(times.iter().map(|(ours, _)| ms(ours)).collect());
-    let theirs = median(times.iter().map(|(_, theirs)| ms(theirs)).collect());
-    let ratio = median(times.iter().map(|(ours, theirs)| ms(ours) / ms(theirs)).collect());
-    println!("{name}: {ours:.1} ms; {peer}: {theirs:.1} ms; ratio {ratio:.2}");
-}
-
-fn median(mut values: Vec<f64>) -> f64 {
-    values.sort_by(f64::total_cmp);
-    values[values.len() / 2]
 }
