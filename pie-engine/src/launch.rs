@@ -2,6 +2,7 @@
 
 use crate::control::Control;
 use crate::host::budget::Limits;
+use crate::host::preload::Preload;
 use crate::host::wasi::Scratch;
 use crate::outside::hosts::Hosts;
 use crate::outside::{HttpRequest, HttpResponse, Nowhere, Outside};
@@ -39,6 +40,7 @@ pub struct Launch {
     pub(crate) hosts: Arc<Hosts>,
     pub(crate) requested: Option<Requested>,
     pub(crate) scratch: Option<KeptScratch>,
+    pub(crate) preload: Option<Arc<Preload>>,
 }
 
 impl Launch {
@@ -58,6 +60,7 @@ impl Launch {
             hosts: Arc::default(),
             requested: None,
             scratch: None,
+            preload: None,
         }
     }
 
@@ -136,6 +139,13 @@ impl Launch {
     #[must_use]
     pub fn scratch(mut self, kept: KeptScratch) -> Self {
         self.scratch = Some(kept);
+        self
+    }
+
+    /// Has the state of the instance kept once it has answered. The component has to be an [`observable`](crate::host::preload::observable) one.
+    #[must_use]
+    pub fn preload(mut self, preload: Arc<Preload>) -> Self {
+        self.preload = Some(preload);
         self
     }
 

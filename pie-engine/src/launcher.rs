@@ -263,6 +263,7 @@ impl Launcher {
             cancellation: control.cancellation(),
             user: Arc::clone(user),
             page_size: *page_size,
+            preload: launch.preload.clone(),
         }
     }
 }

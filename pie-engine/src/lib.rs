@@ -48,6 +48,7 @@ pub use door::{Door, Entrance, door};
 pub use engine::PageChecks;
 pub use host::budget::Limits;
 pub use host::component::Inferlet;
+pub use host::preload::{Preload, PreloadError, observable};
 pub use launch::Launch;
 pub use outside::Outside;
 pub use programs::{Catalog, ProgramError, Programs, Wanted};

@@ -36,14 +36,14 @@ pub enum Step {
         /// The file that says which versions were chosen.
         lock: PathBuf,
     },
-    /// Write the program's files, and what exports it, where the next step takes them from.
-    GatherSources {
-        /// The file that it begins with, by the name it has inside.
+    /// Start the component of the language, import the program in it, and make a component of its memory.
+    Preload {
+        /// The file that the program begins with, by the name it has inside.
         entry: String,
         /// Its files.
         files: Vec<PathBuf>,
-        /// Where they are written to.
-        folder: PathBuf,
+        /// The component of the language.
+        runtime: PathBuf,
     },
     /// Put the SDK that bakery carries where the project can name it.
     PlaceSdk {
@@ -118,8 +118,8 @@ impl fmt::Display for Step {
                 dependencies.join("`, `"),
                 lock.display()
             ),
-            Step::GatherSources { entry, files, folder } => {
-                write!(f, "write into `{}`, to begin with `{entry}`:", folder.display())?;
+            Step::Preload { entry, files, runtime } => {
+                write!(f, "start `{}`, import `{entry}` in it, of these files, and keep its memory:", runtime.display())?;
                 files.iter().try_for_each(|file| write!(f, "\n   {}", quoted(&file.to_string_lossy())))
             }
             Step::PlaceSdk { unpacked, link } => {

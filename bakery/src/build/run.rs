@@ -35,7 +35,7 @@ pub fn run(env: &Environment, steps: &[Step], name: &str, wanted: Wanted, cache:
             Step::ProvideCompiler
             | Step::ProvidePython
             | Step::InstallDependencies { .. }
-            | Step::GatherSources { .. } => {
+            | Step::Preload { .. } => {
                 return Err(Error::bug("a plan was followed that is not one of Rust's, with a compiler"));
             }
             Step::PlaceSdk { unpacked, link } => place_sdk(cache, unpacked, link)?,

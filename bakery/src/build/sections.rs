@@ -25,6 +25,9 @@ const HEADER_BYTES: usize = 8;
 /// The id of custom sections.
 const CUSTOM: u8 = 0;
 
+/// The id of the exports of components.
+const EXPORT: u8 = 11;
+
 /// A section at the outermost level.
 struct Found<'a> {
     /// Of the whole section, with its id and size.
@@ -72,6 +75,33 @@ pub fn embed(wasm: &[u8], entries: &[(&str, &[u8])]) -> Vec<u8> {
         section.encode(&mut out);
     }
     out
+}
+
+/// The component with another name for one of its exports; `None` if it has none of that name. Types inside of a component do not know what they are exported as.
+pub fn rename_export(wasm: &[u8], old: &str, new: &str) -> Option<Vec<u8>> {
+    let (old, new) = (named(old), named(new));
+    let mut out = wasm.get(..HEADER_BYTES)?.to_vec();
+    let mut renamed = false;
+    for section in sections(wasm) {
+        let at = || section.data.windows(old.len()).position(|bytes| bytes == old);
+        match (wasm[section.range.start] == EXPORT).then(at).flatten() {
+            Some(at) => {
+                let data = [&section.data[..at], &new, &section.data[at + old.len()..]].concat();
+                out.push(EXPORT);
+                data.encode(&mut out);
+                renamed = true;
+            }
+            None => out.extend_from_slice(&wasm[section.range]),
+        }
+    }
+    renamed.then_some(out)
+}
+
+/// A name as it is written: its length before it.
+fn named(name: &str) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    name.encode(&mut bytes);
+    bytes
 }
 
 /// The sections up to the first that is cut off.

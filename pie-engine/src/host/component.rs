@@ -2,6 +2,7 @@
 
 use super::bindings::{pie, waits};
 use super::complexity::{self, TooComplex};
+use super::parts::{self, MIN_CODE_BYTES, Part};
 use super::http::{
     self,
     incoming::{IncomingRequest, ResponseOutparam},
@@ -15,6 +16,7 @@ use std::hash::{Hash, Hasher};
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
+use wasmtime::Module;
 use wasmtime::component::types::{ComponentFunc, ComponentItem};
 use wasmtime::component::{Component, ComponentExportIndex, HasSelf, InstancePre, Linker, Resource};
 
@@ -100,6 +102,12 @@ struct Linked {
     linker: Linker<State>,
 }
 
+/// A compiled component, and the libraries that were taken out of it, by the names that it imports them by.
+struct Code {
+    component: Component,
+    libraries: Vec<(String, Module)>,
+}
+
 /// A compiled component whose imports are resolved.
 #[derive(Clone)]
 pub struct Inferlet {
@@ -158,27 +166,27 @@ impl Compiler {
 
     /// The component of this digest, if its compiled code is in the cache. Neither its bytes nor the time to look through them are needed.
     pub fn find(&self, digest: &str) -> Option<Inferlet> {
-        let path = self.plain.code(self.cache.as_deref()?, digest);
-        self.plain.inferlet(self.plain.load(&path)?, digest.to_owned()).ok()
+        let code = self.plain.load_code(self.cache.as_deref()?, digest)?;
+        self.plain.inferlet(code, digest.to_owned()).ok()
     }
 
     /// Compiles a component, or finds its compiled code in the cache, and resolves its imports.
     pub fn compile(&self, wasm: &[u8]) -> Result<Inferlet, ComponentError> {
         check_preamble(wasm)?;
         let digest = sha256_hex(wasm);
-        let (linked, component) = self.component(wasm, &digest).map_err(not_compiled)?;
-        linked.inferlet(component, digest)
+        let (linked, code) = self.code(wasm, &digest).map_err(not_compiled)?;
+        linked.inferlet(code, digest)
     }
 
     /// The compiled component, and where it runs. What the plain runtime refuses may be what it has no features for, and validation, which
     /// comes before any work, is what knows.
-    fn component(&self, wasm: &[u8], digest: &str) -> wasmtime::Result<(&Linked, Component)> {
+    fn code(&self, wasm: &[u8], digest: &str) -> wasmtime::Result<(&Linked, Code)> {
         let cache = self.cache.as_deref();
-        if let Ok(component) = self.plain.component(wasm, digest, cache) {
-            return Ok((&self.plain, component));
+        if let Ok(code) = self.plain.code(wasm, digest, cache) {
+            return Ok((&self.plain, code));
         }
         let concurrent = self.concurrent()?;
-        Ok((concurrent, concurrent.component(wasm, digest, cache)?))
+        Ok((concurrent, concurrent.code(wasm, digest, cache)?))
     }
 
     fn concurrent(&self) -> wasmtime::Result<&Linked> {
@@ -204,33 +212,67 @@ impl Linked {
     }
 
     /// Resolves the imports of a component.
-    fn inferlet(&self, component: Component, digest: String) -> Result<Inferlet, ComponentError> {
+    fn inferlet(&self, code: Code, digest: String) -> Result<Inferlet, ComponentError> {
+        let Code { component, libraries } = code;
         let export = self.find_run(&component)?;
-        let pre = self.linker.instantiate_pre(&component).map_err(ComponentError::UnknownImport)?;
+        let pre = if libraries.is_empty() {
+            self.linker.instantiate_pre(&component)
+        } else {
+            let mut linker = self.linker.clone();
+            for (name, module) in &libraries {
+                linker.root().module(name, module).map_err(ComponentError::Invalid)?;
+            }
+            linker.instantiate_pre(&component)
+        };
+        let pre = pre.map_err(ComponentError::UnknownImport)?;
         let entry = find_entry(&pre, &export)?;
         Ok(Inferlet { pre, entry, concurrency: self.concurrency, export, digest })
     }
 
-    /// The file of a component's code.
-    fn code(&self, cache: &Path, digest: &str) -> PathBuf {
+    /// The file of the code of a component or library.
+    fn file(&self, cache: &Path, digest: &str) -> PathBuf {
         cache.join(format!("{digest}-{}.cwasm", self.compatibility()))
     }
 
-    fn component(&self, wasm: &[u8], digest: &str, cache: Option<&Path>) -> wasmtime::Result<Component> {
-        let Some(cache) = cache else { return self.compile(wasm) };
-        let path = self.code(cache, digest);
-        if let Some(component) = self.load(&path) {
-            return Ok(component);
+    fn code(&self, wasm: &[u8], digest: &str, cache: Option<&Path>) -> wasmtime::Result<Code> {
+        if let Some(found) = cache.and_then(|cache| self.load_code(cache, digest)) {
+            return Ok(found);
         }
-        let component = self.compile(wasm)?;
-        // The cache only saves time: a full disk must not stop a run.
-        let _ = store(&path, &component.serialize()?);
-        Ok(component)
+        complexity::check(wasm)?;
+        let (component, libraries) = match cache.and_then(|cache| Some((cache, parts::split(wasm, MIN_CODE_BYTES)?))) {
+            Some((cache, parts)) => self.compile_parts(&parts, cache)?,
+            None => (Component::from_binary(&self.engine, wasm)?, Vec::new()),
+        };
+        if let Some(cache) = cache {
+            // The cache only saves time: a full disk must not stop a run.
+            let _ = store(&self.file(cache, digest), &component.serialize()?);
+        }
+        Ok(Code { component, libraries })
     }
 
-    fn compile(&self, wasm: &[u8]) -> wasmtime::Result<Component> {
-        complexity::check(wasm)?;
-        Component::from_binary(&self.engine, wasm)
+    fn compile_parts(
+        &self,
+        parts: &[Part<'_>],
+        cache: &Path,
+    ) -> wasmtime::Result<(Component, Vec<(String, Module)>)> {
+        let mut libraries = Vec::new();
+        for part in parts {
+            if let Part::Library(wasm) = part {
+                libraries.push((parts::name(wasm), self.library(wasm, cache)?));
+            }
+        }
+        let component = Component::from_binary(&self.engine, &parts::join(parts, &libraries)?)?;
+        Ok((component, libraries))
+    }
+
+    fn library(&self, wasm: &[u8], cache: &Path) -> wasmtime::Result<Module> {
+        let path = self.file(cache, &sha256_hex(wasm));
+        if let Some(module) = self.load_library(&path) {
+            return Ok(module);
+        }
+        let module = Module::from_binary(&self.engine, wasm)?;
+        let _ = store(&path, &module.serialize()?);
+        Ok(module)
     }
 
     /// Code compiled by another version, for another processor or under other settings has another name.
@@ -239,6 +281,28 @@ impl Linked {
         self.engine.precompile_compatibility_hash().hash(&mut hasher);
         let digest = hasher.0.finalize();
         digest.iter().take(8).map(|byte| format!("{byte:02x}")).collect()
+    }
+
+    /// The code of a component, if all of it is in the cache. Which libraries it needs is in the names of what it imports.
+    fn load_code(&self, cache: &Path, digest: &str) -> Option<Code> {
+        let component = self.load(&self.file(cache, digest))?;
+        let names: Vec<String> =
+            component.component_type().imports(&self.engine).map(|(name, _)| name.to_owned()).collect();
+        let mut libraries = Vec::new();
+        for name in names {
+            if let Some(digest) = parts::digest(&name) {
+                let module = self.load_library(&self.file(cache, digest))?;
+                libraries.push((name, module));
+            }
+        }
+        Some(Code { component, libraries })
+    }
+
+    fn load_library(&self, path: &Path) -> Option<Module> {
+        // SAFETY: as in `load`.
+        #[expect(unsafe_code)]
+        let loaded = unsafe { Module::deserialize_file(&self.engine, path) };
+        loaded.ok()
     }
 
     fn load(&self, path: &Path) -> Option<Component> {

@@ -104,6 +104,9 @@ async fn call(
         (Entry::Run(run), Call::Run(input)) => {
             let run = instance.get_typed_func::<(String,), (Result<String, String>,)>(&mut *store, run)?;
             let (answer,) = called(inferlet.concurrency, store, run, (input,)).await?;
+            if let (Ok(_), Some(preload)) = (&answer, store.data().preload.clone()) {
+                preload.keep(store, instance).await;
+            }
             Ok(answer)
         }
         (Entry::Handle(handle), Call::Handle(request)) => {

@@ -8,6 +8,8 @@ pub mod component;
 pub mod instance;
 pub mod journal;
 pub mod limits;
+pub mod parts;
+pub mod preload;
 pub mod runtime_config;
 pub mod state;
 pub mod wasi;

@@ -5,6 +5,7 @@ use super::inference::Abandoned;
 use super::journal::Journal;
 use super::limits::{LimitExceeded, Limiter};
 use super::matcher::Walks;
+use super::preload::Preload;
 use super::wasi::{Wasi, WasiRef, WasiView};
 use super::ways_out::WaysOut;
 use super::work::WorkBudget;
@@ -49,6 +50,8 @@ pub struct State {
     pub(crate) cancellation: Cancellation,
     pub(crate) user: Arc<str>,
     pub(crate) page_size: u32,
+    /// Who takes its state when it has answered.
+    pub(crate) preload: Option<Arc<Preload>>,
 }
 
 impl State {

@@ -1,16 +1,16 @@
-//! How componentize-py is called, and what it says when it fails.
+//! How componentize-py is called, and what is said of a program that does not build.
 
 use std::collections::BTreeMap;
 use std::path::Path;
 
 use super::sdk::Sdk;
 use super::sources::Contents;
-use super::wrapper::{MODULE, PROBLEM, package};
+use super::wrapper::{MODULE, package};
 use crate::build::recipe::{Invocation, Messages};
 use crate::build::run::write_atomically;
 use crate::environment::Environment;
-use crate::error::{Error, Kind, Place, Result};
-use crate::process::{self, Event, Life, Limits, Stream};
+use crate::error::{Error, Place, Result};
+use crate::process::{self, Life, Limits};
 use crate::toolchain::python::{Python, plain};
 
 /// Interfaces whose names in Python would have a version otherwise.
@@ -20,7 +20,7 @@ const RENAMED: [&str; 3] = [
     "wasi:clocks/monotonic-clock@0.2.12=wasi_clocks_monotonic_clock",
 ];
 
-/// What makes a component of the files that [`wrapper`](super::wrapper) has written into `folder`.
+/// What makes a component of the files of [`wrapper`](super::wrapper) in `folder`.
 pub fn invocation(python: &Python, sdk: &Sdk, name: &str, folder: &Path, output: &Path) -> Invocation {
     let world = format!("pie:{}", package(name));
     let text = |path: &Path| path.to_string_lossy().into_owned();
@@ -51,49 +51,46 @@ pub fn invocation(python: &Python, sdk: &Sdk, name: &str, folder: &Path, output:
 ///
 /// # Errors
 /// One cannot be written.
-pub fn write(files: &BTreeMap<String, String>, folder: &Path) -> Result<()> {
-    files.iter().try_for_each(|(name, text)| write_atomically(&folder.join(name), text.as_bytes()))
+pub fn write(files: &BTreeMap<String, Vec<u8>>, folder: &Path) -> Result<()> {
+    files.iter().try_for_each(|(name, bytes)| write_atomically(&folder.join(name), bytes))
 }
 
 /// Runs componentize-py.
 ///
 /// # Errors
-/// There is something wrong with the program, which the error shows in its source, or with componentize-py.
-pub fn run(env: &Environment, invocation: &Invocation, contents: Option<&Contents>) -> Result<()> {
+/// It fails.
+pub fn run(env: &Environment, invocation: &Invocation) -> Result<()> {
     let mut command = plain(env, &invocation.program);
     command.args(&invocation.arguments).envs(&invocation.variables).current_dir(&invocation.folder);
     let limits = Limits { interrupt: Some(&env.interrupt), ..Limits::default() };
-    let mut said = Vec::new();
-    let outcome = process::watch(command, limits, &mut |event| {
-        if let Event::Line(Stream::Err, line) | Event::Line(Stream::Out, line) = event {
-            said.push(line.to_owned());
-        }
-        Life::Moving
-    });
-    outcome.map_err(|error| match contents {
-        Some(contents) if error.kind != Kind::Interrupted => problem(&said, contents).unwrap_or(error),
-        _ => error,
-    })
+    process::watch(command, limits, &mut |_| Life::Moving)
 }
 
-/// The error that a wrapper has told in one of these lines.
-fn problem(said: &[String], contents: &Contents) -> Option<Error> {
-    let json = said.iter().find_map(|line| Some(line.split_once(PROBLEM)?.1))?;
-    let (file, line, column, message): (Option<String>, Option<usize>, Option<usize>, String) =
-        serde_json::from_str(json).ok()?;
+/// What the shared component has said of a program that it was to keep, as an error that shows the place.
+pub fn problem(said: &str, contents: &Contents) -> Error {
     let entry = &contents.entry;
+    let Ok((file, line, column, message)) =
+        serde_json::from_str::<(Option<String>, Option<usize>, Option<usize>, String)>(said)
+    else {
+        return Error::failed(format!("`{entry}` does not build: {said}"));
+    };
     let error = Error::failed(format!("`{}` does not build: {message}", file.as_ref().unwrap_or(entry)));
-    let Some((file, line)) = file.zip(line) else { return Some(error) };
-    let text = String::from_utf8_lossy(contents.files.get(&file)?).into_owned();
-    let span = place(&text, line, column);
-    let label = message.split(": ").last().unwrap_or_default().to_owned();
-    let error = error.at(Place { file, text, span, label });
-    Some(match missing_module(&message) {
+    let source = file.as_ref().and_then(|file| contents.files.get(file));
+    let error = match (&file, line, source) {
+        (Some(file), Some(line), Some(source)) => {
+            let text = String::from_utf8_lossy(source).into_owned();
+            let span = place(&text, line, column);
+            let label = message.split(": ").last().unwrap_or_default().to_owned();
+            error.at(Place { file: file.clone(), text, span, label })
+        }
+        _ => error,
+    };
+    match missing_module(&message) {
         Some(module) => error.hint(format!(
             "what a program imports is in its folder, in Python's library, or among the `dependencies` of `pyproject.toml`; `{module}` is in none of these"
         )),
         None => error,
-    })
+    }
 }
 
 fn missing_module(message: &str) -> Option<&str> {
@@ -120,7 +117,7 @@ mod tests {
         let files =
             BTreeMap::from([("main.py".to_owned(), b"import a\n\nasync def main():\n    b\n".to_vec())]);
         let contents = Contents { entry: "main.py".into(), files };
-        problem(&["noise".into(), format!("{PROBLEM}{json}")], &contents).unwrap()
+        problem(json, &contents)
     }
 
     #[test]
@@ -138,6 +135,7 @@ mod tests {
     fn a_problem_without_a_place_is_about_the_entry() {
         let error = told(r#"[null, null, null, "`main.py` defines no `main`"]"#);
         assert!(error.place.is_none() && error.message.contains("defines no `main`"), "{error}");
+        assert_eq!(told("it is no JSON").message, "`main.py` does not build: it is no JSON");
         assert_eq!(place("a\n", 9, None), 2..2);
         assert_eq!(place("", 0, Some(3)), 0..0);
     }

@@ -1,15 +1,13 @@
-//! Python: componentize-py around the program, the SDK and what it depends on.
+//! Python: one component for all programs, with the interpreter and the SDK, and each program's own made from it.
 //!
-//! [`sources`] says which files the program is, [`dependencies`] brings its packages, [`wrapper`] writes the module that exports `run`, [`componentize`]
-//! makes the component, and [`shared`] is the one that runs programs without building them. [`sdk`] has what they import.
-//!
-//! componentize-py starts an interpreter and keeps its memory, in which the secret of its hashes is another each time. So a component is kept in the cache
-//! under a digest of all that it is made of, and the same sources give the same bytes as long as it is there; see [`kept`].
+//! [`sources`] says which files the program is, [`dependencies`] brings its packages. [`shared`] is the component that runs programs without building them; it is
+//! made by [`componentize`] of the module in [`wrapper`], and [`preload`] makes a program's component of it. [`sdk`] has what programs import.
 
 pub mod componentize;
 pub mod dependencies;
-mod kept;
+pub mod preload;
 pub mod sdk;
+pub mod settings;
 pub mod shared;
 pub mod sources;
 pub mod wrapper;
@@ -20,7 +18,8 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 
 use self::dependencies::{How, Packages};
-use self::sources::{Contents, Sources};
+use self::shared::Shared;
+use self::sources::Sources;
 use super::cache::{self, Key, Made, Seen, Standing};
 use super::probe::Depth;
 use super::provenance::Provenance;
@@ -29,13 +28,13 @@ use super::rust::inputs::Inputs;
 use super::{Artifact, Digest, Options, check, made, run, sections};
 use crate::environment::Environment;
 use crate::error::{Error, Result};
-use crate::progress::{Progress, Unit};
+use crate::progress::Progress;
 use crate::project::{MANIFEST_NAME, Project};
 use crate::toolchain;
 use crate::toolchain::python::Python;
 
 /// Changes when older memories mean something else.
-const FORMAT: u32 = 1;
+const FORMAT: u32 = 2;
 
 /// What says to tools that a folder is made and can be deleted (<https://bford.info/cachedir/>).
 const CACHE_TAG: &str = "Signature: 8a477f597d28d172789f06886806bc55\n# Made by bakery.\n";
@@ -80,9 +79,10 @@ pub fn build(
     let packages = dependencies::provide(project, how, env, progress)?;
     let own = contents.digest();
     contents.add(packages.read()?);
-    let python = toolchain::python::provide(env, options.network, progress)?;
-    let wasm = build.component(&contents, &python, progress)?;
-    let artifact = build.finish(&wasm, &python, own, &packages)?;
+    let shared = shared::provide(env, options.network, progress)?;
+    let wasm =
+        preload::component(&shared, build.name(), &contents, build.shows_sources(), env, progress)?;
+    let artifact = build.finish(&wasm, &shared, own, &packages)?;
     // The lock may have been written just now.
     let seen = if packages.lock.is_some() { Seen::take(&build.inputs(&sources), env) } else { seen };
     if let Some(made) = seen.and_then(|seen| made(&artifact, seen)) {
@@ -99,22 +99,37 @@ pub fn plan(project: &Project, options: &Options, env: &Environment) -> Result<R
     let build = Build::new(project, options, env)?;
     let sources = Sources::of(project)?;
     let mut steps = Vec::new();
-    let python = toolchain::python::find(env).unwrap_or_else(|| {
-        steps.push(Step::ProvidePython);
-        Python {
-            interpreter: "python3".into(),
-            folder: build.cache.join("toolchains/python"),
-            version: String::new(),
-        }
-    });
+    let runtime = shared::place(&build.cache);
+    if !runtime.exists() {
+        let python = toolchain::python::find(env).unwrap_or_else(|| {
+            steps.push(Step::ProvidePython);
+            Python {
+                interpreter: "python3".into(),
+                folder: build.cache.join("toolchains/python"),
+                version: String::new(),
+            }
+        });
+        let folder = build.cache.join("languages/.making-python");
+        let sdk = sdk::folders(&build.cache);
+        steps.push(Step::Run(componentize::invocation(&python, &sdk, shared::NAME, &folder, &runtime)));
+    }
     let wanted = dependencies::wanted(project)?;
     if !wanted.is_empty() {
         let lock = project.root.join(dependencies::LOCK);
         steps.push(Step::InstallDependencies { dependencies: wanted, lock });
     }
-    let recipe = build.recipe(&python, &sources);
-    steps.extend(recipe.steps);
-    Ok(Recipe { steps, ..recipe })
+    let output = build.output();
+    steps.push(Step::Preload {
+        entry: sources.entry.clone(),
+        files: sources.files.values().cloned().collect(),
+        runtime: runtime.clone(),
+    });
+    steps.push(Step::Finish {
+        component: runtime,
+        manifest: project.manifest_path.clone(),
+        output: output.clone(),
+    });
+    Ok(Recipe { name: build.name().to_owned(), steps, output })
 }
 
 /// A program that runs without being built.
@@ -166,11 +181,6 @@ impl<'a> Build<'a> {
         self.options.output.clone().unwrap_or_else(default)
     }
 
-    /// Where the files for componentize-py are put, the same for the same project.
-    fn folder(&self) -> PathBuf {
-        self.cache.join("builds").join(format!("python-{}", self.key.digest().short()))
-    }
-
     fn inputs(&self, sources: &Sources) -> Inputs {
         let root = &self.project.root;
         let described = [MANIFEST_NAME, "pyproject.toml", dependencies::LOCK].map(|name| root.join(name));
@@ -203,56 +213,12 @@ impl<'a> Build<'a> {
         Some(artifact)
     }
 
-    fn recipe(&self, python: &Python, sources: &Sources) -> Recipe {
-        let (folder, output) = (self.folder(), self.output());
-        let component = folder.join("component.wasm");
-        let sdk = sdk::folders(&self.cache);
-        let steps = vec![
-            Step::GatherSources {
-                entry: sources.entry.clone(),
-                files: sources.files.values().cloned().collect(),
-                folder: folder.clone(),
-            },
-            Step::Run(componentize::invocation(python, &sdk, self.name(), &folder, &component)),
-            Step::Finish { component, manifest: self.project.manifest_path.clone(), output: output.clone() },
-        ];
-        Recipe { name: self.name().to_owned(), steps, output }
-    }
-
-    /// The component as componentize-py makes it, or as it has made it before of the same files.
-    fn component(&self, contents: &Contents, python: &Python, progress: &dyn Progress) -> Result<Vec<u8>> {
-        let files = wrapper::of_program(self.name(), contents, self.shows_sources());
-        let mut parts = vec![python.version.clone(), sdk::digest().to_string()];
-        parts.extend(files.iter().flat_map(|(name, text)| [name.clone(), text.clone()]));
-        let digest = Digest::of_parts(parts);
-        if let Some(wasm) = kept::find(&self.cache, &digest) {
-            return Ok(wasm);
-        }
-        let sdk = sdk::unpack(&self.cache)?;
-        let folder = self.folder();
-        let unreadable =
-            |error| Error::environment(format!("cannot read `{}`", folder.display())).caused_by(error);
-        componentize::write(&files, &folder)?;
-        let component = folder.join("component.wasm");
-        let invocation = componentize::invocation(python, &sdk, self.name(), &folder, &component);
-        {
-            let what = format!("building `{}`", self.name());
-            let _task = progress.start(&what, None, Unit::Items);
-            componentize::run(self.env, &invocation, Some(contents))?;
-        }
-        let wasm = std::fs::read(&component).map_err(unreadable)?;
-        kept::keep(&self.cache, &digest, &wasm);
-        // It is not needed any more; if it stays, it only takes space.
-        let _ = std::fs::remove_dir_all(&folder);
-        Ok(wasm)
-    }
-
     /// Checks the component, writes what belongs to it into it, and puts it where it belongs.
-    fn finish(&self, wasm: &[u8], python: &Python, sources: Digest, packages: &Packages) -> Result<Artifact> {
+    fn finish(&self, wasm: &[u8], shared: &Shared, sources: Digest, packages: &Packages) -> Result<Artifact> {
         let checked = check(wasm, Some(&self.project.manifest))?;
         let profile = self.options.profile_of(self.project);
         let provenance =
-            Provenance::of_python(&python.version, profile, sdk::digest().clone(), Some(sources));
+            Provenance::of_python(&shared.maker, profile, sdk::digest().clone(), Some(sources));
         let provenance = serde_json::to_vec(&provenance)
             .map_err(|error| Error::bug("provenance cannot be written").caused_by(error))?;
         let manifest = self.project.manifest_text.as_bytes();

@@ -1,4 +1,5 @@
-//! The component that runs programs which are not built: interpreter, SDK and a loader, made once on a machine. A program comes in by its standard input.
+//! The component that all programs share: interpreter, SDK and a loader, made once on a machine. A program that is not built comes in by its standard input; one that is
+//! built is put into its memory by [`preload`](super::preload).
 
 use std::path::{Path, PathBuf};
 
@@ -15,10 +16,10 @@ use crate::toolchain::python::UNFINISHED;
 use crate::toolchain::{self, Network};
 
 /// Changes when an older component can no longer be used.
-const FORMAT: u32 = 1;
+const FORMAT: u32 = 2;
 
 /// The name of its package.
-const NAME: &str = "python";
+pub const NAME: &str = "python";
 
 /// The component, in bakery's cache.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -27,12 +28,18 @@ pub struct Shared {
     pub path: PathBuf,
     /// SHA-256 of its bytes.
     pub digest: Digest,
+    /// SHA-256 of its observable form, which is compiled for builds.
+    pub observable: Digest,
+    /// `componentize-py 0.25.1`
+    pub maker: String,
 }
 
 /// What is known of the file without reading it; written after it.
 #[derive(Serialize, Deserialize)]
 struct Record {
     digest: Digest,
+    observable: Digest,
+    maker: String,
     size_bytes: u64,
 }
 
@@ -61,21 +68,40 @@ pub fn provide(env: &Environment, network: Network, progress: &dyn Progress) -> 
     let output = work.path().join("python.wasm");
     {
         let _task = progress.start("making the Python runtime, once", None, Unit::Items);
-        componentize::run(env, &componentize::invocation(&python, &sdk, NAME, work.path(), &output), None)?;
+        componentize::run(env, &componentize::invocation(&python, &sdk, NAME, work.path(), &output))?;
     }
     let bytes = std::fs::read(&output).map_err(unwritable)?;
-    let digest = Digest::of(&bytes);
-    let text = serde_json::to_vec(&Record { digest: digest.clone(), size_bytes: bytes.len() as u64 })
+    let observable = pie_engine::observable(&bytes)
+        .map_err(|error| Error::bug("the Python runtime is not what it should be").caused_by(error))?;
+    let made = Record {
+        digest: Digest::of(&bytes),
+        observable: Digest::of(&observable),
+        maker: python.version,
+        size_bytes: bytes.len() as u64,
+    };
+    let text = serde_json::to_vec(&made)
         .map_err(|error| Error::bug("a record cannot be written").caused_by(error))?;
     std::fs::rename(&output, &path).map_err(unwritable)?;
     write_atomically(&record, &text)?;
-    Ok(Shared { path, digest })
+    Ok(made.shared(&path))
+}
+
+impl Record {
+    fn shared(self, path: &Path) -> Shared {
+        let Record { digest, observable, maker, .. } = self;
+        Shared { path: path.to_owned(), digest, observable, maker }
+    }
 }
 
 fn open(path: &Path, record: &Path) -> Option<Shared> {
     let record: Record = serde_json::from_slice(&std::fs::read(record).ok()?).ok()?;
     let size_bytes = path.metadata().ok()?.len();
-    (size_bytes == record.size_bytes).then(|| Shared { path: path.to_owned(), digest: record.digest })
+    (size_bytes == record.size_bytes).then(|| record.shared(path))
+}
+
+/// Where it is, whether or not it has been made.
+pub fn place(cache: &Path) -> PathBuf {
+    places(cache).0
 }
 
 /// The file and its record. Whatever it is made of has a part in the name.
@@ -85,7 +111,7 @@ fn places(cache: &Path) -> (PathBuf, PathBuf) {
         toolchain::python::REQUIREMENTS.as_bytes().to_vec(),
         sdk::digest().as_str().as_bytes().to_vec(),
     ];
-    parts.extend(wrapper::shared(NAME).into_values().map(String::into_bytes));
+    parts.extend(wrapper::shared(NAME).into_values());
     let name = format!("python-{}", Digest::of_parts(parts).short());
     let folder = cache.join("languages");
     (folder.join(format!("{name}.wasm")), folder.join(format!("{name}.json")))
@@ -101,9 +127,14 @@ mod tests {
         let (path, record) = places(cache.path());
         assert_eq!(open(&path, &record), None);
         write_atomically(&path, b"abc").unwrap();
-        let text = format!("{{\"digest\":\"{}\",\"size_bytes\":3}}", Digest::of(b"abc"));
-        write_atomically(&record, text.as_bytes()).unwrap();
-        assert_eq!(open(&path, &record), Some(Shared { path: path.clone(), digest: Digest::of(b"abc") }));
+        let made = || Record {
+            digest: Digest::of(b"abc"),
+            observable: Digest::of(b"def"),
+            maker: "componentize-py 1".into(),
+            size_bytes: 3,
+        };
+        write_atomically(&record, &serde_json::to_vec(&made()).unwrap()).unwrap();
+        assert_eq!(open(&path, &record), Some(made().shared(&path)));
         write_atomically(&path, b"ab").unwrap();
         assert_eq!(open(&path, &record), None);
     }

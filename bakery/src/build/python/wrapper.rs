@@ -1,127 +1,126 @@
-//! What is written around a program before componentize-py gets it: the world of its component, and the module that exports `run`.
+//! The module that exports `run`, in the component that all programs share, and how programs are handed to it.
 
 use std::collections::BTreeMap;
-use std::fmt::Write;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 
+use super::settings;
 use super::sources::Contents;
 
 /// The module that componentize-py is given.
 pub const MODULE: &str = "inferlet_program";
 
-/// The module with the program's files.
-pub const FILES: &str = "inferlet_files";
-
 /// Names of packages that the world has already.
 const RESERVED: [&str; 5] = ["core", "instruct", "mcp", "zo", "inferlet"];
 
-/// What [`PROGRAM`] and [`SHARED`] begin a line with that says what is wrong with the program.
-pub const PROBLEM: &str = "inferlet-problem: ";
+/// What an input begins with that is a program to be kept instead of an input for one. No JSON begins so.
+const KEEP: &str = "\u{0}";
 
-/// Exports a program that is inside. While the component is made it is imported, and what is wrong with it is said in one line of JSON.
-const PROGRAM: &str = r#"
-from inferlet.bundle import Bundle
-from inferlet.entry import Program
-from inferlet_files import ENTRY, FILES, SHOW_SOURCES
-
-program = Program(Bundle(FILES, show_sources=SHOW_SOURCES), ENTRY)
-
-
-def place(error):
-    """The innermost line of the program's own in an error, with its column if that is known."""
-    if isinstance(error, SyntaxError) and error.filename in FILES:
-        return error.filename, error.lineno, error.offset, error.msg
-    found, trace = None, error.__traceback__
-    while trace is not None:
-        if trace.tb_frame.f_code.co_filename in FILES:
-            found = trace.tb_frame.f_code.co_filename, trace.tb_lineno
-        trace = trace.tb_next
-    name = type(error).__name__
-    return *(found or (None, None)), None, str(error) if name == "InferletError" else f"{name}: {error}"
-
-
-try:
-    program.prepare()
-except BaseException as error:
-    import json
-    import sys
-
-    # What the program itself has raised is behind what the SDK says of it.
-    cause = error.__context__ if type(error).__name__ == "BuildError" and error.__context__ else error
-    print("inferlet-problem: " + json.dumps(place(cause)), file=sys.stderr, flush=True)
-    raise
-
-
-class Run:
-    def run(self, input):
-        return program.run(input)
-"#;
-
-/// Exports whatever program comes in by standard input: its files and its entry as JSON. Bytes are in base64.
+/// Exports whatever program comes in: by standard input for one run, or as the input to be kept for all later ones. Bytes are in base64. What is wrong with one
+/// that is to be kept is the error, as JSON.
 const SHARED: &str = r#"
 import base64
+import contextlib
+import gc
+import io
 import json
 import os
 
+from componentize_py_types import Err
 from inferlet.bundle import Bundle
 from inferlet.entry import Program
 from inferlet.preload import preload_library
 
 preload_library()
 
+KEEP = "\0"
+kept = None
+
+
+def program_of(text):
+    given = json.loads(text)
+    files = given["files"]
+    files.update((name, base64.b64decode(content)) for name, content in given["data"].items())
+    return Program(Bundle(files, show_sources=given.get("show_sources", True)), given["entry"]), files
+
 
 def received():
     parts = []
     while part := os.read(0, 1 << 20):
         parts.append(part)
-    program = json.loads(b"".join(parts))
-    files = program["files"]
-    files.update((name, base64.b64decode(content)) for name, content in program["data"].items())
-    return Program(Bundle(files), program["entry"])
+    return program_of(b"".join(parts))[0]
+
+
+def place(error, files):
+    """The innermost line of the program's own in an error, with its column if that is known."""
+    if isinstance(error, SyntaxError) and error.filename in files:
+        return error.filename, error.lineno, error.offset, error.msg
+    found, trace = None, error.__traceback__
+    while trace is not None:
+        if trace.tb_frame.f_code.co_filename in files:
+            found = trace.tb_frame.f_code.co_filename, trace.tb_lineno
+        trace = trace.tb_next
+    name = type(error).__name__
+    return *(found or (None, None)), None, str(error) if name == "InferletError" else f"{name}: {error}"
+
+
+def keep(text):
+    global kept
+    program, files = program_of(text)
+    try:
+        # An instance that has written something holds a stream, and streams cannot be kept.
+        with contextlib.redirect_stderr(io.StringIO()), contextlib.redirect_stdout(io.StringIO()):
+            program.prepare()
+    except BaseException as error:
+        # What the program itself has raised is behind what the SDK says of it.
+        cause = error.__context__ if type(error).__name__ == "BuildError" and error.__context__ else error
+        raise Err(json.dumps(place(cause, files))) from None
+    kept = program
 
 
 class Run:
     def run(self, input):
-        return received().run(input)
+        if not input.startswith(KEEP):
+            return (kept or received()).run(input)
+        keep(input[1:])
+        # What is here now stays: nobody has to look through it again.
+        gc.collect()
+        gc.freeze()
+        return "null"
+
+
+gc.collect()
+gc.freeze()
 "#;
 
 /// The files that are given to componentize-py, by their places in its folder.
-pub fn of_program(name: &str, contents: &Contents, show_sources: bool) -> BTreeMap<String, String> {
-    let mut files = String::from("ENTRY = ");
-    python_text(&mut files, &contents.entry);
-    let _ = write!(files, "\nSHOW_SOURCES = {}\nFILES = {{\n", if show_sources { "True" } else { "False" });
-    for (path, bytes) in &contents.files {
-        files.push_str("    ");
-        python_text(&mut files, path);
-        files.push_str(": ");
-        match std::str::from_utf8(bytes) {
-            Ok(text) if path.ends_with(".py") => python_text(&mut files, text),
-            _ => python_bytes(&mut files, bytes),
-        }
-        files.push_str(",\n");
-    }
-    files.push_str("}\n");
-    around(name, [(format!("app/{FILES}.py"), files), (format!("app/{MODULE}.py"), PROGRAM.to_owned())])
-}
-
-/// The files for the component that is given its program at run time.
-pub fn shared(name: &str) -> BTreeMap<String, String> {
-    around(name, [(format!("app/{MODULE}.py"), SHARED.to_owned())])
-}
-
-fn around(name: &str, files: impl IntoIterator<Item = (String, String)>) -> BTreeMap<String, String> {
+pub fn shared(name: &str) -> BTreeMap<String, Vec<u8>> {
     let package = package(name);
     let world = format!(
         "package pie:{package};\n\ninterface run {{\n    run: func(input: string) -> result<string, string>;\n}}\n\n\
          world program {{\n    include pie:inferlet/inferlet;\n    export run;\n}}\n"
     );
-    files.into_iter().chain([("wit/program.wit".to_owned(), world)]).collect()
+    BTreeMap::from([
+        (format!("app/{MODULE}.py"), SHARED.as_bytes().to_vec()),
+        (format!("app/{}", settings::FILE), settings::library()),
+        ("wit/program.wit".to_owned(), world.into_bytes()),
+    ])
 }
 
 /// What the shared component is given on its standard input.
 pub fn input(contents: &Contents) -> Vec<u8> {
+    document(contents).to_string().into_bytes()
+}
+
+/// What it is given as its input to keep a program.
+pub fn preload(contents: &Contents, show_sources: bool) -> String {
+    let mut document = document(contents);
+    document["show_sources"] = show_sources.into();
+    format!("{KEEP}{document}")
+}
+
+fn document(contents: &Contents) -> serde_json::Value {
     let mut files = serde_json::Map::new();
     let mut data = serde_json::Map::new();
     for (name, bytes) in &contents.files {
@@ -130,7 +129,12 @@ pub fn input(contents: &Contents) -> Vec<u8> {
             _ => data.insert(name.clone(), STANDARD.encode(bytes).into()),
         };
     }
-    serde_json::json!({ "entry": contents.entry, "files": files, "data": data }).to_string().into_bytes()
+    serde_json::json!({ "entry": contents.entry, "files": files, "data": data })
+}
+
+/// The interface that the component of a project exports.
+pub fn export(name: &str) -> String {
+    format!("pie:{}/run", package(name))
 }
 
 /// A name as that of a WIT package: words of lower-case letters and digits with `-` between them. The rule of `sdk/rust/inferlet-macros/src/name.rs`.
@@ -152,40 +156,6 @@ pub fn package(name: &str) -> String {
     }
 }
 
-/// A literal of Python's for a text.
-fn python_text(out: &mut String, text: &str) {
-    out.push('"');
-    for c in text.chars() {
-        match c {
-            '\n' => out.push_str("\\n"),
-            '"' => out.push_str("\\\""),
-            '\\' => out.push_str("\\\\"),
-            c if (c as u32) < 0x20 || c as u32 == 0x7f => {
-                let _ = write!(out, "\\x{:02x}", c as u32);
-            }
-            c => out.push(c),
-        }
-    }
-    out.push('"');
-}
-
-fn python_bytes(out: &mut String, bytes: &[u8]) {
-    out.push_str("b\"");
-    for byte in bytes {
-        match byte {
-            b'"' | b'\\' => {
-                out.push('\\');
-                out.push(char::from(*byte));
-            }
-            0x20..0x7f => out.push(char::from(*byte)),
-            byte => {
-                let _ = write!(out, "\\x{byte:02x}");
-            }
-        }
-    }
-    out.push('"');
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -205,19 +175,14 @@ mod tests {
     }
 
     #[test]
-    fn literals_hold_any_text_and_any_bytes() {
-        let (mut text, mut bytes) = (String::new(), String::new());
-        python_text(&mut text, "a\"\\\n\u{1}é");
-        python_bytes(&mut bytes, b"a\"\\\n\xff");
-        assert_eq!(text, r#""a\"\\\n\x01é""#);
-        assert_eq!(bytes, r#"b"a\"\\\x0a\xff""#);
-    }
-
-    #[test]
     fn what_the_shared_component_gets_is_one_document() {
         let files =
             BTreeMap::from([("main.py".to_owned(), b"x = 1".to_vec()), ("d.bin".to_owned(), vec![255])]);
-        let text = String::from_utf8(input(&Contents { entry: "main.py".into(), files })).unwrap();
+        let contents = Contents { entry: "main.py".into(), files };
+        let text = String::from_utf8(input(&contents)).unwrap();
         assert_eq!(text, r#"{"entry":"main.py","files":{"main.py":"x = 1"},"data":{"d.bin":"/w=="}}"#);
+        let kept = preload(&contents, false);
+        assert!(kept.starts_with("\0{") && kept.contains(r#""show_sources":false"#), "{kept}");
+        assert_eq!(export("My_Agent2"), "pie:my-agent2/run");
     }
 }

@@ -189,7 +189,7 @@ fn built(project: &Project, options: &build::Options, env: &Environment, ui: &Ui
 /// The runtime of a language, with a program in it.
 fn unbuilt(project: &Project, network: Network, env: &Environment, ui: &Ui) -> Result<Component> {
     let how = How { locked: false, network };
-    let build::python::Unbuilt { shared: Shared { path, digest }, input } =
+    let build::python::Unbuilt { shared: Shared { path, digest, .. }, input } =
         build::python::unbuilt(project, how, env, &*ui.progress())?;
     let content = Content::Made(digest, Some("compiling the Python runtime, once"));
     Ok(Component { content, shown: path, stdin: input })

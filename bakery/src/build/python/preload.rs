@@ -1,0 +1,76 @@
+//! A component of a program: the shared one, with the program in its memory.
+//!
+//! The shared component is started and given the program as it is for a run, but to import it and not to call it; then its memory becomes the initial one of a new
+//! component (`pie_engine::Preload`). So a build takes a second instead of the ten that it takes to make a component from nothing, what is built does what
+//! runs without being built, and the same runtime and program give the same bytes: while a program is imported, clocks stand at zero and
+//! random numbers follow from the seed zero.
+
+use std::sync::Arc;
+
+use pie_engine::trace::{Discard, Outcome};
+use pie_engine::{Engine, EngineConfig, Inferlet, Launch, Limits, Preload, Runtime, RuntimeConfig, observable};
+
+use super::componentize;
+use super::shared::{self, Shared};
+use super::sources::Contents;
+use super::wrapper;
+use crate::build::sections;
+use crate::environment::Environment;
+use crate::error::{Error, Result};
+use crate::progress::{Progress, Unit};
+
+/// The component of a program, by the name of its project.
+///
+/// # Errors
+/// The program has a mistake, which the error shows in its source; or the shared component cannot be read.
+pub fn component(
+    shared: &Shared,
+    name: &str,
+    contents: &Contents,
+    show_sources: bool,
+    env: &Environment,
+    progress: &dyn Progress,
+) -> Result<Vec<u8>> {
+    let wasm = std::fs::read(&shared.path).map_err(|error| {
+        Error::environment(format!("cannot read `{}`", shared.path.display())).caused_by(error)
+    })?;
+    let bug = |error: pie_engine::EngineError| Error::bug("the Python runtime cannot be started").caused_by(error);
+    let code_cache = Some(env.cache_dir()?.join("code"));
+    let runtime = Runtime::new(RuntimeConfig { code_cache, instances: 1, ..RuntimeConfig::default() });
+    let runtime = Arc::new(runtime.map_err(bug)?);
+    let observed = observed(shared, &runtime, &wasm, progress)?;
+    let _task = progress.start(&format!("building `{name}`"), None, Unit::Items);
+    env.interrupt.check()?;
+    let engine = Engine::on(runtime, EngineConfig::dummy()).map_err(bug)?;
+    let preload = Preload::of(wasm);
+    // It is the user's own program on the user's own machine, which imports what it likes.
+    let limits = Limits { fuel: u64::MAX / 4, call_bytes: u64::from(u32::MAX), ..Limits::default() };
+    let launch = Launch::new(wrapper::preload(contents, show_sources)).limits(limits).preload(Arc::clone(&preload));
+    match engine.run(&observed, launch, Box::new(Discard)).outcome {
+        Outcome::Ok(_) => {}
+        Outcome::Error(said) => return Err(componentize::problem(said.as_str(), contents)),
+        Outcome::Limit { message, .. } => {
+            return Err(Error::failed(format!("`{}` does not build: importing it goes {message}", contents.entry)));
+        }
+        Outcome::Trap { message, .. } => {
+            return Err(Error::failed(format!("`{}` does not build: Python has crashed", contents.entry))
+                .caused_by(message));
+        }
+        other => return Err(Error::bug(format!("a build has ended with {other:?}"))),
+    }
+    let made = preload.made().ok_or_else(|| Error::bug("the runtime has answered and kept nothing"))?;
+    let made = made.map_err(|error| Error::bug("the program cannot be kept").caused_by(error))?;
+    let (old, new) = (wrapper::export(shared::NAME), wrapper::export(name));
+    sections::rename_export(made, &old, &new).ok_or_else(|| Error::bug(format!("there is no export `{old}`")))
+}
+
+/// The shared component in its observable form, compiled. Its libraries are those of the shared one.
+fn observed(shared: &Shared, runtime: &Runtime, wasm: &[u8], progress: &dyn Progress) -> Result<Inferlet> {
+    if let Some(found) = runtime.find(shared.observable.as_str()) {
+        return Ok(found);
+    }
+    let _task = progress.start("compiling the Python runtime, once", None, Unit::Items);
+    let bug = "the Python runtime is not what it should be";
+    let observable = observable(wasm).map_err(|error| Error::bug(bug).caused_by(error))?;
+    runtime.compile(&observable).map_err(|error| Error::bug(bug).caused_by(error))
+}

@@ -1,0 +1,136 @@
+//! Makes a component of an instance that has been called once: a component that begins where the instance has ended. So what takes an interpreter
+//! a while, reading a program and importing it, is done once and not in each run.
+//!
+//! [`observable`] gives a component exports for all that it keeps (its memories and what may change of its globals), a launch with a [`Preload`] runs it, and
+//! when `run` has answered, the original component is written anew with what was found there. Handles are not kept: an instance that holds a stream or
+//! a pollable when it answers makes a component that traps when it uses that.
+
+use super::state::State;
+use std::sync::{Arc, OnceLock};
+use wasmtime::Store;
+use wasmtime::component::{ComponentNamedList, Instance, Lift, WasmList};
+use wasmtime_wizer::{ComponentInstanceState, Wizer};
+
+/// Why a component cannot be made of an instance.
+#[derive(Clone, Debug, thiserror::Error)]
+#[error("the state of an instance cannot be kept: {0}")]
+pub struct PreloadError(String);
+
+impl PreloadError {
+    fn new(error: &wasmtime::Error) -> Self {
+        PreloadError(format!("{error:#}"))
+    }
+}
+
+/// The component with exports for all that its instances keep.
+pub fn observable(wasm: &[u8]) -> Result<Vec<u8>, PreloadError> {
+    let instrumented = Wizer::new().instrument_component(wasm);
+    instrumented.map(|(_, wasm)| wasm).map_err(|error| PreloadError::new(&error))
+}
+
+/// What becomes of a launch of an [`observable`] component whose state is kept.
+#[derive(Debug)]
+pub struct Preload {
+    original: Vec<u8>,
+    made: OnceLock<Result<Vec<u8>, PreloadError>>,
+}
+
+impl Preload {
+    /// For a launch of the observable form of this component.
+    pub fn of(original: Vec<u8>) -> Arc<Preload> {
+        Arc::new(Preload { original, made: OnceLock::new() })
+    }
+
+    /// The component that was made; `None` if nothing has answered.
+    pub fn made(&self) -> Option<Result<&[u8], PreloadError>> {
+        self.made.get().map(|made| made.as_deref().map_err(Clone::clone))
+    }
+
+    /// Keeps the state of an instance that has answered.
+    pub(super) async fn keep(&self, store: &mut Store<State>, instance: Instance) {
+        let made = self.taken(store, instance).await.map_err(|error| PreloadError::new(&error));
+        // An instance answers once.
+        let _ = self.made.set(made);
+    }
+
+    async fn taken(&self, store: &mut Store<State>, instance: Instance) -> wasmtime::Result<Vec<u8>> {
+        // All of its memory goes through one call.
+        store.set_hostcall_fuel(usize::MAX);
+        store.set_fuel(u64::MAX)?;
+        let wizer = Wizer::new();
+        let (context, _) = wizer.instrument_component(&self.original)?;
+        let mut observed = Observed { store, instance, failed: None };
+        let made = wizer.snapshot_component(&context, &mut observed).await?;
+        match observed.failed {
+            None => Ok(made),
+            Some(error) => Err(error),
+        }
+    }
+}
+
+/// An instance that is looked at through its exports.
+struct Observed<'a> {
+    store: &'a mut Store<State>,
+    instance: Instance,
+    /// What went wrong first: who asks has no way to hear of it.
+    failed: Option<wasmtime::Error>,
+}
+
+impl Observed<'_> {
+    async fn get<T: Lift + Send + Sync + 'static>(&mut self, interface: &str, name: &str) -> Option<T>
+    where
+        (T,): ComponentNamedList + Lift,
+    {
+        match self.call::<T>(interface, name).await {
+            Ok(value) => Some(value),
+            Err(error) => {
+                self.failed.get_or_insert(error);
+                None
+            }
+        }
+    }
+
+    async fn call<T: Lift + Send + Sync + 'static>(&mut self, interface: &str, name: &str) -> wasmtime::Result<T>
+    where
+        (T,): ComponentNamedList + Lift,
+    {
+        let missing = || wasmtime::Error::msg(format!("`{interface}` has no `{name}`"));
+        let (_, outer) =
+            self.instance.get_export(&mut *self.store, None, interface).ok_or_else(missing)?;
+        let (_, inner) =
+            self.instance.get_export(&mut *self.store, Some(&outer), name).ok_or_else(missing)?;
+        let function = self.instance.get_typed_func::<(), (T,)>(&mut *self.store, inner)?;
+        let (value,) = function.call_async(&mut *self.store, ()).await?;
+        Ok(value)
+    }
+}
+
+impl ComponentInstanceState for Observed<'_> {
+    async fn call_func_ret_list_u8(
+        &mut self,
+        instance: &str,
+        func: &str,
+        contents: impl FnOnce(&[u8]) + Send,
+    ) {
+        match self.get::<WasmList<u8>>(instance, func).await {
+            Some(list) => contents(list.as_le_slice(&*self.store)),
+            None => contents(&[]),
+        }
+    }
+
+    async fn call_func_ret_s32(&mut self, instance: &str, func: &str) -> i32 {
+        self.get(instance, func).await.unwrap_or_default()
+    }
+
+    async fn call_func_ret_s64(&mut self, instance: &str, func: &str) -> i64 {
+        self.get(instance, func).await.unwrap_or_default()
+    }
+
+    async fn call_func_ret_f32(&mut self, instance: &str, func: &str) -> u32 {
+        self.get::<f32>(instance, func).await.unwrap_or_default().to_bits()
+    }
+
+    async fn call_func_ret_f64(&mut self, instance: &str, func: &str) -> u64 {
+        self.get::<f64>(instance, func).await.unwrap_or_default().to_bits()
+    }
+}
