@@ -45,3 +45,6 @@ execFileSync(process.execPath, [join(home, 'node_modules/typescript/bin/tsc'), '
 for (const file of ['globals/ambient.d.ts', 'globals/vendor.js', 'engine-modules.d.ts']) {
   cpSync(join(home, 'src', file), join(out, file));
 }
+// The compiler points back to where the file was.
+const index = join(out, 'index.d.ts');
+writeFileSync(index, readFileSync(index, 'utf8').replace(/path="[^"]*ambient\.d\.ts" preserve="true"/, 'path="./globals/ambient.d.ts"'));
