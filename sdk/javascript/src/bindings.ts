@@ -81,8 +81,15 @@ export const random: RandomInterface = face(randomModule);
 export const stderr: StderrInterface = face(stderrModule);
 export const stdout: StdoutInterface = face(stdoutModule);
 
+let network: Promise<{ types: unknown; handler: unknown }> | undefined;
+
 /** Outgoing HTTP, which only a program has whose manifest permits hosts. */
-export async function http(): Promise<{ types: unknown; handler: unknown }> {
+export function http(): Promise<{ types: unknown; handler: unknown }> {
+  network ??= found();
+  return network;
+}
+
+async function found(): Promise<{ types: unknown; handler: unknown }> {
   const types = await import('wasi:http/types');
   const handler = await import('wasi:http/outgoing-handler');
   return { types: face(types), handler: face(handler) };

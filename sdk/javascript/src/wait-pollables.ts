@@ -7,11 +7,28 @@
  * @module
  */
 
-import * as clock from 'wasi:clocks/monotonic-clock';
-import * as io from 'wasi:io/poll';
+import * as clockModule from 'wasi:clocks/monotonic-clock';
+import * as pollModule from 'wasi:io/poll';
 
 import { drop } from './boundary.ts';
-import type { Bytes, Maybe, RawChild, RawFuture, RawOutput, RawPollable, RawResult, RawSubscription } from './interfaces.ts';
+import type {
+  Bytes,
+  Maybe,
+  PollInterface,
+  RawChild,
+  RawFuture,
+  RawOutput,
+  RawPollable,
+  RawResult,
+  RawSubscription,
+} from './interfaces.ts';
+
+const clock = face<{ subscribeDuration(duration: bigint): RawPollable }>(clockModule);
+const io = face<PollInterface>(pollModule);
+
+function face<T>(module: object): T {
+  return ('default' in module ? module.default : module) as T;
+}
 
 interface Wait {
   pollable: RawPollable;

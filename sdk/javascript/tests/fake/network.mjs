@@ -3,8 +3,8 @@
 import { Pollable, Resource, clock, refusal } from './clock.mjs';
 
 export const servers = new Map();
-/** Whether the manifest permits hosts at all. */
-export const network = { isThere: true };
+/** Requests that wait for their response, and the most that ever did at once. */
+export const network = { waiting: 0, most: 0 };
 
 class Fields extends Resource {
   list = [];
@@ -132,6 +132,8 @@ class FutureIncomingResponse extends Resource {
     super();
     this.request = request;
     this.due = clock.now + 10_000_000;
+    network.waiting += 1;
+    network.most = Math.max(network.most, network.waiting);
   }
 
   subscribe() {
@@ -140,6 +142,7 @@ class FutureIncomingResponse extends Resource {
 
   get() {
     const { request } = this;
+    network.waiting -= 1;
     const answer = servers.get(`${request.scheme}://${request.authority}`);
     if (answer === undefined) return { tag: 'ok', val: { tag: 'err', val: { tag: 'destination-not-found' } } };
     const response = answer({ ...request, body: request.body().text, isFinished: request.body().isFinished });
