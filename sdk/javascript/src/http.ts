@@ -8,6 +8,7 @@
  */
 
 import { InferletError } from './errors.ts';
+import { AbortSignal } from './globals/abort.ts';
 import { fetch } from './globals/fetch.ts';
 import { Headers, type HeadersInit } from './globals/headers.ts';
 import type { Response } from './globals/messages.ts';
