@@ -45,6 +45,22 @@ execFileSync(process.execPath, [join(home, 'node_modules/typescript/bin/tsc'), '
 for (const file of ['globals/ambient.d.ts', 'globals/vendor.js', 'engine-modules.d.ts']) {
   cpSync(join(home, 'src', file), join(out, file));
 }
+// What Node.js finds: the same without an engine.
+await build({
+  entryPoints: { native: join(home, 'src/index.ts') },
+  outdir: out,
+  bundle: true,
+  format: 'esm',
+  target: 'es2022',
+  plugins: [
+    {
+      name: 'absent',
+      setup(its) {
+        its.onResolve({ filter: /\/bindings\.ts$/ }, () => ({ path: join(home, 'src/absent.ts') }));
+      },
+    },
+  ],
+});
 // The compiler points back to where the file was.
 const index = join(out, 'index.d.ts');
 writeFileSync(index, readFileSync(index, 'utf8').replace(/path="[^"]*ambient\.d\.ts" preserve="true"/, 'path="./globals/ambient.d.ts"'));

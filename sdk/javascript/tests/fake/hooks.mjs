@@ -1,9 +1,14 @@
 /** Has Node.js find modules of the engine in the fake. */
 
+import { pathToFileURL } from 'node:url';
+
+const dist = process.env.INFERLET_DIST;
 const engine = new URL('engine.mjs', import.meta.url).href;
 
 export async function resolve(specifier, context, next) {
   if (/^(pie|wasi):/.test(specifier)) return { url: `fake:${specifier}`, shortCircuit: true };
+  // What programs import is what is tested.
+  if (specifier === 'inferlet' && dist !== undefined) return { url: `${pathToFileURL(dist).href}/index.js`, shortCircuit: true };
   return next(specifier, context);
 }
 
