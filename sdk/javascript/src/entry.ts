@@ -1,0 +1,96 @@
+/**
+ * Between the export of the component and the program: JSON in, JSON out.
+ *
+ * The language component evaluates this module before anything of the program, and calls {@link start} in its export.
+ *
+ * @module
+ */
+
+import './globals/install.ts';
+import { described } from './boundary.ts';
+import { InferletError } from './errors.ts';
+import { printError } from './globals/console.ts';
+import { isAnyFloating, onFault } from './globals/fault.ts';
+import * as jsons from './jsons.ts';
+import { messageOf, shownStack } from './trouble.ts';
+
+/** A program, as the language component has it. */
+export interface Program {
+  /** Evaluates the program's modules, once; rejects with whatever its top level throws. The namespace of its entry. */
+  load(): Promise<Record<string, unknown>>;
+  /**
+   * Where a place in the bundled script comes from (line and column count from 1, as in the stacks of errors). `text` is the line of the source, in
+   * debug builds.
+   */
+  locate(line: number, column: number): Place | undefined;
+  /** What frames of the bundled script are called in the stacks of errors. */
+  readonly script: string;
+}
+
+/** A place in the program's sources. */
+export interface Place {
+  source: string;
+  line: number;
+  column: number;
+  text?: string | undefined;
+}
+
+/** How many turns a promise that nobody waits for has, to reject, when the program has its answer. */
+const LAST_TURNS = 100;
+
+/**
+ * Runs a program with an input as JSON text; resolves with its output as JSON text.
+ *
+ * It rejects with an `Error` whose message is the error of the run, one line. The stack, with places of the program's own sources, is printed to standard error
+ * before.
+ */
+export async function start(program: Program, input: string): Promise<string> {
+  const fault = new Promise<never>((_, reject) => {
+    onFault(reject);
+  });
+  try {
+    return await Promise.race([run(program, input), fault]);
+  } catch (error) {
+    const stack = shownStack(error, program);
+    if (stack !== undefined) printError(`${stack}\n`);
+    throw new Error(messageOf(error, program));
+  }
+}
+
+async function run(program: Program, input: string): Promise<string> {
+  const main = mainOf(await program.load());
+  const result: unknown = await main(parsed(input));
+  for (let turn = 0; turn < LAST_TURNS && isAnyFloating(); turn += 1) await undefined;
+  try {
+    return jsons.stringify(result);
+  } catch (error) {
+    if (error instanceof InferletError) throw new InferletError(`the result of \`main\`: ${error.message}`);
+    throw error;
+  }
+}
+
+function mainOf(module: Record<string, unknown>): (input: unknown) => unknown {
+  const { main } = module;
+  if (typeof main === 'function') {
+    if (main.length > 1) {
+      throw new InferletError(`\`main\` takes one parameter, the input, which has all fields; this one takes ${main.length}`);
+    }
+    return main as (input: unknown) => unknown;
+  }
+  const wanted = 'write `export async function main(input)`';
+  if (main !== undefined) throw new InferletError(`\`main\` is ${described(main)}, not a function: ${wanted}`);
+  const names = Object.keys(module);
+  if (names.length === 1 && names[0] === 'default') {
+    throw new InferletError(`the program exports no \`main\`, only a default: ${wanted}`);
+  }
+  const others = names.length > 0 ? `, only ${names.map((name) => `\`${name}\``).join(', ')}` : '';
+  throw new InferletError(`the program exports no \`main\`${others}: ${wanted}`);
+}
+
+function parsed(input: string): unknown {
+  try {
+    return JSON.parse(input.trim() || '{}');
+  } catch (error) {
+    throw new InferletError(`the input is no JSON: ${(error as Error).message}`);
+  }
+}

@@ -1,0 +1,177 @@
+/** `Request` and `Response`. Bodies are whole. */
+
+import type { AbortSignal } from './abort.ts';
+import { TextDecoder, TextEncoder, bytesOf } from './encoding.ts';
+import { Headers, type HeadersInit } from './headers.ts';
+
+/** What a body is made of. */
+export type BodyInit = string | ArrayBuffer | ArrayBufferView | URLSearchParams;
+
+/** A body, which can be read once. */
+class Body {
+  #bytes: Uint8Array | null;
+  #isUsed = false;
+
+  constructor(bytes: Uint8Array | null) {
+    this.#bytes = bytes;
+  }
+
+  /** Whether it has been read. */
+  get bodyUsed(): boolean {
+    return this.#isUsed;
+  }
+
+  /** Its bytes. */
+  async bytes(): Promise<Uint8Array<ArrayBuffer>> {
+    return this.#taken().slice();
+  }
+
+  /** Its bytes. */
+  async arrayBuffer(): Promise<ArrayBuffer> {
+    return this.#taken().slice().buffer;
+  }
+
+  /** Its text. */
+  async text(): Promise<string> {
+    return new TextDecoder().decode(this.#taken());
+  }
+
+  /** Its value. */
+  async json(): Promise<any> {
+    return JSON.parse(await this.text());
+  }
+
+  /** @internal Its bytes, without reading it. */
+  content(): Uint8Array | null {
+    if (this.#isUsed) throw new TypeError('the body has been read already');
+    return this.#bytes;
+  }
+
+  #taken(): Uint8Array {
+    const bytes = this.content();
+    this.#isUsed = bytes !== null;
+    return bytes ?? new Uint8Array();
+  }
+}
+
+/** The bytes of a body, and what they are if nobody says otherwise. */
+function extracted(body: BodyInit | null | undefined): [Uint8Array | null, string | undefined] {
+  if (body === null || body === undefined) return [null, undefined];
+  if (body instanceof ArrayBuffer || ArrayBuffer.isView(body)) return [bytesOf(body).slice(), undefined];
+  const isForm = typeof body === 'object' && body.constructor?.name === 'URLSearchParams';
+  const kind = isForm ? 'application/x-www-form-urlencoded;charset=UTF-8' : 'text/plain;charset=UTF-8';
+  return [new TextEncoder().encode(String(body)), kind];
+}
+
+/** How a request is made. */
+export interface RequestInit {
+  /** `GET` and the like; `GET` without it. */
+  method?: string | undefined;
+  /** Headers. */
+  headers?: HeadersInit | undefined;
+  /** The body. */
+  body?: BodyInit | null | undefined;
+  /** Ends the wait for the response. */
+  signal?: AbortSignal | null | undefined;
+}
+
+const METHODS = ['DELETE', 'GET', 'HEAD', 'OPTIONS', 'POST', 'PUT', 'PATCH'];
+
+/** A request to be sent. */
+export class Request extends Body {
+  /** `GET` and the like. */
+  readonly method: string;
+  /** Where it goes. */
+  readonly url: string;
+  /** Its headers. */
+  readonly headers: Headers;
+  /** Ends the wait for the response. */
+  readonly signal: AbortSignal | null;
+
+  constructor(input: Request | string | URL, init: RequestInit = {}) {
+    const from = input instanceof Request ? input : undefined;
+    const [bytes, kind] = init.body !== undefined ? extracted(init.body) : [from?.content() ?? null, undefined];
+    super(bytes);
+    const method = String(init.method ?? from?.method ?? 'GET');
+    const upper = method.toUpperCase();
+    this.method = METHODS.includes(upper) ? upper : method;
+    if (bytes !== null && (this.method === 'GET' || this.method === 'HEAD')) {
+      throw new TypeError(`a request with \`${this.method}\` has no body`);
+    }
+    this.url = from?.url ?? new URL(String(input)).href;
+    this.headers = new Headers(init.headers ?? from?.headers);
+    if (kind !== undefined && !this.headers.has('content-type')) this.headers.set('content-type', kind);
+    this.signal = init.signal === undefined ? (from?.signal ?? null) : init.signal;
+  }
+
+  /** The same once more. */
+  clone(): Request {
+    return new Request(this);
+  }
+}
+
+/** How a response is made. */
+export interface ResponseInit {
+  /** The status; 200 without it. */
+  status?: number;
+  /** What the status is called. */
+  statusText?: string;
+  /** Headers. */
+  headers?: HeadersInit;
+}
+
+/** Statuses that have no body. */
+const BARE = [101, 103, 204, 205, 304];
+
+/** A response. */
+export class Response extends Body {
+  /** The status, `200` for example. */
+  readonly status: number;
+  /** What the status is called. */
+  readonly statusText: string;
+  /** Its headers. */
+  readonly headers: Headers;
+  /** What was asked; empty for one that the program made. */
+  readonly url: string;
+  /** Redirects are not followed. */
+  readonly redirected: boolean = false;
+
+  constructor(body?: BodyInit | null, init: ResponseInit = {}) {
+    const [bytes, kind] = extracted(body);
+    super(bytes);
+    this.status = init.status ?? 200;
+    if (!Number.isInteger(this.status) || this.status < 200 || this.status > 599) {
+      throw new RangeError(`\`${init.status}\` is no status of a response`);
+    }
+    if (bytes !== null && BARE.includes(this.status)) throw new TypeError(`a response with status ${this.status} has no body`);
+    this.statusText = init.statusText ?? '';
+    this.headers = new Headers(init.headers);
+    if (kind !== undefined && !this.headers.has('content-type')) this.headers.set('content-type', kind);
+    this.url = '';
+  }
+
+  /** A response with a value as JSON. */
+  static json(value: unknown, init: ResponseInit = {}): Response {
+    const response = new Response(JSON.stringify(value), init);
+    if (!new Headers(init.headers).has('content-type')) response.headers.set('content-type', 'application/json');
+    return response;
+  }
+
+  /** Whether the status says that the request was successful. */
+  get ok(): boolean {
+    return this.status >= 200 && this.status < 300;
+  }
+
+  /** The same once more. */
+  clone(): Response {
+    const { status, statusText, headers, url } = this;
+    const copy = new Response(this.content()?.slice() ?? null, { status, statusText, headers });
+    return withUrl(copy, url);
+  }
+}
+
+/** The response to a request that was sent. */
+export function withUrl(response: Response, url: string): Response {
+  Object.defineProperty(response, 'url', { value: url, enumerable: true });
+  return response;
+}

@@ -1,0 +1,64 @@
+/**
+ * The conversation with whoever launched this inferlet. Signals of the client arrive as messages.
+ *
+ * @module
+ */
+
+import * as bindings from './bindings.ts';
+import { described, drop, text, u8s } from './boundary.ts';
+import { InferletError, SessionEnded } from './errors.ts';
+import type { Resource } from './interfaces.ts';
+import * as jsons from './jsons.ts';
+
+/** Sends a message to the client. Text goes as it is, any other value as JSON. Never waits; order is kept. */
+export function send(message: unknown): void {
+  bindings.session.send(messageText(message));
+}
+
+/** Sends bytes to the client. Never waits; order is kept. */
+export function sendFile(data: Uint8Array): void {
+  if (!(data instanceof Uint8Array)) throw new InferletError(`a file is a \`Uint8Array\`, not ${described(data)}`);
+  bindings.session.sendFile(data);
+}
+
+/**
+ * The next message of the client. Each goes to one receiver, in the order in which they asked.
+ *
+ * @throws {@link SessionEnded} if the client is gone.
+ */
+export async function receive(): Promise<string> {
+  return next(bindings.session.receive(), bindings.wait.forString, 'message');
+}
+
+/** The next file of the client; otherwise as {@link receive}. */
+export async function receiveFile(): Promise<Uint8Array> {
+  return u8s(await next(bindings.session.receiveFile(), bindings.wait.forBlob, 'file'));
+}
+
+/** The messages of the client one after the other, until it is gone. */
+export async function* messages(): AsyncGenerator<string, void, undefined> {
+  for (;;) {
+    try {
+      yield await receive();
+    } catch (error) {
+      if (error instanceof SessionEnded) return;
+      throw error;
+    }
+  }
+}
+
+async function next<F extends Resource, T>(
+  pending: F,
+  arrived: (pending: F) => Promise<T | null | undefined>,
+  what: string,
+): Promise<T> {
+  const value = await arrived(pending);
+  drop(pending);
+  if (value === null || value === undefined) throw new SessionEnded(`there will be no ${what}: the client is gone`);
+  return value;
+}
+
+/** A message as the interface has it: text as it is, anything else as JSON. */
+export function messageText(message: unknown): string {
+  return text(typeof message === 'string' ? message : jsons.stringify(message), 'a message');
+}

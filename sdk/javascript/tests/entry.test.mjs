@@ -1,0 +1,159 @@
+import assert from 'node:assert/strict';
+import { beforeEach, describe, test } from 'node:test';
+
+import { clock, outside, sdk } from './support.mjs';
+
+const { start } = await sdk('entry.js');
+const { InferletError, Model, launch } = await sdk('index.js');
+
+const SCRIPT = import.meta.url;
+
+/** A program of this file: places of it are those of `main.ts`, ten lines up. */
+function program(module) {
+  return {
+    load: async () => (typeof module === 'function' ? module() : module),
+    locate: (line, column) => (line > 10 ? { source: 'main.ts', line: line - 10, column } : undefined),
+    script: SCRIPT,
+  };
+}
+
+const run = (main, input = '{}') => start(program({ main }), input);
+
+async function fails(running, ...parts) {
+  let error;
+  try {
+    await running;
+  } catch (thrown) {
+    error = thrown;
+  }
+  assert.ok(error instanceof Error, 'nothing has failed');
+  for (const part of parts) {
+    assert.ok(part instanceof RegExp ? part.test(error.message) : error.message === part, `\`${error.message}\` is not \`${part}\``);
+  }
+  assert.ok(!error.message.includes('\n'), 'it is one line');
+  assert.ok(!Object.hasOwn(error, 'payload'));
+}
+
+beforeEach(() => {
+  outside.errors = '';
+});
+
+describe('a program', () => {
+  test('main gets the input as an object, and what it returns is the output', async () => {
+    assert.equal(await run(async (input) => ({ hello: input.name }), '{"name": "Ada"}'), '{"hello":"Ada"}');
+    assert.equal(await run(async (input) => input, ''), '{}');
+    assert.equal(await run(() => 'plain functions do too'), '"plain functions do too"');
+    assert.equal(await run(async () => {}), 'null');
+  });
+
+  test('its top level is evaluated once, when it is run', async () => {
+    let times = 0;
+    const output = await start(
+      program(() => {
+        times += 1;
+        const model = Model.load('default');
+        return { main: async () => model.name };
+      }),
+      '{}',
+    );
+    assert.deepEqual([output, times], ['"default"', 1]);
+    await fails(
+      start(program(() => { throw new Error('not today'); }), '{}'),
+      'not today',
+    );
+  });
+
+  test('an input that is no JSON is an error that says so', () => fails(run(async () => 1, '{'), /^the input is no JSON: /));
+
+  test('a program without main is told what is missing', async () => {
+    await fails(start(program({ default: async () => 1 }), '{}'), 'the program exports no `main`, only a default: write `export async function main(input)`');
+    await fails(start(program({}), '{}'), 'the program exports no `main`: write `export async function main(input)`');
+    await fails(start(program({ run: 1, x: 2 }), '{}'), 'the program exports no `main`, only `run`, `x`: write `export async function main(input)`');
+    await fails(start(program({ main: 3 }), '{}'), '`main` is `3`, not a function: write `export async function main(input)`');
+    await fails(run(async (a, b) => [a, b]), '`main` takes one parameter, the input, which has all fields; this one takes 2');
+  });
+
+  test('a result that JSON cannot hold is an error with its place', async () => {
+    const loop = {};
+    loop.self = loop;
+    await fails(run(async () => ({ a: [loop] })), 'the result of `main`: `a[0].self`: a value that contains itself cannot be written as JSON');
+    await fails(run(async () => ({ n: 1n })), /^the result of `main`: `n`: the BigInt `1` cannot be written as JSON; make it a number/);
+    await fails(run(async () => ({ p: Promise.resolve() })), /is an `await` missing/);
+  });
+});
+
+describe('what a program throws', () => {
+  test('an error that was thrown to say something says it, and its stack is printed in places of the program', async () => {
+    await fails(run(async function main() { throw new Error('there is\nno bread'); }), 'there is no bread');
+    assert.match(outside.errors, /^Error: there is\nno bread\n {4}at main \(main\.ts:\d+:\d+\)\n/);
+    assert.ok(!outside.errors.includes('entry.js'), 'lines of the SDK are left out');
+  });
+
+  test('a mistake is its kind and the line', async () => {
+    await fails(run(async (input) => input.a.b), /^`main.ts`, line \d+: TypeError: Cannot read properties/);
+    await fails(run(async () => nothing), /^`main.ts`, line \d+: ReferenceError: nothing is not defined$/);
+    await fails(run(async function deep() { return deep(); }), /^`main.ts`, line \d+: RangeError: Maximum call stack/);
+  });
+
+  test('a refusal of the SDK is the error, and says its line where it comes from one', async () => {
+    await fails(run(async () => Model.load('x')), 'no model `x`; there is `default`');
+    assert.match(outside.errors, /^InferletError: no model .*\n {4}at main\.ts:\d+:\d+/);
+    outside.errors = '';
+    await fails(run(async () => launch('broken').wait()), 'it broke');
+    await fails(run(async () => { throw new InferletError('own'); }), 'own');
+  });
+
+  test('what is no error is shown', async () => {
+    await fails(run(async () => { throw 'a text'; }), 'a text');
+    await fails(run(async () => { throw { code: 3 }; }), 'the program threw { code: 3 }');
+    await fails(run(async () => Promise.reject()), 'the program threw undefined');
+  });
+
+  test('several errors in one are told one by one', async () => {
+    const several = () => Promise.any([Promise.reject(new Error('one')), Promise.reject(new Error('two'))]);
+    await fails(run(async () => several()), /^All promises were rejected: one; two$/);
+  });
+
+  test('the cause of an error is printed too', async () => {
+    await fails(run(async () => { throw new Error('outer', { cause: new Error('inner') }); }), 'outer');
+    assert.match(outside.errors, /\ncaused by Error: inner\n {4}at/);
+  });
+});
+
+describe('what nobody waits for', () => {
+  const floating = globalThis.__inferlet_floating;
+
+  test('a rejected promise that nobody awaits is the error of the run', async () => {
+    await fails(
+      run(async () => {
+        floating(Promise.reject(new Error('dropped')));
+        return 1;
+      }),
+      'dropped',
+    );
+    const late = async () => {
+      for (let turn = 0; turn < 10; turn += 1) await undefined;
+      throw new Error('late');
+    };
+    await fails(run(async () => { floating(late()); }), 'late');
+  });
+
+  test('it ends a run that waits for something else', async () => {
+    const begun = clock.now;
+    await fails(
+      run(async () => {
+        floating(Promise.reject(new Error('dropped')));
+        await new Promise(() => {});
+      }),
+      'dropped',
+    );
+    assert.equal(clock.now, begun);
+  });
+
+  test('what is no promise, and what does not reject, is left alone', async () => {
+    assert.equal(floating(3), 3);
+    const kept = Promise.resolve(4);
+    assert.equal(floating(kept), kept);
+    assert.equal(await run(async () => { floating(new Promise(() => {})); return 2; }), '2');
+  });
+});

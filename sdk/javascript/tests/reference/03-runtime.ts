@@ -1,0 +1,5 @@
+// From the page.
+import { runtime } from 'inferlet';
+// To here.
+
+runtime.models();

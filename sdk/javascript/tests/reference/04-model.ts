@@ -1,0 +1,5 @@
+// From the page.
+import { Model } from 'inferlet';
+// To here.
+
+Model.load('default');

@@ -1,0 +1,5 @@
+// From the page.
+import { Sampler } from 'inferlet';
+// To here.
+
+Sampler.argmax();

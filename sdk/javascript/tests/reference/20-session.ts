@@ -1,0 +1,5 @@
+// From the page.
+import { session } from 'inferlet';
+// To here.
+
+session.send('hello');
