@@ -1,6 +1,15 @@
 //! The book: its code is that of tested files, and its links lead somewhere. What its [`listings`](crate::listings) show is tested there.
+//!
+//! The reference of the Python SDK is written from the SDK's docstrings, whose examples the SDK's own tests run. `SNAPSHOTS=overwrite` writes it anew.
 
 use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use snapbox::assert::DEFAULT_ACTION_ENV;
+use snapbox::data::DataFormat;
+use snapbox::{Assert, Data};
+
+use crate::support::python;
 
 /// Languages of code blocks, and where their text comes from.
 const SOURCES: [(&str, &str); 4] = [
@@ -9,6 +18,9 @@ const SOURCES: [(&str, &str); 4] = [
     ("toml", "../../examples/"),
     ("console", "../listings/"),
 ];
+
+/// What the pages begin with that are written from the docstrings of the Python SDK.
+const REFERENCE: &str = "python-api-";
 
 /// The folder of the whole project.
 pub fn repository() -> PathBuf {
@@ -45,6 +57,9 @@ fn every_block_of_code_is_included_from_a_tested_file() {
     for (chapter, text) in files("src", "md") {
         for block in text.split("```").skip(1).step_by(2) {
             let (language, directive) = block.split_once('\n').expect("a block has lines");
+            if language == "pycon" && chapter.starts_with(REFERENCE) {
+                continue;
+            }
             let source = SOURCES.iter().find(|(known, _)| *known == language);
             assert!(source.is_some_and(|(_, path)| directive.contains(path)), "{chapter}: {block}");
             let code =
@@ -52,6 +67,32 @@ fn every_block_of_code_is_included_from_a_tested_file() {
             assert!(!code.trim().is_empty(), "{chapter}: {block}is empty");
         }
     }
+}
+
+#[test]
+fn the_reference_of_the_python_sdk_is_what_its_docstrings_say() {
+    let made = tempfile::tempdir().expect("the machine has a folder for temporary files");
+    let mut command = Command::new(python::interpreter());
+    let output = command.arg(repository().join("book/python_api.py")).arg(made.path()).output();
+    let output = output.expect("there is a Python");
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let mut pages: Vec<String> = files("src", "md").into_iter().map(|(name, _)| name).collect();
+    pages.retain(|name| name.starts_with(REFERENCE));
+    let mut written: Vec<String> = made
+        .path()
+        .read_dir()
+        .expect("it was just made")
+        .map(|entry| entry.unwrap().file_name().to_string_lossy().into_owned())
+        .collect();
+    written.sort();
+    for name in &written {
+        let text = std::fs::read_to_string(made.path().join(name)).expect("it was just written");
+        let page = repository().join("book/src").join(name);
+        let expected = Data::read_from(&page, Some(DataFormat::Text)).raw();
+        Assert::new().action_env(DEFAULT_ACTION_ENV).eq(text, expected);
+    }
+    pages.sort();
+    assert_eq!(pages, written, "every page is one that is written, and the other way round");
 }
 
 #[test]

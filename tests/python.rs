@@ -251,6 +251,41 @@ fn a_build_has_manifest_and_provenance_and_does_nothing_twice() {
 }
 
 #[test]
+fn a_runtime_and_sources_give_the_same_bytes_in_every_cache_and_share_the_code_of_the_interpreter() {
+    let source = "import random, time\nNAMES = list({'Ada', 'Grace', 'Alan'})\nLUCK = random.random(), time.time()\n\
+                  async def main(): return [NAMES, LUCK]\n";
+    let build = |folder: &Folder, cache: &Path| -> serde_json::Value {
+        let mut command = python::bakery();
+        let output = folder.finished(command.env("BAKERY_CACHE_DIR", cache), &["build", "main.py", "--json"]);
+        assert!(output.status.success(), "{}", text(&output.stderr));
+        serde_json::from_slice(&output.stdout).unwrap()
+    };
+    python::prepare();
+    let first = build(&Folder::new(&[("main.py", source)]), &python::cache());
+    // A cache that has the runtime, and nothing that was built with it.
+    let other = tempfile::tempdir().unwrap();
+    for part in ["languages", "code"] {
+        let copy = other.path().join(part);
+        std::fs::create_dir(&copy).unwrap();
+        for entry in python::cache().join(part).read_dir().unwrap().map(Result::unwrap) {
+            std::fs::copy(entry.path(), copy.join(entry.file_name())).unwrap();
+        }
+    }
+    let folder = Folder::new(&[("main.py", source)]);
+    let second = build(&folder, other.path());
+    assert_eq!((&second["fresh"], &second["digest"]), (&false.into(), &first["digest"]));
+    let codes = || other.path().join("code").read_dir().unwrap().count();
+    let before = codes();
+    let mut command = python::bakery();
+    let ran = folder.finished(
+        command.env_clear().env("BAKERY_CACHE_DIR", other.path()),
+        &["run", second["path"].as_str().unwrap()],
+    );
+    assert!(text(&ran.stdout).contains("Grace"), "{}", text(&ran.stderr));
+    assert_eq!(codes(), before + 1, "the libraries that the component is linked from were compiled before");
+}
+
+#[test]
 fn a_program_that_does_not_build_shows_the_line() {
     let folder = Folder::new(&[("main.py", "import json\nimport no_such_thing\n\nasync def main(): pass\n")]);
     let output = folder.bakery_with_tools(&["build", "main.py"]);

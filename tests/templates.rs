@@ -29,15 +29,18 @@ fn every_template_makes_a_project_that_does_what_it_says() {
         ]));
         let project = Project::discover(Path::new(&name), world.path()).unwrap();
         let component = world.path().join(&name).with_extension("wasm");
-        // What Python runs as it is, is what it builds; that has tests of its own, and takes a minute each.
-        let target = if template.language == Language::Python { project.root.clone() } else { component };
         if template.language == Language::Python {
             python::prepare();
-        } else {
-            printed(bakery(&project.root).args(["build", ".", "-o"]).arg(&target));
         }
+        printed(bakery(&project.root).args(["build", ".", "-o"]).arg(&component));
+        let target = if template.language == Language::Python { &project.root } else { &component };
         for case in &project.manifest.tests {
-            let found = run(&project, case, &target);
+            let (found, trace) = run(&project, case, target);
+            if template.language == Language::Python {
+                let built = run(&project, case, &component);
+                let what = format!("case `{}` of the template `{}`, built", case.name, template.id());
+                assert_eq!(built, (found.clone(), trace), "{what}");
+            }
             if std::env::var_os("UPDATE_EXPECT").is_some_and(|value| value == "1") {
                 write(&repository().join("templates").join(template.id()).join(expected_path(case)), &found);
                 continue;
@@ -60,10 +63,13 @@ fn write(path: &Path, text: &str) {
     fs::create_dir_all(folder).and_then(|()| fs::write(path, text)).expect("the repository can be written");
 }
 
-/// What a case prints.
-fn run(project: &Project, case: &Test, target: &Path) -> String {
+/// What a case prints, and its trace.
+fn run(project: &Project, case: &Test, target: &Path) -> (String, String) {
     let mut command = bakery(&project.root);
+    let folder = tempfile::tempdir().expect("the machine has a folder for temporary files");
+    let trace = folder.path().join("trace.jsonl");
     command.arg("run").arg(target).args(["--quiet", "--seed", &case.seed.to_string()]);
+    command.arg("--trace").arg(&trace);
     command.args(["--input", &serde_json::Value::from(case.parameters.clone()).to_string()]);
     for message in &case.send {
         command.args(["--send", message]);
@@ -71,7 +77,8 @@ fn run(project: &Project, case: &Test, target: &Path) -> String {
     if let Some(script) = &case.script {
         command.arg("--script").arg(project.root.join(script));
     }
-    printed(&mut command)
+    let found = printed(&mut command);
+    (found, fs::read_to_string(trace).expect("bakery has written the trace"))
 }
 
 /// No file is left over from a case that is gone.

@@ -45,7 +45,8 @@ pub fn report(name: &str, peer: &str, times: Vec<(Duration, Duration)>) {
     println!("{name}: {ours:.2} ms; {peer}: {theirs:.2} ms; ratio {ratio:.3} (medians of {pairs} pairs)");
 }
 
-fn median(mut values: Vec<f64>) -> f64 {
+/// The one in the middle.
+pub fn median(mut values: Vec<f64>) -> f64 {
     values.sort_by(f64::total_cmp);
     values[values.len() / 2]
 }

@@ -119,7 +119,11 @@ impl fmt::Display for Step {
                 lock.display()
             ),
             Step::Preload { entry, files, runtime } => {
-                write!(f, "start `{}`, import `{entry}` in it, of these files, and keep its memory:", runtime.display())?;
+                write!(
+                    f,
+                    "start `{}`, import `{entry}` in it, of these files, and keep its memory:",
+                    runtime.display()
+                )?;
                 files.iter().try_for_each(|file| write!(f, "\n   {}", quoted(&file.to_string_lossy())))
             }
             Step::PlaceSdk { unpacked, link } => {

@@ -2,11 +2,11 @@
 
 use super::bindings::{pie, waits};
 use super::complexity::{self, TooComplex};
-use super::parts::{self, MIN_CODE_BYTES, Part};
 use super::http::{
     self,
     incoming::{IncomingRequest, ResponseOutparam},
 };
+use super::parts::{self, MIN_CODE_BYTES, Part};
 use super::runtime_config::{Concurrency, Pools, config};
 use super::state::State;
 use super::wasi;
@@ -239,10 +239,11 @@ impl Linked {
             return Ok(found);
         }
         complexity::check(wasm)?;
-        let (component, libraries) = match cache.and_then(|cache| Some((cache, parts::split(wasm, MIN_CODE_BYTES)?))) {
-            Some((cache, parts)) => self.compile_parts(&parts, cache)?,
-            None => (Component::from_binary(&self.engine, wasm)?, Vec::new()),
-        };
+        let (component, libraries) =
+            match cache.and_then(|cache| Some((cache, parts::split(wasm, MIN_CODE_BYTES)?))) {
+                Some((cache, parts)) => self.compile_parts(&parts, cache)?,
+                None => (Component::from_binary(&self.engine, wasm)?, Vec::new()),
+            };
         if let Some(cache) = cache {
             // The cache only saves time: a full disk must not stop a run.
             let _ = store(&self.file(cache, digest), &component.serialize()?);

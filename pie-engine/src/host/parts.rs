@@ -8,7 +8,9 @@
 
 use crate::trace::sha256_hex;
 use std::collections::BTreeMap;
-use wasm_encoder::{ComponentImportSection, ComponentTypeRef, CoreTypeSection, EntityType, ModuleType, RawSection, ValType};
+use wasm_encoder::{
+    ComponentImportSection, ComponentTypeRef, CoreTypeSection, EntityType, ModuleType, RawSection, ValType,
+};
 use wasmparser::{BinaryReader, Parser, Payload, TypeRef};
 use wasmtime::{ExternType, FuncType, HeapType, Module, Mutability};
 
@@ -19,7 +21,7 @@ const PREFIX: &str = "shared-library-m";
 pub const MIN_CODE_BYTES: usize = 64 << 10;
 
 /// The ids of sections of components.
-const CORE_MODULE: u8 = 1;
+pub const CORE_MODULE: u8 = 1;
 const CORE_TYPE: u8 = 3;
 
 /// Magic number, version and layer.
@@ -36,20 +38,31 @@ pub enum Part<'a> {
 
 /// The parts of a component; `None` if there is nothing to take out.
 pub fn split(wasm: &[u8], min_code_bytes: usize) -> Option<Vec<Part<'_>>> {
+    let sections = sections(wasm)?;
+    if sections.iter().any(|(id, _)| *id == CORE_TYPE) {
+        // The numbers of types would have to follow; no toolchain writes any.
+        return None;
+    }
+    let parts: Vec<Part<'_>> = sections
+        .into_iter()
+        .map(|(id, content)| {
+            let is_library = id == CORE_MODULE && is_library(content, min_code_bytes);
+            if is_library { Part::Library(content) } else { Part::Section(id, content) }
+        })
+        .collect();
+    parts.iter().any(|part| matches!(part, Part::Library(_))).then_some(parts)
+}
+
+/// The sections of a component, each with its id; `None` if one is cut off.
+pub fn sections(wasm: &[u8]) -> Option<Vec<(u8, &[u8])>> {
     let mut reader = BinaryReader::new(wasm.get(HEADER_BYTES..)?, 0);
-    let mut parts = Vec::new();
+    let mut sections = Vec::new();
     while !reader.eof() {
         let id = reader.read_u8().ok()?;
         let size = reader.read_var_u32().ok()?;
-        let content = reader.read_bytes(size as usize).ok()?;
-        if id == CORE_TYPE {
-            // The numbers of types would have to follow; no toolchain writes any.
-            return None;
-        }
-        let is_library = id == CORE_MODULE && is_library(content, min_code_bytes);
-        parts.push(if is_library { Part::Library(content) } else { Part::Section(id, content) });
+        sections.push((id, reader.read_bytes(size as usize).ok()?));
     }
-    parts.iter().any(|part| matches!(part, Part::Library(_))).then_some(parts)
+    Some(sections)
 }
 
 /// Whether a module has its memory from elsewhere, and that much code.

@@ -5,8 +5,11 @@
 //! when `run` has answered, the original component is written anew with what was found there. Handles are not kept: an instance that holds a stream or
 //! a pollable when it answers makes a component that traps when it uses that.
 
+use super::parts;
 use super::state::State;
 use std::sync::{Arc, OnceLock};
+use wasm_encoder::RawSection;
+use wasmparser::{DataKind, Parser, Payload};
 use wasmtime::Store;
 use wasmtime::component::{ComponentNamedList, Instance, Lift, WasmList};
 use wasmtime_wizer::{ComponentInstanceState, Wizer};
@@ -62,10 +65,55 @@ impl Preload {
         let mut observed = Observed { store, instance, failed: None };
         let made = wizer.snapshot_component(&context, &mut observed).await?;
         match observed.failed {
-            None => Ok(made),
+            None => Ok(with_libraries_as_they_were(&self.original, &made)?),
             Some(error) => Err(error),
         }
     }
+}
+
+/// Modules that keep nothing are those of the original, byte for byte: what was written anew says the same in other bytes, and would have to be compiled
+/// again.
+fn with_libraries_as_they_were(original: &[u8], made: &[u8]) -> wasmtime::Result<Vec<u8>> {
+    let different = || wasmtime::Error::msg("a component that was written anew has other sections");
+    let (before, after) = (parts::sections(original), parts::sections(made));
+    let (before, after) = (before.ok_or_else(different)?, after.ok_or_else(different)?);
+    let mut before = before.into_iter().filter(|(id, _)| *id == parts::CORE_MODULE);
+    let mut component = wasm_encoder::Component::new();
+    for (id, mut data) in after {
+        if id == parts::CORE_MODULE {
+            let (_, module) = before.next().ok_or_else(different)?;
+            if !keeps_something(module)? {
+                data = module;
+            }
+        }
+        component.section(&RawSection { id, data });
+    }
+    Ok(component.finish())
+}
+
+/// Whether a module has a memory or a global that changes, or does something when it is instantiated.
+fn keeps_something(module: &[u8]) -> wasmtime::Result<bool> {
+    for payload in Parser::new(0).parse_all(module) {
+        match payload? {
+            Payload::MemorySection(_) | Payload::StartSection { .. } => return Ok(true),
+            Payload::GlobalSection(globals) => {
+                for global in globals {
+                    if global?.ty.mutable {
+                        return Ok(true);
+                    }
+                }
+            }
+            Payload::DataSection(segments) => {
+                for segment in segments {
+                    if matches!(segment?.kind, DataKind::Active { .. }) {
+                        return Ok(true);
+                    }
+                }
+            }
+            _ => {}
+        }
+    }
+    Ok(false)
 }
 
 /// An instance that is looked at through its exports.
@@ -90,13 +138,16 @@ impl Observed<'_> {
         }
     }
 
-    async fn call<T: Lift + Send + Sync + 'static>(&mut self, interface: &str, name: &str) -> wasmtime::Result<T>
+    async fn call<T: Lift + Send + Sync + 'static>(
+        &mut self,
+        interface: &str,
+        name: &str,
+    ) -> wasmtime::Result<T>
     where
         (T,): ComponentNamedList + Lift,
     {
         let missing = || wasmtime::Error::msg(format!("`{interface}` has no `{name}`"));
-        let (_, outer) =
-            self.instance.get_export(&mut *self.store, None, interface).ok_or_else(missing)?;
+        let (_, outer) = self.instance.get_export(&mut *self.store, None, interface).ok_or_else(missing)?;
         let (_, inner) =
             self.instance.get_export(&mut *self.store, Some(&outer), name).ok_or_else(missing)?;
         let function = self.instance.get_typed_func::<(), (T,)>(&mut *self.store, inner)?;

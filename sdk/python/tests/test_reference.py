@@ -1,14 +1,18 @@
 """Every item is there, and says what it is: these docstrings become the API reference."""
 
 import ast
+import asyncio
+import doctest
 import importlib
 import inspect
 import pkgutil
+import textwrap
 
 import inferlet
+from inferlet.entry import use_engine_loop
 
 from . import TESTS
-from .support import Case
+from .support import Case, run
 
 SOURCES = TESTS.parent / "src/inferlet"
 
@@ -77,6 +81,24 @@ class Surface(Case):
             silent += [f"{path.stem}.{name}" for name in undocumented(module)]
         # What overloads, protocols of Python and internal helpers are is said by what they overload or implement.
         self.assertEqual([name for name in silent if not name.startswith(INTERNAL)], [])
+
+    def test_examples_in_docstrings_do_what_they_say(self):
+        use_engine_loop()
+        names = {name: getattr(inferlet, name) for name in inferlet.__all__} | {"asyncio": asyncio}
+        attempted = 0
+        for module in pkgutil.iter_modules([str(SOURCES)]):
+            imported = importlib.import_module(f"inferlet.{module.name}")
+            result = doctest.testmod(imported, globs=vars(imported) | names)
+            self.assertEqual(result.failed, 0, module.name)
+            attempted += result.attempted
+            self.assertNotIn("doctest: +SKIP", inspect.getsource(imported))
+        self.assertGreater(attempted, 12)
+
+    def test_the_program_in_the_first_docstring_runs(self):
+        source = textwrap.dedent(inferlet.__doc__.split("::\n\n")[1].split("\n\nWhere to read")[0])
+        namespace = {}
+        exec(source, namespace)
+        self.assertIsInstance(run(namespace["main"]({"name": "Ada"})), str)
 
     def test_every_module_can_be_imported_and_types_are_marked(self):
         for module in pkgutil.iter_modules([str(SOURCES)]):

@@ -80,8 +80,7 @@ pub fn build(
     let own = contents.digest();
     contents.add(packages.read()?);
     let shared = shared::provide(env, options.network, progress)?;
-    let wasm =
-        preload::component(&shared, build.name(), &contents, build.shows_sources(), env, progress)?;
+    let wasm = preload::component(&shared, build.name(), &contents, build.shows_sources(), env, progress)?;
     let artifact = build.finish(&wasm, &shared, own, &packages)?;
     // The lock may have been written just now.
     let seen = if packages.lock.is_some() { Seen::take(&build.inputs(&sources), env) } else { seen };
@@ -217,8 +216,7 @@ impl<'a> Build<'a> {
     fn finish(&self, wasm: &[u8], shared: &Shared, sources: Digest, packages: &Packages) -> Result<Artifact> {
         let checked = check(wasm, Some(&self.project.manifest))?;
         let profile = self.options.profile_of(self.project);
-        let provenance =
-            Provenance::of_python(&shared.maker, profile, sdk::digest().clone(), Some(sources));
+        let provenance = Provenance::of_python(&shared.maker, profile, sdk::digest().clone(), Some(sources));
         let provenance = serde_json::to_vec(&provenance)
             .map_err(|error| Error::bug("provenance cannot be written").caused_by(error))?;
         let manifest = self.project.manifest_text.as_bytes();

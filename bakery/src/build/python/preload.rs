@@ -8,7 +8,9 @@
 use std::sync::Arc;
 
 use pie_engine::trace::{Discard, Outcome};
-use pie_engine::{Engine, EngineConfig, Inferlet, Launch, Limits, Preload, Runtime, RuntimeConfig, observable};
+use pie_engine::{
+    Engine, EngineConfig, Inferlet, Launch, Limits, Preload, Runtime, RuntimeConfig, observable,
+};
 
 use super::componentize;
 use super::shared::{self, Shared};
@@ -34,7 +36,8 @@ pub fn component(
     let wasm = std::fs::read(&shared.path).map_err(|error| {
         Error::environment(format!("cannot read `{}`", shared.path.display())).caused_by(error)
     })?;
-    let bug = |error: pie_engine::EngineError| Error::bug("the Python runtime cannot be started").caused_by(error);
+    let bug =
+        |error: pie_engine::EngineError| Error::bug("the Python runtime cannot be started").caused_by(error);
     let code_cache = Some(env.cache_dir()?.join("code"));
     let runtime = Runtime::new(RuntimeConfig { code_cache, instances: 1, ..RuntimeConfig::default() });
     let runtime = Arc::new(runtime.map_err(bug)?);
@@ -45,12 +48,16 @@ pub fn component(
     let preload = Preload::of(wasm);
     // It is the user's own program on the user's own machine, which imports what it likes.
     let limits = Limits { fuel: u64::MAX / 4, call_bytes: u64::from(u32::MAX), ..Limits::default() };
-    let launch = Launch::new(wrapper::preload(contents, show_sources)).limits(limits).preload(Arc::clone(&preload));
+    let launch =
+        Launch::new(wrapper::preload(contents, show_sources)).limits(limits).preload(Arc::clone(&preload));
     match engine.run(&observed, launch, Box::new(Discard)).outcome {
         Outcome::Ok(_) => {}
         Outcome::Error(said) => return Err(componentize::problem(said.as_str(), contents)),
         Outcome::Limit { message, .. } => {
-            return Err(Error::failed(format!("`{}` does not build: importing it goes {message}", contents.entry)));
+            return Err(Error::failed(format!(
+                "`{}` does not build: importing it goes {message}",
+                contents.entry
+            )));
         }
         Outcome::Trap { message, .. } => {
             return Err(Error::failed(format!("`{}` does not build: Python has crashed", contents.entry))

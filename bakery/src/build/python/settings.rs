@@ -113,7 +113,7 @@ mod tests {
         let library = library();
         wasmparser::Validator::new().validate_all(&library).unwrap();
         let text = String::from_utf8_lossy(&library);
-        for part in ["dylink.0", "libc.so", "setenv", "PYTHONHASHSEED\0000\0"] {
+        for part in ["dylink.0", "libc.so", "setenv", "PYTHONHASHSEED\u{0}0\u{0}"] {
             assert!(text.contains(part), "{part:?}");
         }
     }

@@ -21,10 +21,15 @@ class Forward:
     """One pass over a context, made by :meth:`Context.forward`. Pages are reserved, positions derived and full pages committed by
     itself. It can be executed once.
 
-    >>> fwd = ctx.forward()  # doctest: +SKIP
-    >>> fwd.input(tokens)  # doctest: +SKIP
-    >>> h = fwd.sample([len(tokens) - 1], Sampler.argmax())  # doctest: +SKIP
-    >>> token = (await fwd.execute()).token(h)  # doctest: +SKIP
+    Outside of ``async def``, where nothing has to be awaited:
+
+    >>> ctx = Context(Model.load("default"))
+    >>> tokens = ctx.model.tokenizer().encode("Once upon a")
+    >>> fwd = ctx.forward().input(tokens)
+    >>> handle = fwd.sample([len(tokens) - 1], Sampler.argmax())
+    >>> out = fwd.execute()
+    >>> ctx.append([out.token(handle)]).seq_len == len(tokens)
+    True
     """
 
     def __init__(self, ctx: Context) -> None:

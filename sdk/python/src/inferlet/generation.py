@@ -28,8 +28,13 @@ class Generator:
     It ends at its stop tokens and at its limit. Accepted tokens are part of the context, whether the generator runs to its end
     or is dropped before.
 
-    >>> async for step in ctx.generate(Sampler.top_p(0.6, 0.95), max_tokens=256):  # doctest: +SKIP
-    ...     out = await step.execute()
+    >>> async def tell(ctx: Context) -> list[int]:
+    ...     tokens = []
+    ...     async for step in ctx.generate(Sampler.top_p(0.6, 0.95), max_tokens=8):
+    ...         tokens += (await step.execute()).tokens
+    ...     return tokens
+    >>> len(asyncio.run(tell(Context(Model.load("default")).user("Once upon a time")))) <= 8
+    True
     """
 
     def __init__(

@@ -56,8 +56,10 @@ def launch(program: str, input: Any = None) -> Child:
 
     Raises :class:`InferletError` if it is not found or may not be launched. Its limits are within those of this instance.
 
-    >>> child = launch("worker", {"part": 1})  # doctest: +SKIP
-    >>> answer = await child.answer()  # doctest: +SKIP
+    Where ``echo`` is one that answers with its input, and nothing has to be awaited:
+
+    >>> launch("echo", {"part": 1}).answer()
+    {'part': 1}
     """
     try:
         text = jsons.dumps({} if input is None else input)
