@@ -6,7 +6,10 @@ use std::process::{Command, Stdio};
 use crate::support::node;
 
 /// What is copied: the packages that it needs to be built are installed beside the copy, and not in the source.
-const PARTS: [&str; 4] = ["src", "tests", "build.mjs", "tsconfig.json"];
+const PARTS: [&str; 5] = ["src", "tests", "build.mjs", "reference.mjs", "tsconfig.json"];
+
+/// The chapter of the book that is made of the SDK's comments.
+pub const API: &str = "javascript-api.md";
 
 #[test]
 fn the_sdk_passes_its_own_tests() {
@@ -21,7 +24,10 @@ fn the_sdk_passes_its_own_tests() {
     }
     let mut command = Command::new(node::node());
     command.arg("tests/run.mjs").arg(home.join("work")).current_dir(&home);
-    command.env("INFERLET_WIT", Path::new(env!("CARGO_MANIFEST_DIR")).join("../wit"));
+    let repository = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+    command.env("INFERLET_WIT", repository.join("wit"));
+    // The page is made of the comments, and its blocks are among what runs.
+    command.env("INFERLET_BOOK", repository.join("book/src").join(API));
     let output = command.stdin(Stdio::null()).output().expect("there is a Node.js");
     let said = String::from_utf8_lossy(&output.stdout);
     assert!(
