@@ -11,6 +11,8 @@ use snapbox::{Assert, Data};
 
 use crate::support::python;
 
+use crate::javascript_sdk;
+
 /// Languages of code blocks, and where their text comes from.
 const SOURCES: [(&str, &str); 4] = [
     ("rust", "-rust/src/lib.rs:"),
@@ -54,7 +56,9 @@ fn included(directive: &str) -> Result<String, String> {
 
 #[test]
 fn every_block_of_code_is_included_from_a_tested_file() {
-    for (chapter, text) in files("src", "md") {
+    // What is made of the comments in the JavaScript SDK runs with the SDK's own tests.
+    let own = files("src", "md").into_iter().filter(|(chapter, _)| chapter != javascript_sdk::API);
+    for (chapter, text) in own {
         for block in text.split("```").skip(1).step_by(2) {
             let (language, directive) = block.split_once('\n').expect("a block has lines");
             if language == "pycon" && chapter.starts_with(REFERENCE) {

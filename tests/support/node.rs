@@ -86,25 +86,31 @@ pub fn command(file: &Path, arguments: &[&str]) -> String {
 pub fn everything() -> &'static Path {
     static INSTALLED: OnceLock<PathBuf> = OnceLock::new();
     INSTALLED.get_or_init(|| {
-        let home = Path::new(env!("CARGO_TARGET_TMPDIR")).join("mcp-servers");
-        let (lock, done) = (folder().join("package-lock.json"), home.join("installed-package-lock.json"));
-        let wanted = std::fs::read(&lock).expect("the lock file is part of the repository");
-        if std::fs::read(&done).ok().as_ref() != Some(&wanted) {
-            std::fs::create_dir_all(&home).expect("the target folder can be written");
-            for file in ["package.json", "package-lock.json"] {
-                std::fs::copy(folder().join(file), home.join(file))
-                    .expect("the target folder can be written");
-            }
-            let mut npm = python::environment().command(&found().npm[0]);
-            npm.args(&found().npm[1..]).current_dir(&home).args([
-                "ci",
-                "--ignore-scripts",
-                "--no-audit",
-                "--no-fund",
-            ]);
-            process::output(npm).expect("npm installs the server");
-            std::fs::write(&done, wanted).expect("the target folder can be written");
-        }
+        let home = packages(&folder(), "mcp-servers");
         home.join("node_modules/@modelcontextprotocol/server-everything/dist/index.js")
     })
+}
+
+/// A folder below the target folder with the packages of a lock file, installed once. What `package.json` and `package-lock.json` of `from` name, with
+/// the hashes that are there.
+pub fn packages(from: &Path, name: &str) -> PathBuf {
+    let home = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
+    let (lock, done) = (from.join("package-lock.json"), home.join("installed-package-lock.json"));
+    let wanted = std::fs::read(&lock).expect("the lock file is part of the repository");
+    if std::fs::read(&done).ok().as_ref() != Some(&wanted) {
+        std::fs::create_dir_all(&home).expect("the target folder can be written");
+        for file in ["package.json", "package-lock.json"] {
+            std::fs::copy(from.join(file), home.join(file)).expect("the target folder can be written");
+        }
+        let mut npm = python::environment().command(&found().npm[0]);
+        npm.args(&found().npm[1..]).current_dir(&home).args([
+            "ci",
+            "--ignore-scripts",
+            "--no-audit",
+            "--no-fund",
+        ]);
+        process::output(npm).expect("npm installs the packages");
+        std::fs::write(&done, wanted).expect("the target folder can be written");
+    }
+    home
 }

@@ -1,3 +1,4 @@
+/// <reference path="./engine-modules.d.ts" />
 /**
  * The interface between inferlet and engine: the one file that imports from outside. The modules exist inside a component; the tests of this package
  * have others in their place (`tests/fake`).

@@ -86,10 +86,17 @@ export function real(value: number, what: string): number {
   return value;
 }
 
+/** What text can do since ES2024, which the program's own settings may not know of. */
+interface WellFormed {
+  isWellFormed(): boolean;
+  toWellFormed(): string;
+}
+
 /** Text, with halves of characters replaced: the interface has none. */
 export function text(value: string, what: string): string {
   if (typeof value !== 'string') throw new InferletError(`${what} is text, not ${described(value)}`);
-  return value.isWellFormed() ? value : value.toWellFormed();
+  const text = value as unknown as WellFormed;
+  return text.isWellFormed() ? value : text.toWellFormed();
 }
 
 /** A value in a word or two, for errors. */

@@ -57,6 +57,7 @@ export type Event =
 export class Decoder {
   #raw: RawDecoder<RawChatEvent>;
 
+  /** At the beginning of a turn. */
   constructor(model: Model) {
     this.#raw = bindings.chat.createDecoder(model.raw);
   }

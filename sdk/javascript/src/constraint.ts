@@ -68,6 +68,7 @@ export class GrammarConstraint implements Constraint {
   // Why no token can come, where none can.
   #deadEnd: string | undefined;
 
+  /** The constraint to go on from where a matcher is. */
   constructor(matcher: Matcher) {
     this.#matcher = matcher;
   }

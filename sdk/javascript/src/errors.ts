@@ -29,6 +29,7 @@ export class McpError extends InferletError {
   /** What the server added, as JSON text. */
   readonly data: string | undefined;
 
+  /** An error with a code. */
   constructor(code: number, message: string, data?: string) {
     super(`${message} (code ${code})${data === undefined ? '' : `: ${data}`}`);
     this.code = code;

@@ -56,6 +56,7 @@ export class Matcher {
   #raw: RawMatcher;
   #accepted: number[] = [];
 
+  /** At the beginning of a grammar. */
   constructor(grammar: Grammar, tokenizer: Tokenizer) {
     this.grammar = grammar;
     this.#raw = new bindings.inference.Matcher(grammar.raw, tokenizer.raw);

@@ -11,7 +11,7 @@
  * export async function main(input: { name?: string }) {
  *   using ctx = new Context(Model.load('default'));
  *   ctx.user(`Greet ${input.name ?? 'the world'}.`);
- *   return ctx.generate(Sampler.topP(0.6, 0.95), { maxTokens: 64 }).collectText();
+ *   return await ctx.generate(Sampler.topP(0.6, 0.95), { maxTokens: 64 }).collectText();
  * }
  * ```
  *

@@ -24,6 +24,7 @@ export type Event =
 export class Decoder {
   #raw: RawDecoder<RawReasoningEvent>;
 
+  /** At the beginning of a turn. */
   constructor(model: Model) {
     this.#raw = bindings.reasoning.createDecoder(model.raw);
   }

@@ -7,12 +7,18 @@
 import * as bindings from './bindings.ts';
 import { described, drop, text, u8s } from './boundary.ts';
 import { InferletError, SessionEnded } from './errors.ts';
+import { print as written } from './globals/console.ts';
 import type { Resource } from './interfaces.ts';
 import * as jsons from './jsons.ts';
 
 /** Sends a message to the client. Text goes as it is, any other value as JSON. Never waits; order is kept. */
 export function send(message: unknown): void {
   bindings.session.send(messageText(message));
+}
+
+/** Writes a text to standard output as it is, without the end of a line that `console.log` adds. */
+export function print(output: string): void {
+  written(text(output, 'what is printed'));
 }
 
 /** Sends bytes to the client. Never waits; order is kept. */

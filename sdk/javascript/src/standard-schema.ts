@@ -10,6 +10,7 @@ import { valibotSchema } from './valibot.ts';
 
 /** A validator as the specification of Standard Schema, version 1, has it. */
 export interface StandardSchema<Input = unknown, Output = Input> {
+  /** What it says of itself. */
   readonly '~standard': StandardSchema.Props<Input, Output>;
 }
 

@@ -118,6 +118,7 @@ export function tool<P, R>(options: ToolOptions<P, Arguments<P>, R>): Tool<Argum
 export class Tools {
   #tools = new Map<string, Tool>();
 
+  /** A set, of none at first or of some. */
   constructor(tools: Iterable<Tool> = []) {
     for (const one of tools) this.add(one);
   }

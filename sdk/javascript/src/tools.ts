@@ -33,6 +33,7 @@ export type Descriptions = Iterable<string | object> | Tools;
 export class Decoder {
   #raw: RawDecoder<RawToolEvent>;
 
+  /** At the beginning of a turn. */
   constructor(model: Model) {
     this.#raw = bindings.toolUse.createDecoder(model.raw);
   }

@@ -1,3 +1,4 @@
+/// <reference path="./engine-modules.d.ts" />
 /**
  * `pie:core/wait` for engines without async functions of the component model: the same over pollables, in a loop that runs when nothing else is to be done. Waits
  * overlap as they do there.

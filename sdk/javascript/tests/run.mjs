@@ -22,6 +22,12 @@ run('build.mjs', '--check');
 const modules = join(work, 'node_modules');
 if (!existsSync(modules)) symlinkSync(join(home, 'node_modules'), modules, 'dir');
 
+// The examples in the comments become programs, beside the snippets that they take their surroundings from.
+const comments = join(tests, 'comments');
+rmSync(comments, { recursive: true, force: true });
+run('reference.mjs', '--examples', comments);
+if (process.env.INFERLET_BOOK !== undefined) run('reference.mjs', '--check', process.env.INFERLET_BOOK);
+
 // Snippets and types are checked against what is published.
 const compiled = join(work, 'types');
 rmSync(compiled, { recursive: true, force: true });
@@ -40,7 +46,7 @@ const config = {
     rootDir: tests,
     outDir: compiled,
   },
-  include: [join(tests, 'reference'), join(tests, 'types')],
+  include: [join(tests, 'reference'), join(tests, 'types'), join(tests, 'comments')],
 };
 function compile(name, changes) {
   const file = join(work, name);

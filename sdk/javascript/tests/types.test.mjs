@@ -14,6 +14,13 @@ describe('the reference page', { skip: compiled === undefined && 'run.mjs compil
     test(`the snippet ${name} runs as it is`, () => import(pathToFileURL(join(compiled, 'reference', name)).href));
   }
 
+  for (const name of compiled === undefined ? [] : readdirSync(join(compiled, 'comments')).sort()) {
+    test(`the example ${name} of the comments runs as it is`, async () => {
+      const { main } = await import(pathToFileURL(join(compiled, 'comments', name)).href);
+      await main?.({});
+    });
+  }
+
   test('every row has the types of the page, and can be called', () => import(pathToFileURL(join(compiled, 'types/rows.js')).href));
 
   test('validators of zod, valibot and arktype do', () => import(pathToFileURL(join(compiled, 'types/standard.js')).href));

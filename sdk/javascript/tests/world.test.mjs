@@ -19,6 +19,13 @@ describe('the session', () => {
     await refused(() => session.sendFile([1, 2]), 'a file is a `Uint8Array`');
   });
 
+  test('printing adds nothing', () => {
+    outside.printed = '';
+    session.print('a');
+    session.print('b\n');
+    assert.equal(outside.printed, 'ab\n');
+  });
+
   test('messages go to those who asked, in their order', async () => {
     const both = [session.receive(), session.receive()];
     client.texts.put('one');

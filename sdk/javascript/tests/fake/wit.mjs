@@ -4,8 +4,10 @@
  */
 
 import { readdirSync, readFileSync } from 'node:fs';
+import { pathToFileURL } from 'node:url';
 
-const folder = new URL('../../../../wit/deps/', import.meta.url);
+const own = process.env.INFERLET_WIT;
+const folder = own === undefined ? new URL('../../../../wit/deps/', import.meta.url) : new URL('deps/', pathToFileURL(`${own}/`));
 
 /** Interfaces by name, such as `pie:core/context`: functions, resources with theirs, and types. */
 export const interfaces = new Map();

@@ -298,9 +298,9 @@ export const modules = {
     username: () => 'ada',
     models: () => ['default'],
     launch: (program, input) => {
-      if (program !== 'echo' && program !== 'broken') throw refusal(`there is no \`${program}\` among the dependencies`);
+      if (!['echo', 'worker', 'broken'].includes(program)) throw refusal(`there is no \`${program}\` among the dependencies`);
       outside.launched.push([program, input]);
-      return new Child(program === 'echo' ? { tag: 'ok', val: input } : { tag: 'err', val: 'it broke' });
+      return new Child(program === 'broken' ? { tag: 'err', val: 'it broke' } : { tag: 'ok', val: input });
     },
   },
   'pie:core/scheduling': {
