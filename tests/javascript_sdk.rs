@@ -30,14 +30,10 @@ fn the_sdk_passes_its_own_tests() {
     command.env("INFERLET_BOOK", repository.join("book/src").join(API));
     let output = command.stdin(Stdio::null()).output().expect("there is a Node.js");
     let said = String::from_utf8_lossy(&output.stdout);
-    assert!(
-        output.status.success(),
-        "{}\n{}",
-        failures(&said),
-        String::from_utf8_lossy(&output.stderr)
-    );
+    assert!(output.status.success(), "{}\n{}", failures(&said), String::from_utf8_lossy(&output.stderr));
     // A run that finds no tests passes too.
-    let passed = said.lines().find_map(|line| line.strip_prefix("# pass ")).and_then(|count| count.parse().ok());
+    let passed =
+        said.lines().find_map(|line| line.strip_prefix("# pass ")).and_then(|count| count.parse().ok());
     assert!(passed.is_some_and(|count: u32| count >= 150), "{passed:?} tests have passed");
     assert!(said.lines().any(|line| line == "# skipped 0"), "tests were skipped");
 }

@@ -8,7 +8,8 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-use bakery::project::{Language, Project, Test};
+use bakery::project::case::Sent;
+use bakery::project::{Case, Language, Project};
 use bakery::scaffold::{self, Template};
 
 use crate::book::repository;
@@ -54,7 +55,7 @@ fn every_template_makes_a_project_that_does_what_it_says() {
     }
 }
 
-fn expected_path(case: &Test) -> PathBuf {
+fn expected_path(case: &Case) -> PathBuf {
     Path::new("tests/expected").join(&case.name).with_extension("txt")
 }
 
@@ -64,15 +65,17 @@ fn write(path: &Path, text: &str) {
 }
 
 /// What a case prints, and its trace.
-fn run(project: &Project, case: &Test, target: &Path) -> (String, String) {
+fn run(project: &Project, case: &Case, target: &Path) -> (String, String) {
     let mut command = bakery(&project.root);
     let folder = tempfile::tempdir().expect("the machine has a folder for temporary files");
     let trace = folder.path().join("trace.jsonl");
     command.arg("run").arg(target).args(["--quiet", "--seed", &case.seed.to_string()]);
     command.arg("--trace").arg(&trace);
     command.args(["--input", &serde_json::Value::from(case.parameters.clone()).to_string()]);
-    for message in &case.send {
-        command.args(["--send", message]);
+    for sending in &case.send {
+        if let Sent::Message(message) = &sending.what {
+            command.args(["--send", message]);
+        }
     }
     if let Some(script) = &case.script {
         command.arg("--script").arg(project.root.join(script));

@@ -78,6 +78,16 @@ pub const PUBLISHED: &[Published] = &[
         schema: || schemars::schema_for!(crate::report::jsonl::RunDocument<'_>),
     },
     Published {
+        name: "test",
+        about: "each line of `bakery test --json`",
+        schema: || schemars::schema_for!(crate::commands::test::TestDocument),
+    },
+    Published {
+        name: "review",
+        about: "each line of `bakery review --json`",
+        schema: || schemars::schema_for!(crate::commands::review::ReviewDocument),
+    },
+    Published {
         name: "trace",
         about: "each line of the file that `bakery run --trace` writes",
         schema: || schemars::schema_for!(crate::report::trace_file::TraceLine),
@@ -111,6 +121,11 @@ pub const PUBLISHED: &[Published] = &[
         name: "manifest",
         about: "`Pie.toml`, for editors",
         schema: crate::project::Manifest::schema,
+    },
+    Published {
+        name: "cases",
+        about: "files of tests under `tests/`, for editors",
+        schema: crate::project::case::schema,
     },
     Published {
         name: "settings",

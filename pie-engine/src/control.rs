@@ -75,7 +75,12 @@ struct State {
     instances: usize,
     /// Tells the run that something came.
     bell: Option<Bell>,
+    /// Who speaks with the instance from within the run.
+    client: Option<Client>,
 }
+
+/// Says whether it has sent something.
+type Client = Box<dyn FnMut(&Control) -> bool + Send>;
 
 impl State {
     /// Once somebody has used the control of another instance of the run, something else can happen.
@@ -117,6 +122,27 @@ impl Control {
         self.change(|state| {
             state.session.files.push(data);
         });
+    }
+
+    /// Has somebody speak with the instance from within the run: `client` is called whenever the instance waits for a message or a file and nothing
+    /// else can happen, on the thread that drives the run. What it sends then depends on the run alone. Once it says that it has sent
+    /// nothing, the session is closed.
+    pub fn attend(&self, client: impl FnMut(&Control) -> bool + Send + 'static) {
+        self.change(|state| {
+            state.open = true;
+            state.client = Some(Box::new(client));
+        });
+    }
+
+    /// Calls who speaks with the instance from within the run; false if there is nobody.
+    pub(crate) fn ask_client(&self) -> bool {
+        let Some(mut client) = self.lock().client.take() else { return false };
+        if client(self) {
+            self.lock().client = Some(client);
+        } else {
+            self.close();
+        }
+        true
     }
 
     /// Says that nothing more will be sent.

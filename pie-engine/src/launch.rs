@@ -30,6 +30,7 @@ pub struct Launch {
     pub(crate) input: String,
     pub(crate) name: Option<String>,
     pub(crate) seed: u64,
+    pub(crate) interleaving: u64,
     pub(crate) limits: Limits,
     pub(crate) environment: Vec<(String, String)>,
     pub(crate) stdin: Bytes,
@@ -50,6 +51,7 @@ impl Launch {
             input: input.into(),
             name: None,
             seed: 0,
+            interleaving: 0,
             limits: Limits::default(),
             environment: Vec::new(),
             stdin: Bytes::new(),
@@ -64,6 +66,13 @@ impl Launch {
         }
     }
 
+    /// The input, JSON text, where a start is made ready for several.
+    #[must_use]
+    pub fn input(mut self, input: impl Into<String>) -> Self {
+        self.input = input.into();
+        self
+    }
+
     /// The name the trace gives the inferlet; without one, that of its export.
     #[must_use]
     pub fn name(mut self, name: impl Into<String>) -> Self {
@@ -75,6 +84,14 @@ impl Launch {
     #[must_use]
     pub fn seed(mut self, seed: u64) -> Self {
         self.seed = seed;
+        self
+    }
+
+    /// Which of the possible orders things happen in that nothing puts in order: 0 is the natural one, any other number one that differs. In
+    /// [`Engine::run_all`](crate::Engine::run_all) that of the first launch counts.
+    #[must_use]
+    pub fn interleaving(mut self, number: u64) -> Self {
+        self.interleaving = number;
         self
     }
 

@@ -26,6 +26,7 @@ pub mod engine;
 pub mod grammar;
 pub mod host;
 pub mod ids;
+pub mod interleaving;
 pub mod kv;
 pub mod launch;
 pub mod launcher;

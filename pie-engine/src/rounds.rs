@@ -10,6 +10,7 @@ use crate::engine::Core;
 use crate::engine::operation::{Envelope, QUEUE};
 use crate::host::component::Inferlet;
 use crate::ids::InstanceId;
+use crate::interleaving::Interleaving;
 use crate::launch::Launch;
 use crate::launcher::{Instance, Launcher, Newcomer, Surroundings};
 use crate::outside::outbox::{Delivery, Order};
@@ -84,14 +85,23 @@ pub struct Rounds<'a> {
     patience: u32,
     /// Rings when a control of one of the instances was used, and when somebody comes in.
     bell: Bell,
+    /// Who of those that can go on does so first.
+    interleaving: Interleaving,
 }
 
 impl<'a> Rounds<'a> {
     /// Begins a trace. At most `places` instances run at once.
-    pub fn new(core: &'a mut Core, surroundings: Surroundings, entrance: Entrance, places: u32) -> Self {
+    pub fn new(
+        core: &'a mut Core,
+        surroundings: Surroundings,
+        entrance: Entrance,
+        places: u32,
+        interleaving: u64,
+    ) -> Self {
         let (operations, operations_of_all) = mpsc::channel(QUEUE);
         let (requests, requests_of_all) = mpsc::unbounded_channel();
         core.begin(surroundings.recorder.clone());
+        core.interleave(Interleaving::new(interleaving, 1));
         Rounds {
             core,
             launcher: Launcher::new(surroundings, operations, requests),
@@ -104,6 +114,7 @@ impl<'a> Rounds<'a> {
             places: Places::new(places),
             yielded: BTreeSet::new(),
             patience: TURNS_BEFORE_STEP,
+            interleaving: Interleaving::new(interleaving, 2),
         }
     }
 
@@ -177,6 +188,8 @@ impl<'a> Rounds<'a> {
     pub fn turn(&mut self) -> bool {
         let ready = mem::take(&mut *self.ready.lock());
         if !ready.is_empty() {
+            let mut ready: Vec<InstanceId> = ready.into_iter().collect();
+            self.interleaving.order(&mut ready);
             for instance in ready {
                 self.poll(instance);
             }
@@ -305,7 +318,11 @@ impl<'a> Rounds<'a> {
         if awaited.is_empty() && !self.entrance.is_open() {
             return self.bell.has_rung();
         }
-        self.bell.wait();
+        // Those who speak with an instance from within the run are asked first: they never wait.
+        let asked = awaited.iter().filter(|control| control.ask_client()).count();
+        if asked == 0 {
+            self.bell.wait();
+        }
         for control in awaited {
             control.set_waiting(false);
         }

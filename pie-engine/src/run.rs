@@ -106,13 +106,16 @@ pub struct EngineConfig {
     pub recompute_tokens: u32,
     /// When the pages are checked; what is found is in [`Finished::findings`].
     pub checks: PageChecks,
+    /// Instances of a run that can be alive at once, where several engines on one runtime run side by side; all that the runtime has places for if
+    /// nothing is said.
+    pub places: Option<u32>,
 }
 
 impl EngineConfig {
     /// An engine of 4,096 pages of 16 tokens, which are checked at the end of each run.
     pub fn new(model: LoadedModel) -> Self {
         let CoreConfig { pages, page_size, recompute_tokens, checks, .. } = CoreConfig::new(4096, 16);
-        EngineConfig { model, pages, page_size, recompute_tokens, checks }
+        EngineConfig { model, pages, page_size, recompute_tokens, checks, places: None }
     }
 
     /// The dummy model: deterministic, instant, no weights.
@@ -137,6 +140,7 @@ pub struct Engine {
     runtime: Arc<Runtime>,
     model: Arc<LoadedModel>,
     page_size: u32,
+    places: u32,
     core: Mutex<Core>,
     bus: Bus,
     adapters: Adapters,
@@ -150,7 +154,7 @@ impl Engine {
 
     /// An engine with its model and pages on a runtime that exists. Several engines can be on one.
     pub fn on(runtime: Arc<Runtime>, config: EngineConfig) -> Result<Self, EngineError> {
-        let EngineConfig { model, pages, page_size, recompute_tokens, checks } = config;
+        let EngineConfig { model, pages, page_size, recompute_tokens, checks, places } = config;
         if pages == 0 || page_size == 0 {
             return Err(EngineError::Pages { pages, page_size });
         }
@@ -158,7 +162,8 @@ impl Engine {
         let adapters = Adapters::new(model.info());
         let core = CoreConfig { recompute_tokens, checks, ..CoreConfig::new(pages, page_size) };
         let core = Mutex::new(Core::new(Arc::clone(&model), core));
-        Ok(Engine { runtime, model, page_size, core, bus: Bus::default(), adapters })
+        let places = places.unwrap_or(runtime.instances);
+        Ok(Engine { runtime, model, page_size, places, core, bus: Bus::default(), adapters })
     }
 
     /// Compiles a component, or finds its compiled code.
@@ -191,7 +196,8 @@ impl Engine {
         entrance: Entrance,
         sink: Box<dyn Sink>,
     ) -> Vec<Finished> {
-        let seed = launches.first().map_or(0, |(_, launch)| launch.seed);
+        let (seed, interleaving) =
+            launches.first().map_or((0, 0), |(_, launch)| (launch.seed, launch.interleaving));
         let mut core = self.core.lock().unwrap_or_else(PoisonError::into_inner);
         let recorder = Recorder::new(sink, &self.header(seed));
         let surroundings = Surroundings {
@@ -204,7 +210,7 @@ impl Engine {
             recorder,
             seed,
         };
-        let mut rounds = Rounds::new(&mut core, surroundings, entrance, self.runtime.instances);
+        let mut rounds = Rounds::new(&mut core, surroundings, entrance, self.places, interleaving);
         let ends: Vec<Ended> = launches.iter().map(|_| Ended::default()).collect();
         for ((inferlet, launch), ended) in launches.into_iter().zip(&ends) {
             rounds.launch(inferlet, launch, Arc::clone(ended));

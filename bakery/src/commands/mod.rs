@@ -8,8 +8,10 @@ pub mod completions;
 pub mod install;
 pub mod list;
 pub mod new;
+pub mod review;
 pub mod run;
 pub mod schema;
+pub mod test;
 pub mod trace;
 pub mod uninstall;
 pub mod version;
@@ -28,6 +30,8 @@ pub enum Command {
     New(new::Args),
     Build(build::Args),
     Run(Box<run::Args>),
+    Test(Box<test::Args>),
+    Review(review::Args),
     #[command(subcommand)]
     Trace(trace::Args),
     Install(install::Args),
@@ -47,6 +51,8 @@ impl Command {
             Command::New(args) => new::run(args, env, ui),
             Command::Build(args) => build::run(&args, env, ui),
             Command::Run(args) => run::run(&args, env, ui),
+            Command::Test(args) => test::run(&args, env, ui),
+            Command::Review(args) => review::run(&args, env, ui),
             Command::Trace(args) => trace::run(args, env, ui),
             Command::Install(args) => install::run(&args, env, ui),
             Command::List(args) => list::run(&args, env, ui),

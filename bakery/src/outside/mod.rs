@@ -1,11 +1,12 @@
 //! What inferlets that are run may ask of the world: HTTP requests, in [`http`], and servers of the Model Context Protocol, in [`mcp`]; or the answers
-//! that were recorded in an earlier run, in [`replay`].
+//! that were recorded in an earlier run, in [`replay`], or written in a test, in [`replies`].
 //!
 //! A run that asks nothing starts nothing: threads, certificates and servers come with the first question.
 
 pub mod http;
 pub mod mcp;
 pub mod replay;
+pub mod replies;
 
 use std::sync::{Arc, Mutex, PoisonError};
 

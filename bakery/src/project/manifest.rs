@@ -8,6 +8,7 @@ use schemars::{JsonSchema, Schema};
 use semver::{Version, VersionReq};
 use serde::Serialize;
 
+use super::case::{Case, WrittenTest};
 use super::parameters::Declaration;
 use super::{Language, Parameter, read};
 use crate::error::Result;
@@ -33,9 +34,9 @@ pub struct Manifest {
     /// What differs from building the folder as it is.
     #[schemars(with = "Option<Build>")]
     pub build: Build,
-    /// Its tests, in this order.
-    #[schemars(rename = "test", with = "Option<Vec<Test>>")]
-    pub tests: Vec<Test>,
+    /// Its tests, in this order. There may be more in files under `tests/`.
+    #[schemars(rename = "test", with = "Option<Vec<WrittenTest>>")]
+    pub tests: Vec<Case>,
 }
 
 /// Who the inferlet is.
@@ -131,25 +132,6 @@ impl Default for Build {
             entry: None,
         }
     }
-}
-
-/// One run whose trace is compared with the one that was accepted.
-#[derive(Clone, Debug, PartialEq, Serialize, JsonSchema)]
-#[schemars(rename_all = "kebab-case", deny_unknown_fields)]
-pub struct Test {
-    /// Its name, unique in the file; spelled like the name of an inferlet.
-    pub name: String,
-    /// The parameters of the run, defaults filled in.
-    #[schemars(with = "Option<serde_json::Map<String, serde_json::Value>>")]
-    pub parameters: serde_json::Map<String, serde_json::Value>,
-    /// A file of scripted replies, relative to the manifest.
-    pub script: Option<String>,
-    /// The seed of the run; 0 unless given.
-    #[schemars(with = "Option<u64>")]
-    pub seed: u64,
-    /// Session messages that the inferlet receives, in order.
-    #[schemars(with = "Option<Vec<String>>")]
-    pub send: Vec<String>,
 }
 
 impl Manifest {

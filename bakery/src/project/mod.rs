@@ -7,6 +7,7 @@
 //! This module reads and describes; it builds nothing, runs nothing and prints nothing. [`manifest`] has the types, `source.rs` the values with
 //! their places, `read.rs` one function per table. [`settings`] is the other file there may be: what is set up where an inferlet runs.
 
+pub mod case;
 pub mod edit;
 pub mod interface;
 pub mod language;
@@ -24,8 +25,9 @@ use std::fs;
 use std::io::ErrorKind;
 use std::path::{Component, Path, PathBuf};
 
+pub use case::Case;
 pub use language::Language;
-pub use manifest::{Build, Dependency, Manifest, Package, Permissions, Test};
+pub use manifest::{Build, Dependency, Manifest, Package, Permissions};
 pub use parameters::{Parameter, Type};
 
 use crate::error::{Error, Result};

@@ -3,13 +3,12 @@
 use std::collections::BTreeMap;
 
 use semver::{Version, VersionReq};
-use serde_json::Map;
 
 use super::interface::{INTERFACES, version_of};
 use super::name::check_package_name;
-use super::parameters::{self, Parameter};
+use super::parameters;
 use super::source::{Item, Source, Table};
-use super::{Build, Dependency, Language, Manifest, Package, Permissions, Test, legacy, permission};
+use super::{Build, Dependency, Language, Manifest, Package, Permissions, case, legacy, permission};
 use crate::error::{Error, Result};
 use crate::suggest;
 
@@ -29,7 +28,7 @@ pub(super) fn manifest(text: &str, file: &str) -> Result<Manifest> {
         build: optional(&root, "build", build)?,
         tests: root
             .get("test")
-            .map(|item| tests(&item, parameters.as_deref()))
+            .map(|item| case::read::tests(&item, parameters.as_deref()))
             .transpose()?
             .unwrap_or_default(),
         parameters,
@@ -73,7 +72,7 @@ fn package(table: &Table<'_>) -> Result<Package> {
     })
 }
 
-fn name(item: &Item<'_>) -> Result<String> {
+pub(super) fn name(item: &Item<'_>) -> Result<String> {
     let name = item.non_empty_string()?;
     check_package_name(&name).map_err(|flaw| {
         let error =
@@ -203,7 +202,7 @@ fn checked_strings(
     list.strings()
 }
 
-fn size(item: &Item<'_>) -> Result<u64> {
+pub(super) fn size(item: &Item<'_>) -> Result<u64> {
     let text = if item.is_string() {
         item.string()?
     } else {
@@ -236,59 +235,5 @@ fn language(item: &Item<'_>) -> Result<Language> {
         error.hint(suggest::did_you_mean(text, names).unwrap_or_else(|| {
             format!("the languages are {}", names.map(|name| format!("`{name}`")).join(", "))
         }))
-    })
-}
-
-fn tests(item: &Item<'_>, parameters: Option<&[Parameter]>) -> Result<Vec<Test>> {
-    let mut tests: Vec<Test> = Vec::new();
-    for item in item.array("an array of tables, each under `[[test]]`")? {
-        let table = item.table()?;
-        let test = test(&table, parameters)?;
-        if tests.iter().any(|earlier| earlier.name == test.name) {
-            let name = table.require("name")?;
-            return Err(name.error(format!("two tests are called `{}`", test.name), "already taken"));
-        }
-        tests.push(test);
-    }
-    Ok(tests)
-}
-
-fn test(table: &Table<'_>, parameters: Option<&[Parameter]>) -> Result<Test> {
-    table.allow(&["name", "parameters", "script", "seed", "send"])?;
-    Ok(Test {
-        name: name(&table.require("name")?)?,
-        parameters: test_parameters(table, parameters)?,
-        script: table.read("script", Item::relative_path)?,
-        seed: table.read("seed", Item::unsigned)?.unwrap_or_default(),
-        send: table.read("send", messages)?.unwrap_or_default(),
-    })
-}
-
-/// Messages are any strings, also empty and equal ones.
-fn messages(item: &Item<'_>) -> Result<Vec<String>> {
-    item.array("an array of strings")?.iter().map(|item| item.string().map(str::to_owned)).collect()
-}
-
-fn test_parameters(
-    test: &Table<'_>,
-    parameters: Option<&[Parameter]>,
-) -> Result<Map<String, serde_json::Value>> {
-    let table = test.get("parameters").map(|item| item.table()).transpose()?;
-    let Some(parameters) = parameters else {
-        return table.map_or_else(|| Ok(Map::new()), |table| table.json());
-    };
-    let mut given = Map::new();
-    for (name, item) in table.iter().flat_map(Table::items) {
-        let value = parameters::find(parameters, name)
-            .and_then(|parameter| parameter.accept(&item.json()?))
-            .map_err(
-                |error| if error.place.is_some() { error } else { error.at(item.place("in this test")) },
-            )?;
-        given.insert(name.to_owned(), value);
-    }
-    parameters::fill(parameters, &given).map_err(|mut error| {
-        // The hints are for a command line; this is a file.
-        error.hints = vec!["say it under `[test.parameters]`".to_owned()];
-        error.at(test.place("in this test"))
     })
 }

@@ -89,6 +89,18 @@ impl McpServer {
     }
 }
 
+impl McpServer {
+    /// The same with paths that are relative to `folder`, where it was read without one.
+    #[must_use]
+    pub fn within(mut self, folder: &Path) -> McpServer {
+        if let McpAccess::Command(command) = &mut self.access {
+            command.program = program_in(folder, &command.program.to_string_lossy());
+            command.cwd = folder.join(&command.cwd);
+        }
+        self
+    }
+}
+
 impl Settings {
     /// Finds what is set up for a run: in the user's folder for settings, and in the project's, if it is one.
     ///
@@ -152,7 +164,8 @@ impl Settings {
     }
 }
 
-fn server(table: &Table<'_>, folder: &Path) -> Result<McpServer> {
+/// Reads a server; its paths are relative to `folder`.
+pub(super) fn server(table: &Table<'_>, folder: &Path) -> Result<McpServer> {
     table.allow(&["command", "args", "env", "cwd", "url", "timeout"])?;
     let timeout = table.read("timeout", timeout)?.unwrap_or(Duration::from_secs(TIMEOUT_S));
     let Some(url) = table.get("url") else {
@@ -227,7 +240,8 @@ fn program_in(folder: &Path, program: &str) -> PathBuf {
     if Path::new(program).components().count() > 1 { folder.join(program) } else { program.into() }
 }
 
-fn check_url(text: &str) -> std::result::Result<(), String> {
+/// Checks that something can be asked at a URL.
+pub(super) fn check_url(text: &str) -> std::result::Result<(), String> {
     match reqwest::Url::parse(text) {
         Ok(url) if matches!(url.scheme(), "http" | "https") => Ok(()),
         Ok(url) => Err(format!("expected `http` or `https`, not `{}`", url.scheme())),
@@ -266,7 +280,7 @@ struct WrittenSettings {
 #[derive(JsonSchema)]
 #[schemars(untagged)]
 #[allow(dead_code, reason = "only its schema is used")]
-enum WrittenServer {
+pub(super) enum WrittenServer {
     /// One that is started when an inferlet connects to it.
     Started(WrittenCommand),
     /// One that runs.
@@ -276,7 +290,7 @@ enum WrittenServer {
 #[derive(JsonSchema)]
 #[schemars(deny_unknown_fields)]
 #[allow(dead_code, reason = "only its schema is used")]
-struct WrittenCommand {
+pub(super) struct WrittenCommand {
     /// A program: a name to look up in `PATH`, or a path relative to this file.
     #[schemars(length(min = 1))]
     command: String,
@@ -295,7 +309,7 @@ struct WrittenCommand {
 #[derive(JsonSchema)]
 #[schemars(deny_unknown_fields)]
 #[allow(dead_code, reason = "only its schema is used")]
-struct WrittenUrl {
+pub(super) struct WrittenUrl {
     /// Where it answers, `http` or `https`.
     #[schemars(length(min = 1))]
     url: String,

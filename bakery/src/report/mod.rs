@@ -9,10 +9,12 @@
 //! | [`trace_file::TraceFile`] | the trace, to be read again |
 //! | [`request_log::RequestLog`] | a line for each HTTP request that was answered |
 //! | [`received_files::ReceivedFiles`] | the files that the inferlet sends |
+//! | [`cases`] | what came of tests: text, documents, JUnit, annotations |
 //!
 //! [`audience::Audience`] lets several of them watch one run.
 
 pub mod audience;
+pub mod cases;
 mod entry;
 pub mod jsonl;
 pub mod live;
@@ -25,7 +27,7 @@ pub mod terminal;
 mod tests;
 pub mod trace_file;
 pub mod visible;
-mod vocabulary;
+pub mod vocabulary;
 
 use std::io;
 

@@ -7,6 +7,7 @@
 mod bars;
 mod errors;
 mod input;
+mod keys;
 mod questions;
 mod stream;
 mod theme;
@@ -22,6 +23,7 @@ use crate::error::{Error, Kind, Result};
 use crate::progress::Progress;
 
 pub use input::Lines;
+pub use keys::Key;
 pub use stream::{Captured, Stream};
 pub use theme::Theme;
 

@@ -20,6 +20,7 @@ mod step;
 mod tests;
 
 use crate::ids::{ContextId, InstanceId, PassId};
+use crate::interleaving::Interleaving;
 use crate::kv::{Kv, StoreChange, TableId};
 use crate::loaded::LoadedModel;
 use crate::model::{KvStore, Outputs};
@@ -89,6 +90,8 @@ pub struct Core {
     pressure: Pressure,
     /// Where events go that are about nobody in particular, while there is a trace.
     recorder: Option<Recorder>,
+    /// Which passes that could be in a step are, in this trace.
+    interleaving: Interleaving,
     /// What the page checker has found in this trace.
     findings: Vec<String>,
     steps: u64,
@@ -145,6 +148,7 @@ impl Core {
             complete: VecDeque::new(),
             deferred: VecDeque::new(),
             recorder: None,
+            interleaving: Interleaving::default(),
             findings: Vec::new(),
             steps: 0,
             outputs: Outputs::default(),
@@ -152,11 +156,17 @@ impl Core {
         }
     }
 
-    /// Begins a trace: steps count from 1 again. Snapshots stay.
+    /// Begins a trace: steps count from 1 again, and hold what they can. Snapshots stay.
     pub fn begin(&mut self, recorder: Recorder) {
         self.steps = 0;
+        self.interleaving = Interleaving::default();
         self.recorder = Some(recorder);
         self.findings.clear();
+    }
+
+    /// Has steps hold what an interleaving says, from now to the end of the trace.
+    pub fn interleave(&mut self, interleaving: Interleaving) {
+        self.interleaving = interleaving;
     }
 
     /// Lets an instance take part. Its randomness follows from `seed`.

@@ -24,7 +24,8 @@ impl Core {
     /// Runs one step, if there is anything to do. Answers reach their instances before it returns.
     pub fn step(&mut self) -> bool {
         let auctioned = self.allocate();
-        let planned = sched::plan(&self.queue, self.config.page_size, &self.config.step);
+        let mut planned = sched::plan(&self.queue, self.config.page_size, &self.config.step);
+        self.interleaving.thin(&mut planned);
         let shares: Vec<Share> = planned.iter().filter_map(|planned| self.share(planned)).collect();
         if shares.is_empty() && self.complete.is_empty() && !auctioned.acted {
             return false;

@@ -6,7 +6,7 @@ use crate::environment::Environment;
 
 /// The folder for compiled code, made if needed. None where there is no place for it that only the user can write to: then code is compiled
 /// anew, because running machine code that somebody else could have put there is out of the question.
-pub(super) fn folder(env: &Environment) -> Option<PathBuf> {
+pub(in crate::commands) fn folder(env: &Environment) -> Option<PathBuf> {
     let folder = env.cache_dir().ok()?.join("code");
     create_private(&folder).ok()?;
     is_private(&folder).then_some(folder)

@@ -5,16 +5,16 @@
 //! and Ctrl-C, and [`answer`] says what came of it. What is seen meanwhile is the business of [`crate::report`].
 
 mod answer;
-mod cache;
+pub(super) mod cache;
 mod console;
 mod http;
 mod input;
-mod model;
+pub(super) mod model;
 mod outside;
-mod programs;
+pub(super) mod programs;
 mod scratch;
 mod servers;
-mod target;
+pub(super) mod target;
 
 use std::net::SocketAddr;
 use std::path::PathBuf;

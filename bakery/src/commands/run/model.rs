@@ -10,20 +10,20 @@ use crate::environment::Environment;
 use crate::error::{Error, Place, Result};
 
 /// The model without weights.
-pub(super) const DUMMY: &str = "dummy";
+pub(in crate::commands) const DUMMY: &str = "dummy";
 
 /// The models there are.
 const MODELS: [&str; 1] = [DUMMY];
 
 /// What a model is loaded from.
-pub(super) enum Source {
+pub(in crate::commands) enum Source {
     /// The dummy, with replies of its own if there is a script.
     Dummy(Option<Script>),
 }
 
 impl Source {
     /// Finds the model that `spec` names, and reads the script of replies if one is given.
-    pub(super) fn read(spec: &str, script: Option<&Path>, env: &Environment) -> Result<Source> {
+    pub(in crate::commands) fn read(spec: &str, script: Option<&Path>, env: &Environment) -> Result<Source> {
         if !MODELS.contains(&spec) {
             let known = MODELS.map(|name| format!("`{name}`")).join(", ");
             return Err(Error::usage(format!("there is no model `{spec}`; there is {known}"))
@@ -33,7 +33,7 @@ impl Source {
     }
 
     /// Loads the model, which may take a while.
-    pub(super) fn load(&self) -> LoadedModel {
+    pub(in crate::commands) fn load(&self) -> LoadedModel {
         match self {
             Source::Dummy(None) => LoadedModel::dummy(),
             Source::Dummy(Some(script)) => LoadedModel::scripted(script),

@@ -11,7 +11,7 @@ use crate::environment::Environment;
 use crate::project::{Manifest, parameters};
 
 /// The dependencies of one inferlet, compiled when they are first launched.
-pub(super) struct Dependencies {
+pub(in crate::commands) struct Dependencies {
     shared: Arc<Shared>,
     /// Whose they are.
     of: usize,
@@ -26,7 +26,7 @@ struct Shared {
 
 impl Dependencies {
     /// Those of the inferlet that is run.
-    pub(super) fn new(graph: Graph, runtime: Arc<Runtime>, env: &Environment) -> Self {
+    pub(in crate::commands) fn new(graph: Graph, runtime: Arc<Runtime>, env: &Environment) -> Self {
         let compiled = graph.members.iter().map(|_| OnceLock::new()).collect();
         Dependencies { shared: Arc::new(Shared { graph, compiled, runtime, env: env.clone() }), of: 0 }
     }
@@ -97,17 +97,25 @@ fn checked_input(manifest: Option<&Manifest>, wanted: &Wanted<'_>) -> Result<Str
 }
 
 /// The start of an inferlet with the name that its manifest has, and what the manifest permits.
-pub(super) fn permitted(launch: Launch, manifest: &Manifest, env: &Environment) -> Launch {
-    let mut limits = Limits::default();
-    if let Some(bytes) = manifest.permissions.scratch_bytes {
-        limits.scratch_bytes = bytes;
-    }
+pub(in crate::commands) fn permitted(launch: Launch, manifest: &Manifest, env: &Environment) -> Launch {
+    let limits = limits(manifest);
     let variables = manifest.permissions.environment.iter().filter_map(|name| {
         let value = env.variable(name)?.to_str()?;
         Some((name.clone(), value.to_owned()))
     });
+    let launch = launch.limits(limits).environment(variables.collect());
+    named(launch, manifest)
+}
+
+/// The limits that a manifest sets.
+pub(in crate::commands) fn limits(manifest: &Manifest) -> Limits {
+    let usual = Limits::default();
+    Limits { scratch_bytes: manifest.permissions.scratch_bytes.unwrap_or(usual.scratch_bytes), ..usual }
+}
+
+/// The start of an inferlet with the name that its manifest has, and the hosts that it may ask.
+pub(in crate::commands) fn named(launch: Launch, manifest: &Manifest) -> Launch {
     // Each was read when the manifest was.
     let hosts = manifest.permissions.network.iter().filter_map(|host| host.parse().ok());
-    let hosts = Hosts::new(hosts.collect());
-    launch.name(&*manifest.package.name).limits(limits).environment(variables.collect()).hosts(hosts)
+    launch.name(&*manifest.package.name).hosts(Hosts::new(hosts.collect()))
 }

@@ -19,7 +19,7 @@ use crate::toolchain::Network;
 use crate::ui::Ui;
 
 /// Something that can be run, once it is built.
-pub(super) struct Target {
+pub(in crate::commands) struct Target {
     source: Source,
     /// The manifest that counts: that of `--manifest`, else the project's or the component's own.
     manifest: Option<Manifest>,
@@ -31,7 +31,7 @@ enum Source {
 }
 
 /// What is there to run.
-pub(super) struct Built {
+pub(in crate::commands) struct Built {
     /// The component.
     pub component: Component,
     /// Whom it may launch, if its manifest names anybody.
@@ -39,7 +39,7 @@ pub(super) struct Built {
 }
 
 /// A component and what to call it.
-pub(super) struct Component {
+pub(in crate::commands) struct Component {
     content: Content,
     /// The file as the user would type it.
     shown: PathBuf,

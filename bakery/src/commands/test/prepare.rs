@@ -1,0 +1,185 @@
+//! From projects to what can be run: components built and compiled, models loaded, snapshots listed. All of it once, whatever the number of cases.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use pie_engine::loaded::LoadedModel;
+use pie_engine::{Inferlet, Launch, Limits, Runtime, RuntimeConfig};
+
+use super::Args;
+use super::select::Chosen;
+use crate::commands::run::model::Source;
+use crate::commands::run::programs::{self, Dependencies};
+use crate::commands::run::target::{Built, Target};
+use crate::commands::run::{self, cache};
+use crate::environment::Environment;
+use crate::error::{Error, Place, Result};
+use crate::project::case::Case;
+use crate::report::vocabulary::Vocabulary;
+use crate::snapshot::store::{Folder, Key};
+use crate::ui::Ui;
+
+/// Instances of one run that can be alive at once, as with `bakery run`.
+pub(super) const PLACES: u32 = 64;
+
+/// All that the cases need.
+pub(super) struct Prepared {
+    pub runtime: Arc<Runtime>,
+    pub projects: Vec<OfProject>,
+    /// Which case of which project, in the order in which they are reported.
+    pub order: Vec<(usize, usize)>,
+}
+
+/// What the cases of one project need.
+pub(super) struct OfProject {
+    pub root: PathBuf,
+    pub shown: PathBuf,
+    pub name: String,
+    pub inferlet: Inferlet,
+    /// How it is launched, but for what a case says.
+    pub launch: Launch,
+    pub limits: Limits,
+    pub cases: Vec<Case>,
+    pub models: BTreeMap<(String, Option<String>), Model>,
+    pub folder: Folder,
+    pub asked_for: BTreeSet<Key>,
+}
+
+/// A model, and what its tokens say.
+pub(super) struct Model {
+    pub loaded: LoadedModel,
+    pub vocabulary: Vocabulary,
+}
+
+impl Prepared {
+    /// Builds, compiles and loads.
+    pub fn new(
+        chosen: Vec<Chosen>,
+        args: &Args,
+        jobs: usize,
+        env: &Environment,
+        ui: &Ui,
+    ) -> Result<Prepared> {
+        let instances = PLACES.saturating_mul(u32::try_from(jobs).unwrap_or(1));
+        let config = RuntimeConfig { code_cache: cache::folder(env), instances, ..RuntimeConfig::default() };
+        let cannot_start = |cause| Error::environment("the engine cannot start").caused_by(cause);
+        let runtime = Arc::new(Runtime::new(config).map_err(cannot_start)?);
+        let mut loaded = BTreeMap::new();
+        let mut projects = Vec::new();
+        for chosen in chosen.into_iter().filter(|chosen| !chosen.cases.is_empty()) {
+            env.interrupt.check()?;
+            projects.push(prepare(chosen, &runtime, &mut loaded, args, env, ui)?);
+        }
+        let cases = |(number, project): (usize, &OfProject)| {
+            (0..project.cases.len()).map(move |case| (number, case)).collect::<Vec<_>>()
+        };
+        let order = projects.iter().enumerate().flat_map(cases).collect();
+        Ok(Prepared { runtime, projects, order })
+    }
+}
+
+/// Models that have been loaded, by what they were loaded from.
+type Loaded = BTreeMap<(String, Option<PathBuf>), LoadedModel>;
+
+fn prepare(
+    chosen: Chosen,
+    runtime: &Arc<Runtime>,
+    loaded: &mut Loaded,
+    args: &Args,
+    env: &Environment,
+    ui: &Ui,
+) -> Result<OfProject> {
+    let Chosen { project, shown, cases, asked_for } = chosen;
+    let manifest = project.manifest.clone();
+    let mut models = BTreeMap::new();
+    for case in &cases {
+        let key = (case.model.clone(), case.script.clone());
+        if !models.contains_key(&key) {
+            let loaded = load(case, &project, &shown, loaded, env)?;
+            let vocabulary = Vocabulary::with(Arc::clone(&loaded.tokenizer));
+            models.insert(key, Model { loaded, vocabulary });
+        }
+    }
+    let path = project.file.as_ref().map_or_else(|| project.root.clone(), |file| project.root.join(file));
+    let how = run::Args { offline: args.offline, ..run::Args::new(path.clone()) };
+    let Built { component, dependencies } = Target::find(&path, None, env)?.built(&how, env, ui)?;
+    env.interrupt.check()?;
+    let inferlet = component.compiled(runtime, &*ui.progress())?;
+    for case in &cases {
+        fits(case, &inferlet, &project.manifest_text, &shown)?;
+    }
+    let mut launch = programs::named(Launch::new("null"), &manifest).stdin(component.stdin);
+    if let Some(dependencies) = dependencies {
+        launch = launch.programs(Arc::new(Dependencies::new(dependencies, Arc::clone(runtime), env)));
+    }
+    Ok(OfProject {
+        folder: Folder::open(&project.root)?,
+        name: manifest.package.name.clone(),
+        limits: programs::limits(&manifest),
+        root: project.root,
+        shown,
+        inferlet,
+        launch,
+        cases,
+        models,
+        asked_for,
+    })
+}
+
+/// The model of a case. Each is loaded once.
+fn load(
+    case: &Case,
+    project: &crate::project::Project,
+    shown: &std::path::Path,
+    loaded: &mut Loaded,
+    env: &Environment,
+) -> Result<LoadedModel> {
+    let script = case.script.as_ref().map(|script| project.root.join(script));
+    let key = (case.model.clone(), script);
+    if let Some(loaded) = loaded.get(&key) {
+        return Ok(loaded.clone());
+    }
+    let called = case.script.as_ref().map(|script| shown.join(script));
+    let source = Source::read(&case.model, called.as_deref(), env).map_err(|mut error| {
+        // A place in the script says more than one in the case.
+        if error.place.is_none() {
+            error = error.at(place(case, &project.manifest_text, shown));
+        }
+        error.hints.retain(|hint| !hint.starts_with("--"));
+        error
+    })?;
+    let model = source.load();
+    loaded.insert(key, model.clone());
+    Ok(model)
+}
+
+/// Refuses a case that calls its inferlet otherwise than it can be called.
+fn fits(case: &Case, inferlet: &Inferlet, manifest: &str, shown: &std::path::Path) -> Result<()> {
+    let error = match (&case.request, inferlet.responds_to_http()) {
+        (None, true) => Error::usage(format!("the test `{}` has no request to respond to", case.name))
+            .hint("[test.request]\npath = \"/\""),
+        (Some(_), false) => Error::usage(format!(
+            "the test `{}` has a request, and the inferlet does not respond to any",
+            case.name
+        )),
+        _ => return Ok(()),
+    };
+    Err(error.at(place(case, manifest, shown)))
+}
+
+/// Where a case is written. Of one in another file than the manifest, only the file is known here.
+fn place(case: &Case, manifest: &str, shown: &std::path::Path) -> Place {
+    let file = shown.join(&case.origin.file);
+    let text = if case.origin.file == crate::project::MANIFEST_NAME {
+        manifest.to_owned()
+    } else {
+        std::fs::read_to_string(&file).unwrap_or_default()
+    };
+    Place {
+        file: file.display().to_string(),
+        text,
+        span: case.origin.span.clone(),
+        label: "in this test".to_owned(),
+    }
+}

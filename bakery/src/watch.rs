@@ -1,0 +1,246 @@
+//! Waits until a source changes: what `--watch` stands on.
+//!
+//! The operating system tells that something happened to a file; whether it changed is told by its contents, so saving a file as it was, touching it,
+//! or checking out the same thing wakes nobody. Folders of outputs are not looked at. What bakery itself writes meanwhile is taken as known once it is
+//! written, and a source that changes during a run is noticed after it, because contents are held against those from before the run.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
+use std::time::Duration;
+
+use notify_debouncer_mini::notify::{RecommendedWatcher, RecursiveMode};
+use notify_debouncer_mini::{DebounceEventResult, Debouncer, new_debouncer};
+use sha2::{Digest, Sha256};
+
+use crate::error::{Error, Result};
+use crate::interrupt::Interrupt;
+
+/// Changes that come within this time are one.
+const BURST: Duration = Duration::from_millis(120);
+/// How often it is looked whether the user wants to stop.
+const PATIENCE: Duration = Duration::from_millis(100);
+/// Folders in which there are outputs and no sources.
+const OUTPUTS: [&str; 5] = ["target", "node_modules", "__pycache__", "dist", "venv"];
+/// What bakery writes and somebody else may write too: it counts as known after each run.
+const SNAPSHOT: &str = "snap";
+
+/// The contents of a file, or that it cannot be read.
+type Contents = Option<[u8; 32]>;
+
+/// Looks at the files below some folders.
+pub struct Watch {
+    roots: Vec<PathBuf>,
+    /// Files that are written by whoever watches.
+    own: BTreeSet<PathBuf>,
+    known: BTreeMap<PathBuf, Contents>,
+    folders: BTreeSet<PathBuf>,
+    debouncer: Debouncer<RecommendedWatcher>,
+    events: Receiver<DebounceEventResult>,
+}
+
+impl Watch {
+    /// Begins to look at the files below `roots`, absolute, but for `own`.
+    ///
+    /// # Errors
+    /// The operating system cannot watch so many folders.
+    pub fn new(roots: Vec<PathBuf>, own: BTreeSet<PathBuf>) -> Result<Watch> {
+        let (sender, events) = channel();
+        let debouncer = new_debouncer(BURST, sender).map_err(cannot_watch)?;
+        let mut watch =
+            Watch { roots, own, known: BTreeMap::new(), folders: BTreeSet::new(), debouncer, events };
+        watch.known = watch.look()?;
+        Ok(watch)
+    }
+
+    /// The sources that are not as they were when this was last asked. To be asked before a run, so that what changes during it is noticed after it.
+    ///
+    /// # Errors
+    /// The operating system cannot watch so many folders.
+    pub fn changed(&mut self) -> Result<Vec<PathBuf>> {
+        while self.events.try_recv().is_ok() {}
+        let now = self.look()?;
+        let paths: BTreeSet<&PathBuf> = now.keys().chain(self.known.keys()).collect();
+        let differs = |path: &&&PathBuf| now.get(**path) != self.known.get(**path);
+        let changed = paths.iter().filter(differs).map(|path| (**path).clone()).collect();
+        self.known = now;
+        Ok(changed)
+    }
+
+    /// Takes what a run has written as known. Sources stay as they were before it.
+    ///
+    /// # Errors
+    /// The operating system cannot watch so many folders.
+    pub fn settle(&mut self) -> Result<()> {
+        let now = self.look()?;
+        self.known.retain(|path, _| !is_snapshot(path));
+        self.known.extend(now.into_iter().filter(|(path, _)| is_snapshot(path)));
+        Ok(())
+    }
+
+    /// Blocks until a source is not as it was; which. None when the user wants to stop.
+    ///
+    /// # Errors
+    /// The operating system cannot watch so many folders.
+    pub fn wait(&mut self, interrupt: &Interrupt) -> Result<Option<Vec<PathBuf>>> {
+        loop {
+            let changed = self.changed()?;
+            if !changed.is_empty() {
+                return Ok(Some(changed));
+            }
+            loop {
+                if interrupt.requested() {
+                    return Ok(None);
+                }
+                match self.events.recv_timeout(PATIENCE) {
+                    Ok(Ok(events)) if events.iter().all(|event| self.is_passed_over(&event.path)) => {}
+                    Ok(_) => break,
+                    Err(RecvTimeoutError::Timeout) => {}
+                    Err(RecvTimeoutError::Disconnected) => {
+                        return Err(Error::environment("the operating system has stopped watching files"));
+                    }
+                }
+            }
+        }
+    }
+
+    /// Whether a file is an output.
+    fn is_passed_over(&self, path: &Path) -> bool {
+        let Some(root) = self.roots.iter().find(|root| path.starts_with(root)) else { return true };
+        let inner = path.strip_prefix(root).unwrap_or(path);
+        let names = inner.components().filter_map(|part| part.as_os_str().to_str());
+        self.own.contains(path) || names.clone().any(is_output_name) || is_proposal(path)
+    }
+
+    /// The contents of all sources. Folders that are new are watched from now on.
+    fn look(&mut self) -> Result<BTreeMap<PathBuf, Contents>> {
+        let mut contents = BTreeMap::new();
+        let mut left = self.roots.clone();
+        let mut folders = BTreeSet::new();
+        while let Some(folder) = left.pop() {
+            folders.insert(folder.clone());
+            // What cannot be listed now may be gone, or may come back.
+            for entry in fs::read_dir(&folder).into_iter().flatten().flatten() {
+                let path = entry.path();
+                if self.is_passed_over(&path) {
+                    continue;
+                }
+                match entry.file_type() {
+                    Ok(kind) if kind.is_dir() => left.push(path),
+                    _ => drop(contents.insert(path.clone(), digest(&path))),
+                }
+            }
+        }
+        for folder in folders.difference(&self.folders) {
+            self.debouncer.watcher().watch(folder, RecursiveMode::NonRecursive).map_err(cannot_watch)?;
+        }
+        self.folders = folders;
+        Ok(contents)
+    }
+}
+
+fn digest(path: &Path) -> Contents {
+    fs::read(path).ok().map(|bytes| Sha256::digest(bytes).into())
+}
+
+fn is_output_name(name: &str) -> bool {
+    name.starts_with('.') || OUTPUTS.contains(&name)
+}
+
+fn is_snapshot(path: &Path) -> bool {
+    path.extension().is_some_and(|found| found == SNAPSHOT)
+}
+
+/// What waits to be accepted is written by every run.
+fn is_proposal(path: &Path) -> bool {
+    path.extension().is_some_and(|found| found == "new")
+}
+
+fn cannot_watch(cause: notify_debouncer_mini::notify::Error) -> Error {
+    Error::environment("the operating system cannot watch these folders").caused_by(cause)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::time::Instant;
+
+    fn watched(files: &[(&str, &str)]) -> (tempfile::TempDir, Watch) {
+        let folder = tempfile::tempdir().unwrap();
+        for (name, text) in files {
+            write(folder.path(), name, text);
+        }
+        let root = folder.path().to_owned();
+        let own = BTreeSet::from([root.join("report.xml")]);
+        let watch = Watch::new(vec![root], own).unwrap();
+        (folder, watch)
+    }
+
+    fn write(root: &Path, name: &str, text: &str) {
+        let path = root.join(name);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(path, text).unwrap();
+    }
+
+    fn names(root: &Path, changed: Vec<PathBuf>) -> Vec<String> {
+        changed.iter().map(|path| path.strip_prefix(root).unwrap().display().to_string()).collect()
+    }
+
+    #[test]
+    fn a_file_has_changed_when_its_contents_have() {
+        let (folder, mut watch) = watched(&[("src/lib.rs", "a"), ("Pie.toml", "b")]);
+        write(folder.path(), "src/lib.rs", "a");
+        assert_eq!(watch.changed().unwrap(), [] as [PathBuf; 0]);
+        write(folder.path(), "src/lib.rs", "c");
+        fs::remove_file(folder.path().join("Pie.toml")).unwrap();
+        assert_eq!(names(folder.path(), watch.changed().unwrap()), ["Pie.toml", "src/lib.rs"]);
+        assert_eq!(watch.changed().unwrap(), [] as [PathBuf; 0]);
+    }
+
+    #[test]
+    fn outputs_wake_nobody() {
+        let (folder, mut watch) = watched(&[("src/lib.rs", "a"), ("snapshots/x.output.snap", "a")]);
+        for output in
+            ["target/x.wasm", ".git/index", "snapshots/x.output.snap.new", "report.xml", "a/.cache/b"]
+        {
+            write(folder.path(), output, "new");
+        }
+        assert_eq!(watch.changed().unwrap(), [] as [PathBuf; 0]);
+        write(folder.path(), "snapshots/x.output.snap", "accepted by the run");
+        watch.settle().unwrap();
+        assert_eq!(watch.changed().unwrap(), [] as [PathBuf; 0]);
+        write(folder.path(), "snapshots/x.output.snap", "accepted by somebody else");
+        assert_eq!(names(folder.path(), watch.changed().unwrap()), ["snapshots/x.output.snap"]);
+    }
+
+    #[test]
+    fn what_changes_during_a_run_is_noticed_after_it() {
+        let (folder, mut watch) = watched(&[("src/lib.rs", "a")]);
+        // The run has begun.
+        assert_eq!(watch.changed().unwrap(), [] as [PathBuf; 0]);
+        write(folder.path(), "src/lib.rs", "b");
+        watch.settle().unwrap();
+        let changed = watch.wait(&Interrupt::default()).unwrap().unwrap();
+        assert_eq!(names(folder.path(), changed), ["src/lib.rs"]);
+    }
+
+    #[test]
+    fn waiting_ends_with_a_change_in_a_new_folder_and_when_the_user_wants_to_stop() {
+        let (folder, mut watch) = watched(&[("src/lib.rs", "a")]);
+        let root = folder.path().to_owned();
+        let writer = std::thread::spawn(move || {
+            std::thread::sleep(Duration::from_millis(50));
+            write(&root, "target/noise", "x");
+            write(&root, "src/new/mod.rs", "x");
+        });
+        let changed = watch.wait(&Interrupt::default()).unwrap().unwrap();
+        writer.join().unwrap();
+        assert_eq!(names(folder.path(), changed), ["src/new/mod.rs"]);
+        let interrupt = Interrupt::default();
+        interrupt.request();
+        let asked = Instant::now();
+        assert_eq!(watch.wait(&interrupt).unwrap(), None);
+        assert!(asked.elapsed() < Duration::from_secs(5));
+    }
+}
