@@ -16,8 +16,13 @@ export function fallible<T>(call: () => T): T {
   try {
     return call();
   } catch (error) {
-    throw isRefusal(error) ? new InferletError(String(error.payload)) : error;
+    throw refused(error);
   }
+}
+
+/** The error of a function of the interface as an {@link InferletError}; any other as it is. */
+export function refused(error: unknown): unknown {
+  return isRefusal(error) ? new InferletError(String(error.payload)) : error;
 }
 
 /** Whether an error is one that a function of the interface returned. */

@@ -9,12 +9,12 @@
  */
 
 import * as bindings from './bindings.ts';
-import { count, drop, fallible, isRefusal, list, real, text as checkedText } from './boundary.ts';
+import { count, drop, fallible, isRefusal, list, real, refused, text as checkedText } from './boundary.ts';
 import * as chat from './chat.ts';
 import { InferletError } from './errors.ts';
 import { Forward } from './forward.ts';
 import { type GenerateOptions, Generator } from './generation.ts';
-import type { RawContext, RawFutureOutput } from './interfaces.ts';
+import type { List, RawContext, RawFutureOutput } from './interfaces.ts';
 import * as market from './market.ts';
 import type { Model } from './model.ts';
 import { Extent } from './pages.ts';
@@ -30,6 +30,18 @@ interface Tail {
   position: number;
   seqLen: number;
 }
+
+/** A pass under way. */
+export interface Submitted {
+  pending: RawFutureOutput;
+  /** How the pages were filled before it, with those that were reserved for it. */
+  extent: Extent;
+  /** The number of this change, by which to see whether there was another. */
+  change: number;
+}
+
+/** How many tokens are handed over as an array; more of them as a typed array. */
+const SHORT = 8;
 
 /** How a context is made other than by `new`. @internal */
 export class FromEngine {
@@ -61,6 +73,9 @@ export class Context implements Disposable {
   #tail: Tail | undefined;
   // Slots at the end that are no part of the sequence: those of a pass that reads the last token once more.
   #ghosts = 0;
+  // How the pages are filled, where that is known without asking, and how often something has changed them.
+  #extent: Extent | undefined;
+  #changes = 0;
   #isReleased = false;
 
   /** A fresh context without a name. */
@@ -122,6 +137,7 @@ export class Context implements Disposable {
     this.#buffer = [];
     if (this.#isReleased) return;
     this.#isReleased = true;
+    this.#changed();
     this.raw.destroy();
   }
 
@@ -162,7 +178,8 @@ export class Context implements Disposable {
 
   /** Appends tokens as they are. */
   append(tokens: Iterable<number>): this {
-    for (const token of list(tokens, 'token ids')) this.#buffer.push(token);
+    const more = list(tokens, 'token ids');
+    for (let index = 0; index < more.length; index += 1) this.#buffer.push(more[index] as number);
     return this;
   }
 
@@ -186,7 +203,7 @@ export class Context implements Disposable {
     const underWay = this.#submitBuffer();
     if (underWay === undefined) return;
     await outputOf(underWay.pending);
-    this.commitFullPages(underWay.extent);
+    this.commitFullPages(underWay.extent, underWay.change);
   }
 
   /**
@@ -202,6 +219,7 @@ export class Context implements Disposable {
     if (n > available) {
       throw new InferletError(`cannot truncate ${n} tokens: ${available} are in working pages, the others are committed`);
     }
+    this.#changed();
     this.raw.truncateWorkingPageTokens(n);
   }
 
@@ -217,6 +235,7 @@ export class Context implements Disposable {
   /** Number of tokens in committed and working pages. Buffered tokens do not count. */
   get seqLen(): number {
     const { raw } = this;
+    if (this.#extent !== undefined) return this.#extent.seqLen;
     return raw.committedPageCount() * this.pageSize + raw.workingPageTokenCount() - this.#ghosts;
   }
 
@@ -259,6 +278,7 @@ export class Context implements Disposable {
 
   /** Returns all pages to the pool. The context is restored by itself, highest bid first, when there is room; passes wait for that. */
   suspend(): void {
+    this.#changed();
     fallible(() => this.raw.suspend());
   }
 
@@ -269,9 +289,19 @@ export class Context implements Disposable {
 
   // What `Forward` and `Generator` share
 
-  /** @internal Whether anything is buffered. */
-  get isBuffered(): boolean {
-    return this.#buffer.length > 0;
+  /** @internal How many tokens are buffered. */
+  get buffered(): number {
+    return this.#buffer.length;
+  }
+
+  /** @internal The buffered tokens on their way to the engine. */
+  get unseen(): List {
+    return this.#buffer.length > SHORT ? Uint32Array.from(this.#buffer) : this.#buffer;
+  }
+
+  /** @internal Appends a token that is one. */
+  push(token: number): void {
+    this.#buffer.push(token);
   }
 
   /** @internal Takes back the last tokens of the buffer. */
@@ -279,16 +309,17 @@ export class Context implements Disposable {
     this.#buffer.length = Math.max(0, this.#buffer.length - tokens);
   }
 
-  /** @internal Settles what an abandoned pass left behind, and reads how the pages are filled. Every pass begins with it. */
+  /** @internal Settles what an abandoned pass left behind, and finds how the pages are filled. Every pass begins with it. */
   begin(): Extent {
     this.#endRerun();
     const { raw } = this;
-    return new Extent(
+    this.#extent ??= new Extent(
       this.pageSize,
       raw.committedPageCount(),
       raw.workingPageCount(),
       raw.workingPageTokenCount(),
     );
+    return this.#extent;
   }
 
   /**
@@ -297,39 +328,42 @@ export class Context implements Disposable {
    */
   affordableDrafts(drafts: number): number {
     if (drafts === 0) return 0;
-    const { room } = this.begin().grown(this.#buffer.length);
+    const { room } = this.begin().grown(this.buffered);
     // Rents are paid, and paid out, exactly while somebody waits for pages.
     return drafts > room && scheduling.dividend(this.model) > 0 ? room : drafts;
   }
 
   /** @internal Reserves the pages that are missing and hands the pass to the engine. On an error the context is as it was. */
-  submit(pass: Pass, extent: Extent): RawFutureOutput {
-    const missing = extent.missingPages(slotCount(pass));
+  submit(pass: Pass, begun: Extent): Submitted {
+    const missing = begun.missingPages(slotCount(pass));
+    this.#changed();
+    const change = this.#changes;
     if (missing > 0) fallible(() => this.raw.reserveWorkingPages(missing));
     const raw = new bindings.inference.ForwardPass(this.model.raw);
     try {
       raw.context(this.raw);
       describe(pass, raw);
-      return fallible(() => raw.execute());
+      const pending = raw.execute();
+      return { pending, extent: missing > 0 ? begun.reserved(missing) : begun, change };
     } catch (error) {
       this.raw.releaseWorkingPages(missing);
-      throw error;
+      throw refused(error);
     } finally {
       drop(raw);
     }
   }
 
   /** @internal Submits the pass of a step: of the buffered tokens, or of the last token once more. */
-  submitStep(pass: Pass, extent: Extent, isRerun: boolean): RawFutureOutput {
-    const pending = this.submit(pass, extent);
+  submitStep(pass: Pass, begun: Extent, isRerun: boolean): Submitted {
+    const submitted = this.submit(pass, begun);
     if (isRerun) {
       this.#ghosts = slotCount(pass);
     } else {
       // The slots are claimed: from here on the tokens are in the sequence, even if nobody waits for the pass.
       this.#buffer = [];
-      this.setTail(pass, 0, extent);
+      this.setTail(pass, 0, submitted.extent);
     }
-    return pending;
+    return submitted;
   }
 
   /** @internal Ends a pass that only read the last token once more. */
@@ -337,10 +371,17 @@ export class Context implements Disposable {
     this.#endRerun();
   }
 
-  /** @internal Commits what is full after a pass. */
-  commitFullPages(extent: Extent): void {
+  /** @internal Commits what is full after a pass. What the pages are like then is known, if nothing else has happened to them since. */
+  commitFullPages(extent: Extent, change: number): void {
     const full = extent.fullPages;
     if (full > 0) fallible(() => this.raw.commitWorkingPages(full));
+    if (change === this.#changes) this.#extent = full > 0 ? extent.committed() : extent;
+    else this.#changed();
+  }
+
+  #changed(): void {
+    this.#changes += 1;
+    this.#extent = undefined;
   }
 
   /** @internal The last token that the model has seen; `undefined` when it is not known, as after {@link Context.open}. */
@@ -365,16 +406,18 @@ export class Context implements Disposable {
     if (this.#ghosts === 0) return;
     const ghosts = this.#ghosts;
     this.#ghosts = 0;
+    this.#changed();
     this.raw.truncateWorkingPageTokens(ghosts);
   }
 
   /** The buffer as a pass under way, and how the pages are filled once it is done. */
-  #submitBuffer(): { pending: RawFutureOutput; extent: Extent } | undefined {
-    const tokens = this.buffer();
-    if (tokens.length === 0) return undefined;
-    const extent = this.begin();
-    const pass = { tokens, positions: extent.positions(0, tokens.length) };
-    return { pending: this.submitStep(pass, extent, false), extent: extent.grown(tokens.length) };
+  #submitBuffer(): Submitted | undefined {
+    const count = this.#buffer.length;
+    if (count === 0) return undefined;
+    const begun = this.begin();
+    const pass = { tokens: this.unseen, positions: begun.positions(0, count) };
+    const submitted = this.submitStep(pass, begun, false);
+    return { ...submitted, extent: submitted.extent.grown(count) };
   }
 
   #flushNow(): void {
@@ -382,7 +425,7 @@ export class Context implements Disposable {
     const underWay = this.#submitBuffer();
     if (underWay === undefined) return;
     outputNow(underWay.pending);
-    this.commitFullPages(underWay.extent);
+    this.commitFullPages(underWay.extent, underWay.change);
   }
 }
 

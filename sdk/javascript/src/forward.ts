@@ -17,7 +17,7 @@ import { outputOf } from './waiting.ts';
 export class Forward {
   #ctx: Context;
   #start: number;
-  #pass: Pass & { attention: Uint32Array[]; readings: Readings };
+  #pass: Pass & { tokens: Uint32Array; positions: Uint32Array; attention: Uint32Array[]; readings: Readings };
   #isDone = false;
 
   /** @internal */
@@ -98,19 +98,19 @@ export class Forward {
    */
   async execute(): Promise<Output> {
     const ctx = this.#ctx;
-    const buffered = ctx.buffer().length;
+    const { buffered } = ctx;
     if (buffered > 0) {
       throw new InferletError(
         `${buffered} buffered tokens come before this pass: call \`flush\`, or feed what \`takeBuffer\` returns`,
       );
     }
     if (this.#isDone) throw new InferletError('this pass has been executed: make another one with `ctx.forward()`');
-    const extent = ctx.begin();
-    const pending = ctx.submit(this.#pass, extent);
+    const begun = ctx.begin();
+    const { pending, extent, change } = ctx.submit(this.#pass, begun);
     this.#isDone = true;
     ctx.setTail(this.#pass, 0, extent);
     const raw = await outputOf(pending);
-    ctx.commitFullPages(extent.grown(slotCount(this.#pass)));
+    ctx.commitFullPages(extent.grown(slotCount(this.#pass)), change);
     return new Output(raw, this.#pass.readings.slotRanges());
   }
 }

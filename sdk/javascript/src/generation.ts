@@ -288,11 +288,13 @@ export class State {
       throw new InferletError('the last step chose no token: after `clearSampler` call `accept`');
     }
     if (this.isMaskStale) this.askConstraints();
-    let drafts = this.#askDrafter();
-    // Whatever is verified beyond the end of the generation would be taken back, and would have drawn random numbers.
-    drafts = drafts.subarray(0, this.progress.usefulDrafts(drafts));
     const { ctx } = this;
-    drafts = drafts.subarray(0, ctx.affordableDrafts(drafts.length));
+    let drafts = this.#askDrafter();
+    if (drafts.length > 0) {
+      // Whatever is verified beyond the end of the generation would be taken back, and would have drawn random numbers.
+      drafts = drafts.subarray(0, this.progress.usefulDrafts(drafts));
+      drafts = drafts.subarray(0, ctx.affordableDrafts(drafts.length));
+    }
     if (ctx.bidding.beginStep(this.horizon !== undefined)) ctx.bidFor(this.#expectedSteps());
     return new GenStep(this, drafts);
   }
@@ -309,7 +311,7 @@ export class State {
       this.untoldSpeculator.length = Math.max(0, this.untoldSpeculator.length - undone);
       this.ctx.unbuffer(undone);
     }
-    this.settleLast({});
+    this.settleLast();
     if (this.engineDrafts !== undefined) this.engineDrafts = NONE;
     const accepted = tokens.subarray(0, this.progress.accept(tokens));
     this.ctx.append(accepted);
@@ -319,24 +321,29 @@ export class State {
   }
 
   /** How the last step ended, for {@link State.accept}. */
-  settleLast(how: { before?: Checkpoint; isOpen?: boolean; hasSpeculated?: boolean }): void {
-    this.#before = how.before;
-    this.#isOpen = how.isOpen ?? false;
-    this.#hasSpeculated = how.hasSpeculated ?? false;
+  settleLast(before?: Checkpoint, isOpen: boolean = false, hasSpeculated: boolean = false): void {
+    this.#before = before;
+    this.#isOpen = isOpen;
+    this.#hasSpeculated = hasSpeculated;
   }
 
   tellLater(accepted: Iterable<number>): void {
     for (const token of accepted) {
       this.untold.push(token);
-      this.untoldSpeculator.push(token);
+      if (this.speculator !== undefined) this.untoldSpeculator.push(token);
     }
   }
 
   askConstraints(): void {
-    const told = this.untold;
-    this.untold = [];
-    this.mask = this.constraints.isEmpty ? undefined : this.constraints.step(Uint32Array.from(told));
     this.isMaskStale = false;
+    if (this.constraints.isEmpty) {
+      this.mask = undefined;
+      this.untold.length = 0;
+      return;
+    }
+    const told = Uint32Array.from(this.untold);
+    this.untold = [];
+    this.mask = this.constraints.step(told);
   }
 
   /**
@@ -350,10 +357,10 @@ export class State {
 
   /** Drafts for the next step. */
   #askDrafter(): Uint32Array {
+    if (this.speculator === undefined && this.engineDrafts === undefined) return NONE;
     // A pass of the last token once more has no place for drafts.
-    const isUsable = this.ctx.isBuffered && this.speculates;
+    const isUsable = this.ctx.buffered > 0 && this.speculates;
     if (this.speculator === undefined) {
-      this.untoldSpeculator = [];
       if (this.engineDrafts !== undefined && !isUsable) this.engineDrafts = NONE;
       return this.engineDrafts ?? NONE;
     }
@@ -361,7 +368,7 @@ export class State {
     if (!isUsable) return NONE;
     const [drafts, positions] = this.speculator.draft();
     const checked = list(drafts, 'drafts');
-    checkDrafts(checked, list(positions, 'positions'), this.ctx.seqLen + this.ctx.buffer().length);
+    checkDrafts(checked, list(positions, 'positions'), this.ctx.seqLen + this.ctx.buffered);
     // Until a step says otherwise.
     this.rejected = checked.length;
     return checked;

@@ -13,6 +13,8 @@ export interface Resource {
 
 /** A list of numbers, in either form. */
 export type Numbers = Uint32Array | Float32Array | readonly number[];
+/** A list of whole numbers that goes in: an array where it is short, because making a typed array takes longer than handing over a few numbers. */
+export type List = Uint32Array | readonly number[];
 /** Bytes, in either form. */
 export type Bytes = Uint8Array | readonly number[];
 /** What is there or not. */
@@ -77,12 +79,12 @@ export interface RawOutput {
 
 export interface RawForwardPass extends Resource {
   context(context: RawContext): void;
-  inputTokens(tokens: Uint32Array, positions: Uint32Array): void;
-  inputSpeculativeTokens(tokens: Uint32Array, positions: Uint32Array): void;
+  inputTokens(tokens: List, positions: List): void;
+  inputSpeculativeTokens(tokens: List, positions: List): void;
   outputSpeculativeTokens(flag: boolean): void;
   attentionMask(masks: Uint32Array[]): void;
   logitMask(mask: Uint32Array): void;
-  sampler(indices: Uint32Array, sampler: RawSampler): void;
+  sampler(indices: List, sampler: RawSampler): void;
   adapter(adapter: RawAdapter): void;
   execute(): RawFutureOutput;
 }

@@ -36,7 +36,7 @@ export function observe(ctx: Context, steps: number): Situation {
     dividend: scheduling.dividend(ctx.model),
     price: scheduling.price(),
     pageSize: ctx.pageSize,
-    seqLen: ctx.seqLen + ctx.buffer().length,
+    seqLen: ctx.seqLen + ctx.buffered,
     steps,
   };
 }

@@ -1,5 +1,7 @@
 /** Page arithmetic of a context: how many pages to reserve before a pass, and how many are full after it. */
 
+import type { List } from './interfaces.ts';
+
 /** How the pages of a context are filled. Read from the engine once before a pass, and followed from there: every count is a call. */
 export class Extent {
   /** Slots in a page. */
@@ -24,9 +26,10 @@ export class Extent {
   }
 
   /** Positions for `count` tokens from `offset` behind the sequence. */
-  positions(offset: number, count: number): Uint32Array {
-    const positions = new Uint32Array(count);
+  positions(offset: number, count: number): List {
     const start = this.seqLen + offset;
+    if (count === 1) return [start];
+    const positions = new Uint32Array(count);
     for (let index = 0; index < count; index += 1) positions[index] = start + index;
     return positions;
   }
@@ -50,5 +53,17 @@ export class Extent {
   /** With `tokens` more. */
   grown(tokens: number): Extent {
     return new Extent(this.pageSize, this.committedPages, this.workingPages, this.workingTokens + tokens);
+  }
+
+  /** With so many working pages more. */
+  reserved(pages: number): Extent {
+    return new Extent(this.pageSize, this.committedPages, this.workingPages + pages, this.workingTokens);
+  }
+
+  /** With the full pages committed. */
+  committed(): Extent {
+    const full = this.fullPages;
+    const left = this.workingTokens - full * this.pageSize;
+    return new Extent(this.pageSize, this.committedPages + full, this.workingPages - full, left);
   }
 }

@@ -2,15 +2,18 @@
 
 import type { Adapter } from './adapter.ts';
 import * as bindings from './bindings.ts';
-import type { RawForwardPass, RawSampler } from './interfaces.ts';
+import type { List, RawForwardPass, RawSampler } from './interfaces.ts';
 
 /** Nothing. */
 export const NONE: Uint32Array = new Uint32Array();
 
 interface Request {
-  indices: Uint32Array;
+  indices: List;
   sampler: RawSampler;
 }
+
+/** The slots of a sampler that is alone, at one place. */
+const ONE: [number, number][] = [[0, 1]];
 
 /**
  * The samplers and probes of a pass, in the order in which they were asked for. The number of a request is what its handle holds, and stays valid
@@ -18,9 +21,11 @@ interface Request {
  */
 export class Readings {
   #requests: (Request | undefined)[];
+  #attached: number;
 
   constructor(requests: (Request | undefined)[] = []) {
     this.#requests = requests;
+    this.#attached = requests.reduce((count, request) => (request === undefined ? count : count + 1), 0);
   }
 
   copy(): Readings {
@@ -28,12 +33,14 @@ export class Readings {
   }
 
   /** Adds a request and returns its number. */
-  add(indices: Uint32Array, sampler: RawSampler): number {
+  add(indices: List, sampler: RawSampler): number {
+    this.#attached += 1;
     return this.#requests.push({ indices, sampler }) - 1;
   }
 
   /** Takes a request back. Its handle reads nothing. */
   remove(request: number): void {
+    if (this.#requests[request] !== undefined) this.#attached -= 1;
     this.#requests[request] = undefined;
   }
 
@@ -43,11 +50,14 @@ export class Readings {
 
   /** Whether this request is the only one. */
   isOnly(request: number): boolean {
-    return this.#requests.every((other, number) => (other !== undefined) === (number === request));
+    return this.#attached === 1 && this.#requests[request] !== undefined;
   }
 
-  attached(): Request[] {
-    return this.#requests.filter((request) => request !== undefined);
+  /** Calls a function with each request. */
+  each(call: (indices: List, sampler: RawSampler) => void): void {
+    for (const request of this.#requests) {
+      if (request !== undefined) call(request.indices, request.sampler);
+    }
   }
 
   /** The largest index asked for; -1 for none. */
@@ -60,9 +70,9 @@ export class Readings {
   }
 
   /** The same with indices that count from `anchor`; those of request 0 become `first`. */
-  placed(anchor: number, first: Uint32Array): Readings {
+  placed(anchor: number, first: List): Readings {
     const place = ({ indices, sampler }: Request, number: number): Request => ({
-      indices: number === 0 ? first : indices.map((index) => index + anchor),
+      indices: number === 0 ? first : Array.from(indices, (index) => index + anchor),
       sampler,
     });
     return new Readings(this.#requests.map((request, number) => request && place(request, number)));
@@ -70,6 +80,7 @@ export class Readings {
 
   /** For each request, which slots of the output answer it: one slot for each index, in order. */
   slotRanges(): [number, number][] {
+    if (this.#requests.length === 1 && this.#requests[0]?.indices.length === 1) return ONE;
     let start = 0;
     return this.#requests.map((request) => {
       const range: [number, number] = [start, start + (request?.indices.length ?? 0)];
@@ -81,10 +92,10 @@ export class Readings {
 
 /** Everything that goes into a pass. `attention` is empty or has one mask for each token. */
 export interface Pass {
-  tokens: Uint32Array;
-  positions: Uint32Array;
+  tokens: List;
+  positions: List;
   drafts?: Uint32Array;
-  draftPositions?: Uint32Array;
+  draftPositions?: List;
   wantsDrafts?: boolean;
   attention?: Uint32Array[];
   logitMask?: Uint32Array | undefined;
@@ -107,7 +118,7 @@ export function describe(pass: Pass, raw: RawForwardPass): void {
   if (pass.wantsDrafts) raw.outputSpeculativeTokens(true);
   if (pass.attention !== undefined && pass.attention.length > 0) raw.attentionMask(pass.attention);
   if (pass.logitMask !== undefined) raw.logitMask(pass.logitMask);
-  for (const { indices, sampler } of pass.readings?.attached() ?? []) raw.sampler(indices, sampler);
+  pass.readings?.each((indices, sampler) => raw.sampler(indices, sampler));
   if (pass.adapter !== undefined) raw.adapter(pass.adapter.raw);
   if (pass.zoSeed !== undefined) bindings.zo.adapterSeed(raw, pass.zoSeed);
 }

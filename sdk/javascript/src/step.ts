@@ -2,8 +2,10 @@
 
 import { list } from './boundary.ts';
 import * as brle from './brle.ts';
+import type { Submitted } from './context.ts';
 import { InferletError } from './errors.ts';
 import type { State } from './generation.ts';
+import type { RawOutput } from './interfaces.ts';
 import { Output, ProbeHandle, SampleHandle } from './output.ts';
 import type { Extent } from './pages.ts';
 import { NONE, type Pass, type Readings } from './passes.ts';
@@ -17,8 +19,6 @@ const AUTO_SAMPLER = 0;
 /** A pass and how it stands to the sequence. */
 interface Plan {
   pass: Pass & { drafts: Uint32Array; readings: Readings };
-  /** How the pages are filled before it. */
-  extent: Extent;
   /** The pass only reads the last token once more: its slot is dropped afterwards. */
   isRerun: boolean;
 }
@@ -26,13 +26,14 @@ interface Plan {
 /** The next step of a {@link Generator}, ready to be executed. */
 export class GenStep {
   #state: State;
+  // Those of the generator, up to the first change.
   #readings: Readings;
   #drafts: Uint32Array;
 
   /** @internal */
   constructor(state: State, drafts: Uint32Array) {
     this.#state = state;
-    this.#readings = state.readings.copy();
+    this.#readings = state.readings;
     this.#drafts = drafts;
   }
 
@@ -41,7 +42,7 @@ export class GenStep {
    * use of drafts then.
    */
   clearSampler(): this {
-    this.#readings.remove(AUTO_SAMPLER);
+    this.#own().remove(AUTO_SAMPLER);
     this.#drafts = NONE;
     return this;
   }
@@ -51,7 +52,7 @@ export class GenStep {
    * drafts.
    */
   probe(idx: number, probe: Probe): ProbeHandle {
-    return new ProbeHandle(this.#readings.add(list([idx], 'indices'), probe.raw));
+    return new ProbeHandle(this.#own().add(list([idx], 'indices'), probe.raw));
   }
 
   /**
@@ -59,7 +60,12 @@ export class GenStep {
    * {@link Generator.accept}.
    */
   sample(indices: Iterable<number>, sampler: Sampler): SampleHandle {
-    return new SampleHandle(this.#readings.add(list(indices, 'indices'), sampler.raw));
+    return new SampleHandle(this.#own().add(list(indices, 'indices'), sampler.raw));
+  }
+
+  #own(): Readings {
+    if (this.#readings === this.#state.readings) this.#readings = this.#readings.copy();
+    return this.#readings;
   }
 
   /**
@@ -76,34 +82,48 @@ export class GenStep {
       force(g);
       if (g.progress.isDone) return new Output(undefined, [], takeForced(g, NONE));
     }
-    const extent = g.ctx.begin();
-    const plan = planned(g, extent, this.#readings, this.#drafts);
+    const begun = g.ctx.begin();
+    const plan = planned(g, begun, this.#readings, this.#drafts);
     const { pass } = plan;
-    const pending = explained(g, pass, () => g.ctx.submitStep(pass, extent, plan.isRerun));
-    const raw = await outputOf(pending);
+    const submitted = submit(g, plan, begun);
+    const raw = await outputOf(submitted.pending);
     if (pass.logitMask !== undefined) g.constraints.trust(pass.logitMask);
     g.keepEngineDrafts(raw.specTokens);
     const ranges = pass.readings.slotRanges();
     if (!isSampled) {
-      g.settleLast({ isOpen: true });
-      keep(g, plan, 0);
+      g.settleLast(undefined, true);
+      keep(g, plan, submitted, 0);
       return new Output(raw, ranges);
     }
-    const handle = new SampleHandle(AUTO_SAMPLER);
-    const chosen = settle(g, plan, new Output(raw, ranges).tokensAt(handle));
-    return new Output(raw, ranges, takeForced(g, chosen), handle);
+    const chosen = settle(g, plan, submitted, choices(raw, pass.drafts.length + 1));
+    return new Output(raw, ranges, takeForced(g, chosen), AUTO_HANDLE);
   }
+}
+
+const AUTO_HANDLE = new SampleHandle(AUTO_SAMPLER);
+
+/** What the generator's sampler chose. It was attached first, so its slots are in front. */
+function choices(raw: RawOutput, count: number): Uint32Array {
+  const chosen = new Uint32Array(count);
+  for (let index = 0; index < count; index += 1) {
+    const slot = raw.slots[index];
+    if (slot?.tag !== 'token') {
+      throw new InferletError(`the engine chose ${index} tokens, ${count} were asked for`);
+    }
+    chosen[index] = slot.val;
+  }
+  return chosen;
 }
 
 /** Accepts tokens for as long as the constraints allow one only. What the model would say makes no difference to them. */
 function force(g: State): void {
   // Without constraints there is nothing to force; without a token to predict from, it is for the pass to say so.
-  if (g.isMaskStale || g.mask === undefined || (!g.ctx.isBuffered && g.ctx.seqLen === 0)) return;
+  if (g.isMaskStale || g.mask === undefined || (g.ctx.buffered === 0 && g.ctx.seqLen === 0)) return;
   while (g.mask !== undefined) {
     const token = g.constraints.only(g.mask);
     if (token === undefined || g.progress.accept([token]) === 0) return;
-    g.settleLast({});
-    g.ctx.append([token]);
+    g.settleLast();
+    g.ctx.push(token);
     g.tellLater([token]);
     g.forced.push(token);
     g.isMaskStale = true;
@@ -119,10 +139,10 @@ function takeForced(g: State, chosen: Uint32Array): Uint32Array {
   return Uint32Array.from([...forced, ...chosen]);
 }
 
-/** Says whose mask it is that the engine did not take. */
-function explained<T>(g: State, pass: Pass, submit: () => T): T {
+/** Hands the pass to the engine, and says whose mask it is that the engine does not take. */
+function submit(g: State, { pass, isRerun }: Plan, begun: Extent): Submitted {
   try {
-    return submit();
+    return g.ctx.submitStep(pass, begun, isRerun);
   } catch (error) {
     if (pass.logitMask === undefined || !(error instanceof InferletError)) throw error;
     throw new InferletError(`${error.message} (constrained by ${g.constraints.names()})`);
@@ -132,84 +152,87 @@ function explained<T>(g: State, pass: Pass, submit: () => T): T {
 /** Builds the pass: the buffered tokens and the drafts behind them, or the last token once more if nothing is buffered. */
 function planned(g: State, extent: Extent, readings: Readings, drafts: Uint32Array): Plan {
   const { ctx } = g;
-  let tokens = ctx.buffer();
-  let positions = extent.positions(0, tokens.length);
-  const attention: Uint32Array[] = [];
-  const isRerun = tokens.length === 0;
-  if (isRerun) {
-    const tail = ctx.knownTail(extent);
-    if (tail === undefined) {
-      throw new InferletError('there is no token to predict from: append one, or call `cue`, before `generate`');
-    }
-    const { seqLen } = extent;
-    // The token is in the sequence already. In its second appearance it sees what it saw in the first.
-    attention.push(brle.fromRanges([[0, seqLen - 1], [seqLen, seqLen + 1]], seqLen + 1));
-    tokens = Uint32Array.of(tail.token);
-    positions = Uint32Array.of(tail.position);
-  }
-  const anchor = tokens.length - 1;
+  const isRerun = ctx.buffered === 0;
+  const count = isRerun ? 1 : ctx.buffered;
+  const tail = isRerun ? lastToken(g, extent) : undefined;
   const last = drafts.length;
   if (readings.lastIndex() > last) {
     throw new InferletError(`index ${readings.lastIndex()} is past this step, whose last one is ${last}`);
   }
+  const anchor = count - 1;
+  const places = last === 0 ? [anchor] : Uint32Array.from({ length: last + 1 }, (_, index) => anchor + index);
   const pass = {
-    tokens,
-    positions,
+    tokens: tail === undefined ? ctx.unseen : [tail.token],
+    positions: tail === undefined ? extent.positions(0, count) : [tail.position],
     drafts,
-    draftPositions: extent.positions(tokens.length, last),
+    draftPositions: last === 0 ? NONE : extent.positions(count, last),
     wantsDrafts: g.engineDrafts !== undefined && g.speculates,
-    attention,
+    attention: tail === undefined ? NOTHING : [lastOnceMore(extent.seqLen)],
     // Drafts are checked against the constraints afterwards: each needs a mask of its own.
     logitMask: last > 0 || g.isMaskStale ? undefined : g.mask,
-    readings: readings.placed(anchor, Uint32Array.from({ length: last + 1 }, (_, index) => anchor + index)),
+    readings: anchor === 0 && last === 0 ? readings : readings.placed(anchor, places),
     adapter: g.adapter,
     zoSeed: g.zoSeed,
   };
-  return { pass, extent, isRerun };
+  return { pass, isRerun };
+}
+
+const NOTHING: Uint32Array[] = [];
+
+function lastToken(g: State, extent: Extent): { token: number; position: number } {
+  const tail = g.ctx.knownTail(extent);
+  if (tail !== undefined) return tail;
+  throw new InferletError('there is no token to predict from: append one, or call `cue`, before `generate`');
+}
+
+/** The token is in the sequence already. In its second appearance it sees what it saw in the first. */
+function lastOnceMore(seqLen: number): Uint32Array {
+  return brle.fromRanges([[0, seqLen - 1], [seqLen, seqLen + 1]], seqLen + 1);
 }
 
 /** Accepts what the sampler chose, and leaves in the context exactly what was accepted. */
-function settle(g: State, plan: Plan, chosen: Uint32Array): Uint32Array {
+function settle(g: State, plan: Plan, submitted: Submitted, chosen: Uint32Array): Uint32Array {
   const { drafts } = plan.pass;
-  if (chosen.length !== drafts.length + 1) {
-    throw new InferletError(`the engine chose ${chosen.length} tokens, ${drafts.length + 1} were asked for`);
-  }
-  let verified: Verified = { accepted: 1, held: 0, moved: false };
+  let verified: Verified = PLAIN;
   if (drafts.length > 0) {
-    g.settleLast({ hasSpeculated: true });
+    g.settleLast(undefined, false, true);
     verified = check(g, drafts, chosen);
   } else {
-    g.settleLast({ before: g.progress.checkpoint() });
+    g.settleLast(g.progress.checkpoint());
   }
-  const accepted = chosen.subarray(0, g.progress.accept(chosen.subarray(0, verified.accepted)));
-  const inPages = Math.min(accepted.length, verified.held);
-  g.ctx.truncate(verified.held - inPages);
-  keep(g, plan, inPages);
-  g.ctx.append(accepted.subarray(inPages));
-  for (const token of accepted) g.untoldSpeculator.push(token);
+  const count = g.progress.accept(verified.accepted === chosen.length ? chosen : chosen.subarray(0, verified.accepted));
+  const accepted = count === chosen.length ? chosen : chosen.slice(0, count);
+  const inPages = Math.min(count, verified.held);
+  if (verified.held > inPages) g.ctx.truncate(verified.held - inPages);
+  keep(g, plan, submitted, inPages);
+  for (let index = inPages; index < count; index += 1) g.ctx.push(accepted[index] as number);
+  if (g.speculator !== undefined) for (const token of accepted) g.untoldSpeculator.push(token);
   g.rejected = Math.max(0, g.rejected - inPages);
   if (verified.moved) {
     g.mask = verified.nextMask;
     g.isMaskStale = false;
   } else {
     // The verification has moved the constraints over all but the last.
-    for (const token of accepted.subarray(-1)) g.untold.push(token);
+    if (count > 0) g.untold.push(accepted[count - 1] as number);
     g.isMaskStale = true;
   }
   return accepted;
 }
 
+/** The one choice of a step without drafts. */
+const PLAIN: Verified = { accepted: 1, held: 0, moved: false };
+
 /**
  * What stays in the pages: the input of the pass with the first `drafts` of its drafts, or nothing of a pass that only read the last token once
  * more.
  */
-function keep(g: State, plan: Plan, drafts: number): void {
-  if (plan.isRerun) {
+function keep(g: State, { pass, isRerun }: Plan, { extent, change }: Submitted, drafts: number): void {
+  if (isRerun) {
     g.ctx.endRerun();
     return;
   }
-  g.ctx.setTail(plan.pass, drafts, plan.extent);
-  g.ctx.commitFullPages(plan.extent.grown(plan.pass.tokens.length + drafts));
+  g.ctx.setTail(pass, drafts, extent);
+  g.ctx.commitFullPages(extent.grown(pass.tokens.length + drafts), change);
 }
 
 function check(g: State, drafts: Uint32Array, chosen: Uint32Array): Verified {
