@@ -7,6 +7,7 @@ import * as chat from './chat.ts';
 import { type Constrains, Constraints, asConstraint, staticMask } from './constraint.ts';
 import type { Context } from './context.ts';
 import { InferletError } from './errors.ts';
+import { EventDecoder, type EventOptions, type GenerationEvent } from './events.ts';
 import { type JsonOptions, type Structured, readJson, structured } from './structured.ts';
 import { EXPECTED_STEPS } from './market.ts';
 import { ProbeHandle } from './output.ts';
@@ -184,6 +185,25 @@ export class Generator implements AsyncIterable<GenStep> {
       text = fed(decoder, Uint32Array.of(stoppedBy), text);
     }
     return text;
+  }
+
+  /**
+   * Runs to the end, event by event: text as it comes, and thoughts and calls of tools where asked for. The last event is `done`.
+   *
+   * @example
+   * for await (const event of ctx.generate(Sampler.argmax(), { maxTokens: 64 }).events({ reasoning: true })) {
+   *   if (event.type === 'text') console.log(event.text);
+   * }
+   */
+  async *events(options: EventOptions = {}): AsyncGenerator<GenerationEvent, void, undefined> {
+    const decoder = new EventDecoder(this.state.ctx.model, options);
+    for (let step = this.state.next(); step !== undefined; step = this.state.next()) {
+      yield* decoder.feed((await step.execute()).tokens);
+    }
+    const { stoppedBy } = this;
+    // The template's own stop token makes the decoder hand over what it still holds back.
+    if (stoppedBy !== undefined && this.state.templateStops.includes(stoppedBy)) yield* decoder.feed([stoppedBy]);
+    if (!decoder.isDone) yield decoder.finish();
   }
 
   /**

@@ -42,6 +42,8 @@ export { GrammarConstraint, anyJson, ebnf, grammar, jsonSchema, regex } from './
 export type { Constrains, Constraint, Schema } from './constraint.ts';
 export { Context } from './context.ts';
 export { InferletError, McpError, SessionEnded } from './errors.ts';
+export { EventDecoder } from './events.ts';
+export type { EventOptions, GenerationEvent } from './events.ts';
 export { Forward } from './forward.ts';
 export { Generator } from './generation.ts';
 export type { GenerateOptions } from './generation.ts';

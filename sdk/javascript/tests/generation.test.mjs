@@ -4,7 +4,7 @@ import { describe, test } from 'node:test';
 import { Draw, END, VOCABULARY, clock, context, model, outside, refused, sdk, sequence, tokenOf } from './support.mjs';
 
 const {
-  Context, Distribution, Embedding, Entropy, Grammar, GrammarConstraint, Matcher, Probe, Sampler, anyJson, brle, ebnf, grammar, jsonSchema, regex,
+  Context, Distribution, Embedding, Entropy, EventDecoder, Grammar, GrammarConstraint, Matcher, Probe, Sampler, anyJson, brle, ebnf, grammar, jsonSchema, regex,
 } = await sdk('index.js');
 const { Progress } = await sdk('progress.js');
 const { checkDrafts, heldDrafts, verify } = await sdk('speculation.js');
@@ -344,6 +344,44 @@ describe('a step', () => {
   test('probes are what their functions make', () => {
     assert.ok(Embedding() instanceof Probe);
     assert.equal(Distribution(1, 5).kind, 'dist');
+  });
+});
+
+describe('events', () => {
+  const events = async (generator, options) => {
+    const all = [];
+    for await (const event of generator.events(options)) all.push(event);
+    return all;
+  };
+
+  test('text comes as it is there, and the whole of it at the end', async () => {
+    const whole = await context('abc').generate(Sampler.argmax()).collectText();
+    for (const options of [{}, { maxTokens: 3 }]) {
+      const all = await events(context('abc').generate(Sampler.argmax(), options));
+      const done = all.pop();
+      assert.ok(all.every(({ type }) => type === 'text'));
+      assert.deepEqual(done, { type: 'done', text: all.map(({ text }) => text).join('') });
+      assert.ok(whole.startsWith(done.text) && (options.maxTokens ?? whole.length) === done.text.length);
+    }
+  });
+
+  test('thoughts and calls are apart from the text where asked for', () => {
+    const tokens = Array.from('A[BC]^D', tokenOf);
+    const found = (options) => {
+      const decoder = new EventDecoder(model, options);
+      return [...decoder.feed(tokens), decoder.finish()];
+    };
+    assert.deepEqual(found({ reasoning: true, tools: true }), [
+      { type: 'text', text: 'A' },
+      { type: 'thinking', text: 'B' },
+      { type: 'thinking', text: 'C' },
+      { type: 'thinkingDone', text: 'BC' },
+      { type: 'toolCall', name: 'add', args: '{"a": 1, "b": 2}' },
+      { type: 'text', text: '^' },
+      { type: 'text', text: 'D' },
+      { type: 'done', text: 'A^D' },
+    ]);
+    assert.equal(found().at(-1).text, 'A[BC]^D');
   });
 });
 
