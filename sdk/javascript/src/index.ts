@@ -37,6 +37,7 @@ export * as tools from './tools.ts';
 export * as zo from './zo.ts';
 
 export { Adapter } from './adapter.ts';
+export type { WaitOptions } from './asked.ts';
 export type { Brle } from './brle.ts';
 export { GrammarConstraint, anyJson, ebnf, grammar, jsonSchema, regex } from './constraint.ts';
 export type { Constrains, Constraint, Schema } from './constraint.ts';

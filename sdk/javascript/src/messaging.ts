@@ -7,6 +7,7 @@
  * @module
  */
 
+import { Asked, type WaitOptions } from './asked.ts';
 import * as bindings from './bindings.ts';
 import { drop, text } from './boundary.ts';
 import { InferletError } from './errors.ts';
@@ -18,9 +19,24 @@ export function push(topic: string, message: unknown): void {
   bindings.messaging.push(named(topic), messageText(message));
 }
 
-/** The next message of the topic's queue. Pullers are served in the order in which they asked. */
-export async function pull(topic: string): Promise<string> {
-  const pending = bindings.messaging.pull(named(topic));
+const pulls = new Map<string, Asked<string>>();
+
+/**
+ * The next message of the topic's queue. Pullers are served in the order in which they asked. Who gives up, by the signal, leaves the message to the next of this
+ * program.
+ */
+export async function pull(topic: string, options: WaitOptions = {}): Promise<string> {
+  const name = named(topic);
+  let asked = pulls.get(name);
+  if (asked === undefined) {
+    asked = new Asked();
+    pulls.set(name, asked);
+  }
+  return asked.next(() => pulled(name), options);
+}
+
+async function pulled(topic: string): Promise<string> {
+  const pending = bindings.messaging.pull(topic);
   const message = await bindings.wait.forString(pending);
   drop(pending);
   if (message === null || message === undefined) throw new InferletError(`there will be no message of \`${topic}\``);
@@ -51,6 +67,7 @@ export class Subscription implements AsyncIterable<string>, Disposable {
   /** What it listens to. */
   readonly topic: string;
   #raw: RawSubscription;
+  #asked = new Asked<string | undefined>();
   #isOpen = true;
 
   /** @internal */
@@ -60,8 +77,12 @@ export class Subscription implements AsyncIterable<string>, Disposable {
   }
 
   /** The next message; `undefined` once it is unsubscribed. */
-  async next(): Promise<string | undefined> {
+  async next(options: WaitOptions = {}): Promise<string | undefined> {
     if (!this.#isOpen) return undefined;
+    return this.#asked.next(() => this.#message(), options);
+  }
+
+  async #message(): Promise<string | undefined> {
     // A message that is there is taken without waiting.
     return this.#raw.get() ?? (await bindings.wait.forMessage(this.#raw)) ?? undefined;
   }

@@ -4,6 +4,7 @@
  * @module
  */
 
+import { Asked, type WaitOptions } from './asked.ts';
 import * as bindings from './bindings.ts';
 import { described, drop, text, u8s } from './boundary.ts';
 import { InferletError, SessionEnded } from './errors.ts';
@@ -27,18 +28,21 @@ export function sendFile(data: Uint8Array): void {
   bindings.session.sendFile(data);
 }
 
+const texts = new Asked<string>();
+const files = new Asked<Uint8Array>();
+
 /**
  * The next message of the client. Each goes to one receiver, in the order in which they asked.
  *
  * @throws {@link SessionEnded} if the client is gone.
  */
-export async function receive(): Promise<string> {
-  return next(bindings.session.receive(), bindings.wait.forString, 'message');
+export async function receive(options: WaitOptions = {}): Promise<string> {
+  return texts.next(() => arrived(bindings.session.receive(), bindings.wait.forString, 'message'), options);
 }
 
 /** The next file of the client; otherwise as {@link receive}. */
-export async function receiveFile(): Promise<Uint8Array> {
-  return u8s(await next(bindings.session.receiveFile(), bindings.wait.forBlob, 'file'));
+export async function receiveFile(options: WaitOptions = {}): Promise<Uint8Array> {
+  return files.next(async () => u8s(await arrived(bindings.session.receiveFile(), bindings.wait.forBlob, 'file')), options);
 }
 
 /** The messages of the client one after the other, until it is gone. */
@@ -53,12 +57,12 @@ export async function* messages(): AsyncGenerator<string, void, undefined> {
   }
 }
 
-async function next<F extends Resource, T>(
+async function arrived<F extends Resource, T>(
   pending: F,
-  arrived: (pending: F) => Promise<T | null | undefined>,
+  comes: (pending: F) => Promise<T | null | undefined>,
   what: string,
 ): Promise<T> {
-  const value = await arrived(pending);
+  const value = await comes(pending);
   drop(pending);
   if (value === null || value === undefined) throw new SessionEnded(`there will be no ${what}: the client is gone`);
   return value;

@@ -35,6 +35,33 @@ describe('the session', () => {
     assert.deepEqual(await session.receiveFile(), Uint8Array.of(7));
   });
 
+  test('who gives up loses nothing', async () => {
+    const controller = new AbortController();
+    const given = session.receive({ signal: controller.signal });
+    controller.abort(new Error('enough'));
+    await assert.rejects(given, { message: 'enough' });
+    await assert.rejects(session.receive({ signal: AbortSignal.abort('at once') }), (why) => why === 'at once');
+    const next = session.receive({ signal: new AbortController().signal });
+    client.texts.put('kept');
+    assert.equal(await next, 'kept');
+
+    const sub = messaging.subscribe('patience');
+    const late = new AbortController();
+    const missed = sub.next({ signal: late.signal });
+    late.abort();
+    await assert.rejects(missed, { name: 'AbortError' });
+    messaging.broadcast('patience', 'a');
+    messaging.broadcast('patience', 'b');
+    assert.deepEqual([await sub.next(), await sub.next()], ['a', 'b']);
+
+    const giving = new AbortController();
+    const pulled = messaging.pull('parts', { signal: giving.signal });
+    giving.abort();
+    await assert.rejects(pulled);
+    messaging.push('parts', '1');
+    assert.equal(await messaging.pull('parts'), '1');
+  });
+
   test('messages end when the client is gone', async () => {
     client.texts.put('last');
     client.texts.end();
