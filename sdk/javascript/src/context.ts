@@ -43,6 +43,13 @@ export interface Submitted {
 /** How many tokens are handed over as an array; more of them as a typed array. */
 const SHORT = 8;
 
+/** Stands for a context that has been released. */
+const RELEASED = new Proxy({} as RawContext, {
+  get(): never {
+    throw new InferletError('this context has been released: it cannot be used any more');
+  },
+});
+
 /** How a context is made other than by `new`. @internal */
 export class FromEngine {
   raw: RawContext;
@@ -65,7 +72,7 @@ export class Context implements Disposable {
   /** Tokens in one KV page. */
   readonly pageSize: number;
   /** @internal */
-  readonly raw: RawContext;
+  raw: RawContext;
   /** @internal */
   readonly bidding: market.Bidding = new market.Bidding();
   #buffer: number[] = [];
@@ -138,7 +145,11 @@ export class Context implements Disposable {
     if (this.#isReleased) return;
     this.#isReleased = true;
     this.#changed();
-    this.raw.destroy();
+    const { raw } = this;
+    this.raw = RELEASED;
+    // As `destroy`, but without a question to the engine, which others could go on during.
+    if (raw[Symbol.dispose] === undefined) raw.destroy();
+    else drop(raw);
   }
 
   /** The end of `using`: {@link Context.release}. */

@@ -134,6 +134,17 @@ export class Generator implements AsyncIterable<GenStep> {
   // Step by step
 
   /**
+   * The next step, to be executed; `undefined` at the end. A step that is dropped without having been executed changes nothing. `for await` does the same, but lets
+   * others have a turn before each step.
+   *
+   * @throws {@link InferletError} if the context has no token to predict from, if the constraints allow no token, or if a speculator answers what makes no
+   *   sense.
+   */
+  next(): GenStep | undefined {
+    return this.state.next();
+  }
+
+  /**
    * The steps, each to be executed. One that is dropped without having been executed changes nothing.
    *
    * A step is an {@link InferletError} instead if the context has no token to predict from, if the constraints allow no token, or if a speculator answers what

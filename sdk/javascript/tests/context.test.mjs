@@ -60,13 +60,16 @@ describe('a context', () => {
     await refused(() => Context.open(model, 7), 'the name of a snapshot is text');
   });
 
-  test('the end of a block releases it, once', () => {
+  test('the end of a block releases it, once', async () => {
     const ctx = new Context(model).appendText('abc');
+    const { raw } = ctx;
     ctx[Symbol.dispose]();
-    assert.ok(ctx.raw.isDestroyed);
-    ctx.raw.isDestroyed = false;
+    assert.ok(raw.isDropped);
+    // Twice would be an error of the fake.
     ctx.release();
-    assert.ok(!ctx.raw.isDestroyed);
+    await refused(() => ctx.fork(), 'has been released');
+    await refused(() => ctx.user('abc').flush(), 'has been released');
+    await refused(() => ctx.seqLen, 'has been released');
   });
 
   test('truncating drops the last tokens, but none of committed pages', async () => {

@@ -332,6 +332,14 @@ describe('a step', () => {
     assert.deepEqual([...(await g.collectTokens())], await tokens(context('abc'), { maxTokens: 3 }));
   });
 
+  test('steps come one by one, too', async () => {
+    const g = context('abc').generate(Sampler.argmax(), { maxTokens: 3 });
+    const generated = [];
+    for (let step = g.next(); step !== undefined; step = g.next()) generated.push(...(await step.execute()).tokens);
+    assert.deepEqual(generated, await tokens(context('abc'), { maxTokens: 3 }));
+    assert.equal(g.next(), undefined);
+  });
+
   test('another sampler of a step is read by its handle', async () => {
     for await (const step of context('abc').generate(Sampler.argmax(), { maxTokens: 1 })) {
       const handle = step.sample([0], Sampler.argmax());
