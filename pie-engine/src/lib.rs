@@ -49,6 +49,7 @@ pub use door::{Door, Entrance, door};
 pub use engine::PageChecks;
 pub use host::budget::Limits;
 pub use host::component::Inferlet;
+pub use host::preinit::{Beginning, PreinitError};
 pub use host::preload::{Preload, PreloadError, observable};
 pub use launch::Launch;
 pub use outside::Outside;

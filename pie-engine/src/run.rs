@@ -81,7 +81,7 @@ impl Runtime {
     }
 
     /// The component with this SHA-256, in hexadecimal, if its compiled code is in the cache: for whoever knows the digest and has no need to read
-    /// a large component. One that waits through async functions is not found.
+    /// a large component.
     pub fn find(&self, digest: &str) -> Option<Inferlet> {
         self.compiler.find(digest)
     }

@@ -166,8 +166,14 @@ impl Compiler {
 
     /// The component of this digest, if its compiled code is in the cache. Neither its bytes nor the time to look through them are needed.
     pub fn find(&self, digest: &str) -> Option<Inferlet> {
-        let code = self.plain.load_code(self.cache.as_deref()?, digest)?;
-        self.plain.inferlet(code, digest.to_owned()).ok()
+        let cache = self.cache.as_deref()?;
+        if let Some(code) = self.plain.load_code(cache, digest) {
+            return self.plain.inferlet(code, digest.to_owned()).ok();
+        }
+        // Whether it runs in the other one is not known before that exists, and making it for nothing costs less than compiling.
+        let concurrent = self.concurrent().ok()?;
+        let code = concurrent.load_code(cache, digest)?;
+        concurrent.inferlet(code, digest.to_owned()).ok()
     }
 
     /// Compiles a component, or finds its compiled code in the cache, and resolves its imports.
@@ -231,7 +237,7 @@ impl Linked {
 
     /// The file of the code of a component or library.
     fn file(&self, cache: &Path, digest: &str) -> PathBuf {
-        cache.join(format!("{digest}-{}.cwasm", self.compatibility()))
+        cache.join(format!("{digest}-{}.cwasm", compatibility(&self.engine)))
     }
 
     fn code(&self, wasm: &[u8], digest: &str, cache: Option<&Path>) -> wasmtime::Result<Code> {
@@ -274,14 +280,6 @@ impl Linked {
         let module = Module::from_binary(&self.engine, wasm)?;
         let _ = store(&path, &module.serialize()?);
         Ok(module)
-    }
-
-    /// Code compiled by another version, for another processor or under other settings has another name.
-    fn compatibility(&self) -> String {
-        let mut hasher = Fingerprint::default();
-        self.engine.precompile_compatibility_hash().hash(&mut hasher);
-        let digest = hasher.0.finalize();
-        digest.iter().take(8).map(|byte| format!("{byte:02x}")).collect()
     }
 
     /// The code of a component, if all of it is in the cache. Which libraries it needs is in the names of what it imports.
@@ -328,6 +326,14 @@ impl Linked {
             }
         }
     }
+}
+
+/// Code compiled by another version, for another processor or under other settings has another name.
+pub(super) fn compatibility(engine: &wasmtime::Engine) -> String {
+    let mut hasher = Fingerprint::default();
+    engine.precompile_compatibility_hash().hash(&mut hasher);
+    let digest = hasher.0.finalize();
+    digest.iter().take(8).map(|byte| format!("{byte:02x}")).collect()
 }
 
 fn is_entry(export: &str) -> bool {

@@ -9,6 +9,7 @@ pub mod instance;
 pub mod journal;
 pub mod limits;
 pub mod parts;
+pub mod preinit;
 pub mod preload;
 pub mod runtime_config;
 pub mod state;
