@@ -1,7 +1,46 @@
-//! Cargo sees when an embedded file changes, but not when one is added to an embedded folder: this watches the folders.
+//! Cargo sees when an embedded file changes, but not when one is added to an embedded folder: this watches the folders. And it makes what QuickJS needs to
+//! call the interface: a library of WebAssembly, written from `wit/` by the generator that fits the QuickJS which bakery pins.
 
-fn main() {
-    for folder in ["../templates", "../wit", "../sdk/rust"] {
+use std::path::Path;
+
+use wit_component::StringEncoding;
+use wit_parser::Resolve;
+
+/// The worlds of components in JavaScript, without and with the network. Their export has one name; that of the program takes its place later.
+const WORLDS: [(&str, &str); 2] = [
+    ("program", "include pie:inferlet/inferlet-async;"),
+    ("program-with-network", "include pie:inferlet/inferlet-async; include pie:inferlet/network;"),
+];
+
+fn main() -> anyhow::Result<()> {
+    for folder in [
+        "../templates",
+        "../wit",
+        "../sdk/rust",
+        "../sdk/python/src",
+        "../sdk/python/tests/fake",
+        "../sdk/javascript/src",
+    ] {
         println!("cargo::rerun-if-changed={folder}");
     }
+    println!("cargo::rerun-if-changed=build.rs");
+    for (name, includes) in WORLDS {
+        let library = bindings(name, includes)?;
+        std::fs::write(Path::new(&std::env::var("OUT_DIR")?).join(format!("{name}.wasm")), library)?;
+    }
+    Ok(())
+}
+
+fn bindings(name: &str, includes: &str) -> anyhow::Result<Vec<u8>> {
+    let mut resolve = Resolve::default();
+    resolve.push_dir("../wit")?;
+    let text = format!(
+        "package pie:program;\ninterface run {{ run: async func(input: string) -> result<string, string>; }}\n\
+         world {name} {{ {includes} export run; }}\n"
+    );
+    let package = resolve.push_source("program.wit", &text)?;
+    let world = resolve.select_world(&[package], Some(name))?;
+    let mut library = wit_dylib::create(&resolve, world, None);
+    wit_component::embed_component_metadata(&mut library, &resolve, world, StringEncoding::UTF8)?;
+    Ok(library)
 }

@@ -9,7 +9,7 @@ use snapbox::data::DataFormat;
 use snapbox::{Assert, Data};
 
 use crate::book::{files, repository};
-use crate::support::{World, python};
+use crate::support::{World, javascript, python};
 
 /// Builds an example with the tools of whoever runs the tests, for a listing that runs its component.
 fn build(name: &str, world: &World) {
@@ -54,6 +54,10 @@ fn replayed(listing: &str) -> String {
         if run.contains("-python ") {
             python::prepare();
             started = started.env("BAKERY_CACHE_DIR", python::cache());
+        }
+        if run.contains("-typescript ") {
+            javascript::prepare();
+            started = started.env("BAKERY_CACHE_DIR", javascript::cache());
         }
         let output = started.output().unwrap();
         code = output.status.code().expect("no signal ended it");

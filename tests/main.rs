@@ -9,6 +9,7 @@ mod cli;
 mod constraints;
 mod documents;
 mod examples;
+mod javascript;
 mod javascript_sdk;
 mod layering;
 #[cfg(unix)]

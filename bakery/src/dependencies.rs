@@ -9,12 +9,11 @@ use std::path::{Path, PathBuf};
 
 use semver::{Version, VersionReq};
 
-use crate::build::python::dependencies::How;
 use crate::build::{self, Options};
 use crate::environment::Environment;
 use crate::error::{Error, Result};
 use crate::progress::Progress;
-use crate::project::{Dependency, Language, MANIFEST_NAME, Manifest, Project};
+use crate::project::{Dependency, MANIFEST_NAME, Manifest, Project};
 use crate::store::{Store, Stored};
 
 /// Inferlets and whom they may launch. The first one is what is run.
@@ -143,11 +142,9 @@ impl Search<'_> {
                 if let Some(known) = self.homes.iter().position(|other| known(other) == Some(true)) {
                     return Ok(known);
                 }
-                if project.language == Language::Python {
-                    let how = How { locked: self.options.locked, network: self.options.network };
-                    let unbuilt = build::python::unbuilt(&project, how, self.env, self.progress)?;
-                    let number = self.add(unbuilt.shared.path, Some(project.manifest), Some(home));
-                    self.graph.members[number].stdin = unbuilt.input;
+                if let Some(unbuilt) = build::unbuilt(&project, self.options, self.env, self.progress)? {
+                    let number = self.add(unbuilt.path, Some(project.manifest), Some(home));
+                    self.graph.members[number].stdin = unbuilt.stdin;
                     return Ok(number);
                 }
                 let artifact = build::build(&project, self.options, self.env, self.progress)?;

@@ -1,6 +1,7 @@
 //! A world of its own for each test: an empty home, an empty current folder, no terminal, and only the variables that are named.
 
 pub mod guest;
+pub mod javascript;
 pub mod node;
 pub mod python;
 pub mod rust;

@@ -10,6 +10,7 @@
 pub mod cache;
 pub mod check;
 mod digest;
+pub mod javascript;
 mod probe;
 pub mod provenance;
 pub mod python;
@@ -59,11 +60,20 @@ pub struct Options {
     pub network: Network,
     /// Whether cargo says nothing but errors.
     pub quiet: bool,
+    /// Whether types are checked where they can be: those of TypeScript.
+    pub check_types: bool,
 }
 
 impl Default for Options {
     fn default() -> Self {
-        Options { output: None, profile: None, locked: false, network: Network::Allowed, quiet: false }
+        Options {
+            output: None,
+            profile: None,
+            locked: false,
+            network: Network::Allowed,
+            quiet: false,
+            check_types: true,
+        }
     }
 }
 
@@ -102,8 +112,12 @@ pub fn build(
     env: &Environment,
     progress: &dyn Progress,
 ) -> Result<Artifact> {
-    if project.language == Language::Python {
-        return python::build(project, options, env, progress);
+    match project.language {
+        Language::Rust => {}
+        Language::Python => return python::build(project, options, env, progress),
+        Language::JavaScript | Language::TypeScript => {
+            return javascript::build(project, options, env, progress);
+        }
     }
     let build = Build::new(project, options, env)?;
     let (ground, ground_inputs) = match build.recall() {
@@ -127,13 +141,54 @@ pub fn build(
     Ok(artifact)
 }
 
+/// A program that runs without being built: the runtime of its language, and the program for that.
+pub struct Unbuilt {
+    /// The runtime's file.
+    pub path: PathBuf,
+    /// SHA-256 of its bytes.
+    pub digest: Digest,
+    /// What to say while it is compiled, which is done once.
+    pub compiling: &'static str,
+    /// The program, as the runtime reads it from its standard input.
+    pub stdin: Vec<u8>,
+}
+
+/// The program of a project as it is, if its language has a runtime for that.
+///
+/// # Errors
+/// As for [`build`], as far as mistakes show before the program runs.
+pub fn unbuilt(
+    project: &Project,
+    options: &Options,
+    env: &Environment,
+    progress: &dyn Progress,
+) -> Result<Option<Unbuilt>> {
+    Ok(match project.language {
+        Language::Rust => None,
+        Language::Python => {
+            let how = python::dependencies::How { locked: options.locked, network: options.network };
+            let python::Unbuilt { shared, input } = python::unbuilt(project, how, env, progress)?;
+            let compiling = "compiling the Python runtime, once";
+            Some(Unbuilt { path: shared.path, digest: shared.digest, compiling, stdin: input })
+        }
+        Language::JavaScript | Language::TypeScript => {
+            let javascript::Unbuilt { shared, input } =
+                javascript::unbuilt(project, options.network, env, progress)?;
+            let compiling = "compiling the JavaScript runtime, once";
+            Some(Unbuilt { path: shared.path, digest: shared.digest, compiling, stdin: input })
+        }
+    })
+}
+
 /// What [`build`] would do, without doing it: nothing is provided, compiled or written.
 ///
 /// # Errors
 /// Cargo cannot read the project, or there is nothing in it that can become a component.
 pub fn plan(project: &Project, options: &Options, env: &Environment) -> Result<Recipe> {
-    if project.language == Language::Python {
-        return python::plan(project, options, env);
+    match project.language {
+        Language::Rust => {}
+        Language::Python => return python::plan(project, options, env),
+        Language::JavaScript | Language::TypeScript => return javascript::plan(project, options, env),
     }
     let build = Build::new(project, options, env)?;
     let config = Config::of(env, &project.root);
@@ -179,10 +234,6 @@ enum Recalled {
 
 impl<'a> Build<'a> {
     fn new(project: &'a Project, options: &'a Options, env: &'a Environment) -> Result<Build<'a>> {
-        if project.language != Language::Rust {
-            return Err(Error::usage(format!("bakery cannot build {} yet", project.language.name()))
-                .hint("inferlets in Rust and Python can be built: `bakery new NAME --lang rust`"));
-        }
         let cache = env.cache_dir()?;
         Ok(Build { project, options, env, cache, key: Key::of(env, project, options) })
     }

@@ -39,6 +39,20 @@ impl Provenance {
         Provenance { language: "python".to_owned(), ..Self::of_rust(maker, profile, Some(sdk), sources) }
     }
 
+    /// The provenance of a component in JavaScript or TypeScript.
+    pub fn of_javascript(
+        language: &str,
+        maker: &str,
+        profile: &str,
+        sdk: Digest,
+        sources: Digest,
+    ) -> Provenance {
+        Provenance {
+            language: language.to_owned(),
+            ..Self::of_rust(maker, profile, Some(sdk), Some(sources))
+        }
+    }
+
     /// The provenance of a component in Rust.
     pub fn of_rust(
         compiler: &str,

@@ -29,6 +29,18 @@ pub enum Step {
     ProvideCompiler,
     /// Provide componentize-py: it is not here yet. Only in plans, as before.
     ProvidePython,
+    /// Provide QuickJS: it is not here yet. Only in plans, as before.
+    ProvideQuickJs {
+        /// The release.
+        version: String,
+    },
+    /// Make one script of a program and what it imports, and give it to QuickJS.
+    Bundle {
+        /// The file that it begins with.
+        entry: PathBuf,
+        /// Whether its types are checked.
+        check_types: bool,
+    },
     /// Choose and install the packages that the program depends on, as far as that is not done.
     InstallDependencies {
         /// What it depends on.
@@ -112,6 +124,11 @@ impl fmt::Display for Step {
         match self {
             Step::ProvideCompiler => write!(f, "provide a Rust compiler for `{TARGET}`"),
             Step::ProvidePython => write!(f, "provide componentize-py"),
+            Step::ProvideQuickJs { version } => write!(f, "provide QuickJS (componentize-qjs {version})"),
+            Step::Bundle { entry, check_types } => {
+                write!(f, "bundle `{}` with what it imports", entry.display())?;
+                if *check_types { write!(f, "\n   check its types") } else { Ok(()) }
+            }
             Step::InstallDependencies { dependencies, lock } => write!(
                 f,
                 "install `{}`\n   as `{}` says, which is made if it is missing or old",

@@ -34,6 +34,8 @@ pub fn run(env: &Environment, steps: &[Step], name: &str, wanted: Wanted, cache:
         match step {
             Step::ProvideCompiler
             | Step::ProvidePython
+            | Step::ProvideQuickJs { .. }
+            | Step::Bundle { .. }
             | Step::InstallDependencies { .. }
             | Step::Preload { .. } => {
                 return Err(Error::bug("a plan was followed that is not one of Rust's, with a compiler"));

@@ -24,13 +24,13 @@ Examples:
   bakery build --debug               With debug information, and quicker
   bakery build --plan                What would be done, as commands")]
 pub struct Args {
-    /// Folder of the project, its `Pie.toml`, or a program in Python (`.py`)
+    /// Folder of the project, its `Pie.toml`, or a program in Python (`.py`), TypeScript (`.ts`) or JavaScript (`.js`)
     #[arg(default_value = ".")]
     pub path: PathBuf,
     /// Write the component to this file or into this folder [default: `target/inferlets/NAME.wasm`]
     #[arg(short, long, value_name = "FILE")]
     pub output: Option<PathBuf>,
-    /// Build with the profile `dev`; in Python, tracebacks then show the lines of sources
+    /// Build with the profile `dev`; in Python, JavaScript and TypeScript, errors then show lines of sources
     #[arg(long, conflicts_with = "profile")]
     pub debug: bool,
     /// Build with this cargo profile [default: that of `Pie.toml`, else `release`]
@@ -45,6 +45,9 @@ pub struct Args {
     /// Fetch nothing
     #[arg(long)]
     pub offline: bool,
+    /// Build a program in TypeScript without checking its types
+    #[arg(long)]
+    pub no_check: bool,
 }
 
 /// What `bakery build --json` prints.
@@ -115,7 +118,7 @@ fn options(args: &Args, project: &Project, env: &Environment, ui: &Ui) -> Option
     });
     let network = if args.offline { Network::Forbidden } else { Network::Allowed };
     let profile = if args.debug { Some("dev".to_owned()) } else { args.profile.clone() };
-    Options { output, profile, locked: args.locked, network, quiet: ui.quiet() }
+    Options { output, profile, locked: args.locked, network, quiet: ui.quiet(), check_types: !args.no_check }
 }
 
 /// A path as the user would type it.

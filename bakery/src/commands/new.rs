@@ -5,7 +5,7 @@ use std::path::{Component, Path, PathBuf};
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use crate::build::{python, sdk};
+use crate::build::{javascript, python, sdk};
 use crate::environment::Environment;
 use crate::error::{Error, Result};
 use crate::project::Language;
@@ -78,10 +78,15 @@ pub struct TemplateDocument {
     pub description: String,
 }
 
+/// What languages are called for short.
+const SHORT: [(&str, &str); 4] =
+    [("ts", "typescript"), ("js", "javascript"), ("py", "python"), ("rs", "rust")];
+
 fn language(text: &str) -> Result<Language, String> {
     let names = Language::ALL.map(Language::name);
-    Language::from_name(&text.to_ascii_lowercase())
-        .ok_or_else(|| format!("the languages are {}", names.join(", ")))
+    let text = text.to_ascii_lowercase();
+    let full = SHORT.iter().find(|(short, _)| *short == text).map_or(text.as_str(), |(_, full)| full);
+    Language::from_name(full).ok_or_else(|| format!("the languages are {}", names.join(", ")))
 }
 
 /// Makes a project, or lists the templates.
@@ -128,7 +133,7 @@ fn unpacked_sdk(template: &Template, env: &Environment, ui: &Ui) -> Option<PathB
     let unpack = |cache: PathBuf| match template.language {
         Language::Rust => sdk::unpack(&cache).map(Some),
         Language::Python => python::sdk::unpack(&cache).map(|sdk| Some(sdk.folder)),
-        Language::JavaScript | Language::TypeScript => Ok(None),
+        Language::JavaScript | Language::TypeScript => javascript::sdk::unpack(&cache).map(Some),
     };
     match env.cache_dir().and_then(unpack) {
         Ok(folder) => folder,
@@ -215,7 +220,8 @@ fn next(template: &Template, folder: &Path) -> Vec<String> {
 fn tests(template: &Template) -> &'static str {
     match template.language {
         Language::Python => "python3 -m unittest",
-        _ => "cargo test",
+        Language::JavaScript | Language::TypeScript => "node --test",
+        Language::Rust => "cargo test",
     }
 }
 

@@ -10,6 +10,7 @@
 pub mod case;
 pub mod edit;
 pub mod interface;
+pub mod javascript;
 pub mod language;
 mod legacy;
 pub mod manifest;
@@ -70,7 +71,7 @@ impl Project {
         Ok(Project { root, manifest_path, manifest_text, manifest, language, file: None })
     }
 
-    /// A project that needs no manifest, if there is one at `path`: a file of Python, or a folder of it. A file that a manifest beside it begins with is
+    /// A project that needs no manifest, if there is one at `path`: a file of Python, JavaScript or TypeScript, or a folder of it. A file that a manifest beside it begins with is
     /// that manifest's project.
     fn without_manifest(path: &Path, current_dir: &Path) -> Result<Option<Project>> {
         let full = current_dir.join(path);
@@ -81,23 +82,34 @@ impl Project {
             } else {
                 full.join(MANIFEST_NAME).is_file()
             };
-            return if has_manifest { Ok(None) } else { python::of_folder(&full, path) };
+            if has_manifest {
+                return Ok(None);
+            }
+            return match python::of_folder(&full, path)? {
+                None => javascript::of_folder(&full, path),
+                python => Ok(python),
+            };
         }
-        if full.extension().is_none_or(|extension| extension != "py") || !full.is_file() {
-            return Ok(None);
-        }
+        let is_python = full.extension().is_some_and(|extension| extension == "py");
+        let language = if is_python { Some(Language::Python) } else { javascript::language_of(&full) };
+        let Some(language) = language.filter(|_| full.is_file()) else { return Ok(None) };
         let root = full.parent().unwrap_or(&full);
         if root.join(MANIFEST_NAME).is_file() {
             let project = Project::discover(&root.join(MANIFEST_NAME), current_dir)?;
             let named = project.manifest.build.entry.as_deref();
-            let entry = python::entry_of(&project.root, &project.manifest.package.name, named);
-            if project.language == Language::Python
-                && entry.is_some_and(|entry| project.root.join(entry) == full)
-            {
+            let entry = match project.language {
+                Language::Python => python::entry_of(&project.root, &project.manifest.package.name, named),
+                Language::JavaScript | Language::TypeScript => javascript::entry_of(&project.root, named),
+                Language::Rust => None,
+            };
+            if entry.is_some_and(|entry| project.root.join(entry) == full) {
                 return Ok(Some(project));
             }
         }
-        python::of_file(&full, path).map(Some)
+        match language {
+            Language::Python => python::of_file(&full, path).map(Some),
+            language => javascript::of_file(&full, path, language).map(Some),
+        }
     }
 }
 

@@ -84,7 +84,8 @@ pub fn plan(template: &Template, variables: &Variables) -> Result<Vec<File>> {
             .caused_by(cause)
     };
     let values = variables.values();
-    let without_sdk = |path: &str| variables.sdk.is_none() && path.starts_with("pyrightconfig.json");
+    let names_sdk = |path: &str| path.starts_with("pyrightconfig.json") || path.starts_with(".inferlet/");
+    let without_sdk = |path: &str| variables.sdk.is_none() && names_sdk(path);
     let mut files = Vec::new();
     for (path, contents) in template.files.iter().filter(|(path, _)| !without_sdk(path)) {
         let (name, is_rendered) =

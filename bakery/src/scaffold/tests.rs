@@ -55,7 +55,15 @@ fn every_template_makes_a_project_with_all_that_belongs_to_it() {
             "python-hello",
             "python-chat",
             "python-agent",
-            "python-constrained"
+            "python-constrained",
+            "javascript-hello",
+            "javascript-chat",
+            "javascript-agent",
+            "javascript-constrained",
+            "typescript-hello",
+            "typescript-chat",
+            "typescript-agent",
+            "typescript-constrained"
         ]
     );
     for template in templates {
@@ -66,15 +74,17 @@ fn every_template_makes_a_project_with_all_that_belongs_to_it() {
         assert!(manifest.tests.len() >= 2, "{} has too few cases", template.id());
         match template.language {
             Language::Python => check_python(&files),
-            _ => check_rust(&template, &files),
+            Language::Rust => check_rust(&template, &files),
+            Language::JavaScript | Language::TypeScript => check_javascript(&template, &files),
         }
         assert!(text(&files, "README.md").starts_with("# My agent\n"));
         assert!(text(&files, "AGENTS.md").contains("`target/inferlets/my-agent.wasm`"));
         for file in &files {
             let contents = String::from_utf8_lossy(&file.contents);
             assert!(!file.path.ends_with("template.toml") && file.path.extension() != Some("jinja".as_ref()));
-            let is_code =
-                ["rs", "py"].iter().any(|extension| file.path.extension() == Some(extension.as_ref()));
+            let is_code = ["rs", "py", "ts", "js"]
+                .iter()
+                .any(|extension| file.path.extension() == Some(extension.as_ref()));
             assert!(is_code || !contents.contains("{{"), "{} is not rendered", file.path.display());
         }
     }
@@ -101,16 +111,25 @@ fn check_python(files: &[File]) {
     assert_eq!(settings["extraPaths"][0], "/cache/sdk's/python");
 }
 
+fn check_javascript(template: &Template, files: &[File]) {
+    let package: serde_json::Value = serde_json::from_str(text(files, "package.json")).unwrap();
+    assert_eq!((&package["name"], &package["type"]), (&"my-agent".into(), &"module".into()));
+    assert!(text(files, ".gitignore").contains("/.inferlet\n"));
+    assert!(text(files, ".inferlet/index.ts").contains("from \"/cache/sdk's/src/index.ts\";"));
+    let is_typescript = template.language == Language::TypeScript;
+    let settings = if is_typescript { "tsconfig.json" } else { "jsconfig.json" };
+    let settings: serde_json::Value = serde_json::from_str(text(files, settings)).unwrap();
+    assert_eq!(settings["compilerOptions"]["paths"]["inferlet"][0], "./.inferlet/index.ts");
+}
+
 #[test]
 fn without_an_sdk_there_are_no_settings_that_name_it() {
-    for language in [Language::Rust, Language::Python] {
+    for language in Language::ALL {
         let hello = find(&catalog().unwrap(), "hello", Some(language)).unwrap().clone();
         let files = plan(&hello, &Variables::new("hello", &hello, None)).unwrap();
-        assert!(
-            !files
-                .iter()
-                .any(|file| file.path.starts_with(".cargo") || file.path.ends_with("pyrightconfig.json"))
-        );
+        assert!(!files.iter().any(|file| file.path.starts_with(".cargo")
+            || file.path.starts_with(".inferlet")
+            || file.path.ends_with("pyrightconfig.json")));
     }
 }
 
@@ -138,8 +157,8 @@ fn a_template_is_found_by_kind_and_by_id_and_slips_are_suggested() {
         "there is no template `agent-swarm`; the templates are `hello`, `chat`, `forward`, `agent`, `constrained`"
     );
     assert_eq!(
-        error("hello", Some(Language::JavaScript)),
-        "there are no templates for javascript yet; there are templates for rust, python"
+        error("forward", Some(Language::JavaScript)),
+        "there is no template `forward`; the templates are `hello`, `chat`, `agent`, `constrained`"
     );
 }
 

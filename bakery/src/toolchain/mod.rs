@@ -8,6 +8,8 @@
 //! 4. [`debian`]: on Debian, the distribution's packages unpacked into the cache, without root;
 //! 5. an error that says why none of these worked and what to type.
 //!
+//! For JavaScript and TypeScript it is QuickJS: see [`javascript`].
+//!
 //! For Python it is componentize-py and a Python to run it: see [`python`]. The latter is the host's, or on Debian one of the distribution's packages
 //! ([`debian::python`]).
 //!
@@ -17,6 +19,7 @@
 
 pub mod debian;
 pub mod installed;
+pub mod javascript;
 pub mod lock;
 pub mod provided;
 pub mod python;
@@ -164,9 +167,14 @@ impl Attempts {
         None
     }
 
+    /// Line by line.
+    fn tried(self) -> String {
+        self.0.join("\n")
+    }
+
     fn into_error(self, env: &Environment) -> Error {
-        let error = Error::environment(format!("there is no Rust compiler for `{TARGET}`"))
-            .caused_by(self.0.join("\n"));
+        let error =
+            Error::environment(format!("there is no Rust compiler for `{TARGET}`")).caused_by(self.tried());
         if env.find_program("rustup").is_some() {
             error.hint(format!("rustup target add {TARGET}"))
         } else {

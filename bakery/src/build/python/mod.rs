@@ -242,7 +242,7 @@ impl<'a> Build<'a> {
 }
 
 /// Says that a folder is made, if it is new.
-fn tag(folder: &Path) {
+pub(super) fn tag(folder: &Path) {
     if !folder.exists() {
         // It only spares others to look into it.
         let _ = run::write_atomically(&folder.join("CACHEDIR.TAG"), CACHE_TAG.as_bytes());

@@ -58,6 +58,7 @@ Examples:
   bakery run hello -- --name Ada           Build the project in `hello` if needed, and run it
   bakery run hello -- --help               What it takes
   bakery run main.py -- --name Ada         Run a program in Python as it is
+  bakery run main.ts -- --name Ada         The same in TypeScript or JavaScript
   bakery run hello.wasm --input @in.json   Run a component with the input in a file
   bakery run hello@1                       Run an installed inferlet
   bakery run chat --send hi --seed 7       Send it a message; choose its randomness

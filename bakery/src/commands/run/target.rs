@@ -1,4 +1,4 @@
-//! What to run: a project, a component that somebody built, or one that was installed. A program in Python is run without building it.
+//! What to run: a project, a component that somebody built, or one that was installed. A program in Python, JavaScript or TypeScript is run without building it.
 
 use std::path::{Path, PathBuf};
 
@@ -6,14 +6,12 @@ use pie_engine::{Inferlet, Runtime};
 use semver::VersionReq;
 
 use super::Args;
-use crate::build::python::dependencies::How;
-use crate::build::python::shared::Shared;
-use crate::build::{self, Digest};
+use crate::build::{self, Digest, Unbuilt};
 use crate::dependencies::{self, Graph};
 use crate::environment::Environment;
 use crate::error::{Error, Result};
 use crate::progress::{Progress, Unit};
-use crate::project::{Language, MANIFEST_NAME, Manifest, Project, read_manifest};
+use crate::project::{MANIFEST_NAME, Manifest, Project, javascript, read_manifest};
 use crate::store::Store;
 use crate::toolchain::Network;
 use crate::ui::Ui;
@@ -61,7 +59,8 @@ impl Target {
         let manifest = manifest.map(|manifest| read(manifest, env)).transpose()?;
         let full = env.current_dir.join(path);
         let is_manifest = path.file_name().is_some_and(|name| name == MANIFEST_NAME);
-        let is_source = path.extension().is_some_and(|extension| extension == "py");
+        let is_source = path.extension().is_some_and(|extension| extension == "py")
+            || javascript::language_of(path).is_some();
         if full.is_file() && !is_manifest && !is_source {
             return Self::component_at(path, &full, manifest);
         }
@@ -113,10 +112,13 @@ impl Target {
                 )));
             }
             Source::Component(component) => (component, None),
-            Source::Project(project) if project.language == Language::Python => {
-                (unbuilt(&project, network, env, ui)?, Some(project.root))
+            Source::Project(project) => {
+                let component = match build::unbuilt(&project, &options, env, &*ui.progress())? {
+                    Some(unbuilt) => runtime(unbuilt),
+                    None => built(&project, &options, env, ui)?,
+                };
+                (component, Some(project.root))
             }
-            Source::Project(project) => (built(&project, &options, env, ui)?, Some(project.root)),
         };
         let manifest = self.manifest.filter(|manifest| !manifest.dependencies.is_empty());
         let dependencies = manifest.map(|manifest| {
@@ -187,10 +189,7 @@ fn built(project: &Project, options: &build::Options, env: &Environment, ui: &Ui
 }
 
 /// The runtime of a language, with a program in it.
-fn unbuilt(project: &Project, network: Network, env: &Environment, ui: &Ui) -> Result<Component> {
-    let how = How { locked: false, network };
-    let build::python::Unbuilt { shared: Shared { path, digest, .. }, input } =
-        build::python::unbuilt(project, how, env, &*ui.progress())?;
-    let content = Content::Made(digest, Some("compiling the Python runtime, once"));
-    Ok(Component { content, shown: path, stdin: input })
+fn runtime(unbuilt: Unbuilt) -> Component {
+    let Unbuilt { path, digest, compiling, stdin } = unbuilt;
+    Component { content: Content::Made(digest, Some(compiling)), shown: path, stdin }
 }

@@ -35,7 +35,7 @@ pub fn of_file(file: &Path, shown: &Path) -> Result<Project> {
     let mut document = DocumentMut::new();
     package(&mut document, &name, NO_VERSION, entry.description.as_deref());
     let file_name = file.file_name().map(PathBuf::from);
-    written(document, entry.parameters, root, file.to_owned(), file_name)
+    written(document, entry.parameters, root, file.to_owned(), file_name, Language::Python)
 }
 
 /// The project in a folder without a `Pie.toml`, if it is one in Python: it has a `pyproject.toml` with a `[project]`, or a `main.py`.
@@ -66,7 +66,7 @@ pub fn of_folder(root: &Path, shown: &Path) -> Result<Option<Project>> {
     }
     let declared = document.get("parameters").is_some();
     let parameters = if declared { None } else { entry.parameters };
-    written(document, parameters, root.to_owned(), path, None).map(Some)
+    written(document, parameters, root.to_owned(), path, None, Language::Python).map(Some)
 }
 
 /// Where a program begins, relative to the root of its project: what the manifest says, else the first of the usual places that is there.
@@ -88,12 +88,12 @@ pub fn usual_entries(name: &str) -> Vec<String> {
     entries
 }
 
-fn read(file: &Path, shown: &Path) -> Result<String> {
+pub(super) fn read(file: &Path, shown: &Path) -> Result<String> {
     std::fs::read_to_string(file)
         .map_err(|error| Error::usage(format!("cannot read `{}`", shown.display())).caused_by(error))
 }
 
-fn named_after(text: &str, shown: &Path) -> Result<String> {
+pub(super) fn named_after(text: &str, shown: &Path) -> Result<String> {
     let name = slug(text);
     super::name::check_package_name(&name).map(|()| name).map_err(|flaw| {
         Error::usage(format!(
@@ -118,7 +118,7 @@ fn semantic(version: &str) -> String {
     format!("{}.{}.{}", at(0), at(1), at(2))
 }
 
-fn package(document: &mut DocumentMut, name: &str, version: &str, description: Option<&str>) {
+pub(super) fn package(document: &mut DocumentMut, name: &str, version: &str, description: Option<&str>) {
     let mut package = Table::new();
     package["name"] = value(name);
     package["version"] = value(version);
@@ -129,12 +129,13 @@ fn package(document: &mut DocumentMut, name: &str, version: &str, description: O
 }
 
 /// The project with the manifest that was written for it. Parameters that a manifest cannot have are left out, all of them.
-fn written(
+pub(super) fn written(
     mut document: DocumentMut,
     parameters: Option<Vec<Parameter>>,
     root: PathBuf,
     manifest_path: PathBuf,
     file: Option<PathBuf>,
+    language: Language,
 ) -> Result<Project> {
     let shown = manifest_path.display().to_string();
     let plain = document.to_string();
@@ -149,7 +150,7 @@ fn written(
             (plain, manifest)
         }
     };
-    Ok(Project { root, manifest_path, manifest_text, manifest, language: Language::Python, file })
+    Ok(Project { root, manifest_path, manifest_text, manifest, language, file })
 }
 
 #[cfg(test)]

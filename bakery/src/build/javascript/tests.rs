@@ -1,0 +1,77 @@
+use std::path::Path;
+
+use super::bundle::{Bundle, Wanted, program};
+use crate::error::Result;
+
+fn folder(files: &[(&str, &str)]) -> tempfile::TempDir {
+    let root = tempfile::tempdir().unwrap();
+    for (name, text) in files {
+        let path = root.path().join(name);
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::fs::write(path, text).unwrap();
+    }
+    root
+}
+
+fn bundled(root: &Path) -> Result<Bundle> {
+    program(Wanted { root, entry: &root.join("main.ts"), packages: None, texts: false })
+}
+
+const MAIN: &str =
+    "import { b } from './b.ts';\nexport async function main(): Promise<string> {\n  return b;\n}\n";
+
+#[test]
+fn the_same_files_elsewhere_are_the_same_bundle() {
+    let files = [("main.ts", MAIN), ("b.ts", "export const b = 'é';\n")];
+    let (one, two) = (folder(&files), folder(&files));
+    let (first, second) = (bundled(one.path()).unwrap(), bundled(two.path()).unwrap());
+    assert_eq!((&first.script, &first.mappings), (&second.script, &second.mappings));
+    assert_eq!(first.names, ["main.ts", "b.ts"]);
+    assert!(!first.script.contains("Promise<string>"), "{}", first.script);
+    assert_eq!(first.files.len(), 2);
+}
+
+#[test]
+fn what_goes_to_the_runtime_is_ascii_and_means_the_same() {
+    let root = folder(&[("main.ts", "export const main = async () => 'é 𝒳';\n")]);
+    let bundle = bundled(root.path()).unwrap();
+    let json = bundle.json();
+    assert!(json.is_ascii());
+    let read: serde_json::Value = serde_json::from_str(&json).unwrap();
+    assert_eq!(read["script"], bundle.script.as_str());
+}
+
+#[test]
+fn a_type_is_no_import_and_a_call_that_is_left_alone_is_watched() {
+    let root = folder(&[(
+        "main.ts",
+        "import type { T } from './gone.ts';\nimport { U } from './gone.ts';\nexport async function main(t: T, u: U) {\n  start();\n  void start();\n}\nasync function start() {}\n",
+    )]);
+    let script = bundled(root.path()).unwrap().script;
+    assert_eq!(script.matches("__inferlet_floating(start())").count(), 2, "{script}");
+    assert!(!script.contains("gone"), "{script}");
+}
+
+#[test]
+fn mistakes_show_their_place() {
+    for (source, message, at) in [
+        ("export async function main() { return 1 +; }", "does not build", 41),
+        ("import x from './x.ts'; export async function main() { return x; }", "there is no `./x.ts`", 14),
+        ("export async function main() { return window; }", "there is no `window`", 38),
+        ("export async function main() { return require; }", "CommonJS", 38),
+    ] {
+        let root = folder(&[("main.ts", source)]);
+        let error = bundled(root.path()).unwrap_err();
+        assert!(error.message.contains(message), "{error}");
+        assert_eq!(error.place.unwrap().span.start, at, "{source}");
+    }
+}
+
+#[test]
+fn a_program_without_a_main_is_refused_unless_it_may_export_one() {
+    let root = folder(&[("main.ts", "export default 1;\n")]);
+    assert!(bundled(root.path()).unwrap_err().message.contains("no `main`"));
+    let root =
+        folder(&[("main.ts", "export * from './b.ts';\n"), ("b.ts", "export async function main() {}\n")]);
+    assert!(bundled(root.path()).is_ok());
+}
