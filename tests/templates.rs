@@ -13,7 +13,7 @@ use bakery::project::{Case, Language, Project};
 use bakery::scaffold::{self, Template};
 
 use crate::book::repository;
-use crate::support::python;
+use crate::support::{javascript, python};
 
 #[test]
 fn every_template_makes_a_project_that_does_what_it_says() {
@@ -30,14 +30,17 @@ fn every_template_makes_a_project_that_does_what_it_says() {
         ]));
         let project = Project::discover(Path::new(&name), world.path()).unwrap();
         let component = world.path().join(&name).with_extension("wasm");
-        if template.language == Language::Python {
-            python::prepare();
+        match template.language {
+            Language::Python => python::prepare(),
+            Language::JavaScript | Language::TypeScript => javascript::prepare(),
+            Language::Rust => {}
         }
         printed(bakery(&project.root).args(["build", ".", "-o"]).arg(&component));
-        let target = if template.language == Language::Python { &project.root } else { &component };
+        let runs_as_it_is = template.language != Language::Rust;
+        let target = if runs_as_it_is { &project.root } else { &component };
         for case in &project.manifest.tests {
             let (found, trace) = run(&project, case, target);
-            if template.language == Language::Python {
+            if runs_as_it_is {
                 let built = run(&project, case, &component);
                 let what = format!("case `{}` of the template `{}`, built", case.name, template.id());
                 assert_eq!(built, (found.clone(), trace), "{what}");
@@ -98,6 +101,9 @@ fn check_expected_files(template: &Template, project: &Project) {
 
 /// The project's own tests, which finds the SDK by the settings that `bakery new` wrote.
 fn native_tests_pass(project: &Project) {
+    if matches!(project.language, Language::JavaScript | Language::TypeScript) {
+        return;
+    }
     if project.language == Language::Python {
         // It says on standard error how many there were, and fails where there is none.
         printed(in_folder(python::interpreter(), &project.root).args(["-m", "unittest"]));
@@ -112,6 +118,9 @@ fn bakery(folder: &Path) -> Command {
     let mut command = in_folder(env!("CARGO_BIN_EXE_bakery"), folder);
     if folder.join("pyproject.toml").exists() {
         command.env("BAKERY_CACHE_DIR", python::cache());
+    }
+    if folder.join("package.json").exists() {
+        command.env("BAKERY_CACHE_DIR", javascript::cache());
     }
     command
 }

@@ -1,0 +1,68 @@
+/** An agent: the model calls functions until it has an answer. */
+import { Context, Model, Sampler, Tools, chat, tool, tools } from 'inferlet';
+
+interface Input {
+  question: string;
+  max_rounds: number;
+}
+
+const CELSIUS: Record<string, number> = { Oslo: 4, Rome: 21 };
+
+const weather = tool({
+  name: 'weather',
+  description: 'The weather in a city, today.',
+  parameters: {
+    type: 'object',
+    properties: { city: { type: 'string', description: 'The name of the city, in English.' } },
+    required: ['city'],
+  },
+  execute: ({ city }: { city: string }) => {
+    if (CELSIUS[city] === undefined) throw new Error(`no weather is known for \`${city}\``);
+    return { city, celsius: CELSIUS[city] };
+  },
+});
+
+export async function main({ question, max_rounds }: Input): Promise<string> {
+  const model = Model.load('default');
+  const toolbox = new Tools([weather]);
+  using ctx = new Context(model);
+  ctx.system('You answer questions about the weather.');
+  ctx.append(tools.equipPrefix(model, toolbox.schemas()));
+  ctx.user(question);
+  for (let round = 0; round < max_rounds; round += 1) {
+    const { text, calls } = await takeTurn(ctx);
+    if (calls.length === 0) return text;
+    for (const { name, args } of calls) {
+      console.error(`${name}(${args})`);
+      ctx.append(tools.answerPrefix(model, name, await called(toolbox, name, args)));
+    }
+  }
+  throw new Error(`no answer after ${max_rounds} rounds of calls`);
+}
+
+/** What a function returns. An error is an answer too: the model can do better next time. */
+async function called(toolbox: Tools, name: string, args: string): Promise<string | object> {
+  try {
+    return await toolbox.call(name, args);
+  } catch (error) {
+    return { error: error instanceof Error ? error.message : String(error) };
+  }
+}
+
+/** What the model says in one turn: its text, and names with arguments of the calls. */
+async function takeTurn(ctx: Context): Promise<{ text: string; calls: { name: string; args: string }[] }> {
+  let text = '';
+  const calls: { name: string; args: string }[] = [];
+  // Both see all tokens. One finds the calls, the other the text around them.
+  const callDecoder = new tools.Decoder(ctx.model);
+  const textDecoder = new chat.Decoder(ctx.model);
+  for await (const step of ctx.generate(Sampler.argmax(), { maxTokens: 256 })) {
+    const { tokens } = await step.execute();
+    const call = callDecoder.feed(tokens);
+    if (call.type === 'call') calls.push({ name: call.name, args: call.args });
+    const said = textDecoder.feed(tokens);
+    if (said.type === 'delta') text += said.text;
+  }
+  ctx.seal();
+  return { text, calls };
+}
