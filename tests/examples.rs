@@ -5,8 +5,8 @@
 //! traces are recorded anew; look at the change before you commit it. With `BAKERY_TEST_RELEASE=PATH` that bakery is tested, instead
 //! of the one that was built with the tests.
 //!
-//! Those in Python are run as they are, and built too: what is built leaves the same trace. And each leaves the trace of the example in Rust that does the
-//! same, but for what they are called.
+//! Those in Python, TypeScript and JavaScript are run as they are, and built too: what is built leaves the same trace. And each leaves the trace of the example in
+//! Rust that does the same, but for what they are called.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::{BufRead, BufReader, Read, Write};
@@ -16,13 +16,13 @@ use std::process::{Command, Stdio};
 
 use serde::Deserialize;
 
-use crate::support::{node, python};
+use crate::support::{javascript, node, python};
 
 /// How often each example is run, and with how many threads.
 const THREADS: [&str; 3] = ["1", "1", "2"];
 
-/// The one whose children begin in another order: a task in Python runs up to its first wait only when the one that made it waits.
-const OTHER_ORDER: &str = "pubsub-swarm-python";
+/// Those whose children begin in another order: a task in Python runs up to its first wait only when the one that made it waits.
+const OTHER_ORDER: [&str; 1] = ["pubsub-swarm-python"];
 
 /// How an example is run.
 #[derive(Default, Deserialize)]
@@ -60,10 +60,11 @@ fn every_example_leaves_its_recorded_trace() {
     let world = tempfile::tempdir().expect("the machine has a folder for temporary files");
     let names = examples();
     // All are built first. They share a target folder, in which cargo builds what they share once.
-    for name in names.iter().filter(|name| !is_python(name)) {
+    for name in names.iter().filter(|name| !is_script(name)) {
         build(name, &component(world.path(), name));
     }
     python::prepare();
+    javascript::prepare();
     let differences: Vec<String> = names.iter().filter_map(|name| check(name, world.path())).collect();
     assert!(
         differences.is_empty(),
@@ -89,13 +90,30 @@ fn examples_in_python_leave_the_same_traces_when_they_are_built() {
 }
 
 #[test]
-fn what_is_written_in_python_and_in_rust_leaves_the_same_trace() {
+fn every_example_in_javascript_leaves_the_same_trace_when_it_is_built() {
+    let world = tempfile::tempdir().expect("the machine has a folder for temporary files");
+    javascript::prepare();
+    for name in examples().iter().filter(|name| is_javascript(name)) {
+        let case = case(name);
+        let component = component(world.path(), name);
+        succeed(
+            javascript::bakery().arg("build").arg(examples_folder().join(name)).arg("-o").arg(&component),
+        );
+        let trace = run(name, &case, "1", world.path(), &component);
+        let expected = std::fs::read_to_string(recorded(&format!("{name}.jsonl"))).unwrap_or_default();
+        assert_eq!(difference(&expected, &trace), None, "`{name}`, built");
+    }
+}
+
+#[test]
+fn what_is_written_in_several_languages_leaves_the_same_trace() {
     let read = |name: &str| std::fs::read_to_string(recorded(&format!("{name}.jsonl")));
     let all = examples();
-    let twins =
-        all.iter().filter(|name| is_python(name)).map(|name| (name, name.replace("-python", "-rust")));
+    let twins = all.iter().filter(|name| is_script(name)).map(|name| (name, twin(name)));
     let mut compared = 0;
-    for (name, twin) in twins.filter(|(name, twin)| all.contains(twin) && *name != OTHER_ORDER) {
+    for (name, twin) in
+        twins.filter(|(name, twin)| all.contains(twin) && !OTHER_ORDER.contains(&name.as_str()))
+    {
         let trace = read(name).expect("it has a trace").replace(name.as_str(), &twin);
         let expected = without_answers(&read(&twin).expect("it has a trace"));
         assert_eq!(difference(&expected, &without_answers(&trace)), None, "`{name}`, compared with `{twin}`");
@@ -132,7 +150,7 @@ fn check(name: &str, world: &Path) -> Option<String> {
     let case = case(name);
     let expected = recorded(&format!("{name}.jsonl"));
     for (number, threads) in THREADS.iter().enumerate() {
-        let target = if is_python(name) { examples_folder().join(name) } else { component(world, name) };
+        let target = if is_script(name) { examples_folder().join(name) } else { component(world, name) };
         let trace = run(name, &case, threads, world, &target);
         if number == 0 && std::env::var_os("UPDATE_TRACES").is_some_and(|value| value == "1") {
             std::fs::write(&expected, &trace).expect("the trace can be recorded");
@@ -168,8 +186,23 @@ fn case(name: &str) -> Case {
     toml::from_str(&text).unwrap_or_else(|error| panic!("`{}`: {error}", path.display()))
 }
 
+/// Whether an example runs as it is.
+fn is_script(name: &str) -> bool {
+    is_python(name) || is_javascript(name)
+}
+
 fn is_python(name: &str) -> bool {
     name.ends_with("-python")
+}
+
+fn is_javascript(name: &str) -> bool {
+    name.ends_with("-typescript") || name.ends_with("-javascript")
+}
+
+/// The example in Rust that does the same.
+fn twin(name: &str) -> String {
+    let (kind, _language) = name.rsplit_once('-').unwrap_or((name, ""));
+    format!("{kind}-rust")
 }
 
 /// Builds an example with the tools of whoever runs the tests: compilers are found, or provided, in their home.
@@ -185,7 +218,11 @@ fn build(name: &str, output: &Path) {
 fn run(name: &str, case: &Case, threads: &str, world: &Path, target: &Path) -> String {
     let trace = world.join("trace.jsonl");
     let mut command = Command::new(bakery());
-    let cache = if is_python(name) { python::cache() } else { world.join("cache") };
+    let cache = match name.rsplit('-').next() {
+        Some("python") => python::cache(),
+        Some("typescript" | "javascript") => javascript::cache(),
+        _ => world.join("cache"),
+    };
     command.env_clear().env("HOME", world).env("BAKERY_CACHE_DIR", cache).current_dir(world);
     command.arg("run").arg(target).arg("--trace").arg(&trace);
     command.args(["--threads", threads, "--seed", &case.seed.to_string(), "--sanitize"]);
