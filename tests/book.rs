@@ -14,11 +14,12 @@ use crate::support::python;
 use crate::javascript_sdk;
 
 /// Languages of code blocks, and where their text comes from.
-const SOURCES: [(&str, &str); 4] = [
+const SOURCES: [(&str, &str); 5] = [
     ("rust", "-rust/src/lib.rs:"),
     ("python", "-python/main.py"),
     ("toml", "../../examples/"),
     ("console", "../listings/"),
+    ("yaml", "../listings/"),
 ];
 
 /// What the pages begin with that are written from the docstrings of the Python SDK.

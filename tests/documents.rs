@@ -30,6 +30,12 @@ const CASES: &[Case] = &[
     (&["list"], 0, "list"),
     (&["uninstall", "tiny"], 0, "uninstall"),
     (&["uninstall", "tiny"], 2, "uninstall"),
+    (&["test", "tested", "--component", "answering.wasm", "--list"], 0, "test"),
+    (&["test", "tested", "--component", "answering.wasm"], 1, "test"),
+    (&["review", "tested"], 0, "review"),
+    (&["review", "tested", "--accept"], 0, "review"),
+    (&["test", "tested", "--component", "failing.wasm"], 1, "test"),
+    (&["test", "tiny"], 2, "test"),
     (&["run", "tiny"], 1, "run"),
     (&["run", "answering.wasm"], 0, "run"),
     (&["run", "printing.wasm", "--out-dir", "files", "--trace", "printing.jsonl"], 0, "run"),
@@ -54,6 +60,8 @@ fn prepared() -> World {
     build::tiny(&world, "broken");
     world.write("broken/src/lib.rs", "fn broken() -> u8 { 256 }");
     world.write("mistaken/Pie.toml", "[package]\nnam = \"x\"\n");
+    world.write("tested/Pie.toml", "[package]\nname = \"tested\"\nversion = \"0.1.0\"\n[build]\nlanguage = \"rust\"\n[[test]]\nname = \"answers\"\nsnapshot = [\"output\", \"events\"]\n");
+    world.write("tested/snapshots/gone.output.snap", "");
     world.write("answering.wasm", guest::answering("[1, 2.5, \"three\"]"));
     world.write("printing.wasm", guest::printing("text"));
     world.write("conversing.wasm", guest::conversing());

@@ -4,6 +4,7 @@
 
 mod book;
 mod build;
+mod cases;
 mod children;
 mod cli;
 mod constraints;
@@ -25,3 +26,4 @@ mod templates;
 mod terminal;
 mod waits;
 mod wasi;
+mod watch;

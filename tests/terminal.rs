@@ -429,3 +429,69 @@ error: unknown key `nam` in `[package]`
 "#]]
     );
 }
+
+/// A project `hello` of which the answer of `greets` waits to be accepted.
+fn with_something_to_review(cases: &[&str]) -> World {
+    let world = World::new();
+    let head = "[package]\nname = \"hello\"\nversion = \"0.1.0\"\n[build]\nlanguage = \"rust\"\n";
+    let tests = cases.iter().map(|case| format!("[[test]]\nname = \"{case}\"\nsnapshot = [\"output\"]\n"));
+    world.write("hello/Pie.toml", format!("{head}{}", tests.collect::<String>()));
+    world.write("hello.wasm", guest::answering(r#""Hello dear Ada""#));
+    let test = ["test", "hello", "--component", "hello.wasm"];
+    world.bakery(test).args(["--update", "new"]).assert().success();
+    world.write("hello.wasm", guest::answering(r#""Hello dear Bob""#));
+    world.bakery(test).assert().code(1);
+    world
+}
+
+/// Names of the files in `hello/snapshots`.
+fn snapshots(world: &World) -> Vec<String> {
+    let entries = fs::read_dir(world.work().join("hello/snapshots")).unwrap();
+    let mut names: Vec<_> = entries.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
+    names.sort();
+    names
+}
+
+#[test]
+fn review_asks_about_each_and_does_at_the_end_what_was_decided() {
+    let world = with_something_to_review(&["greets", "waves", "yawns"]);
+    let mut terminal = world.terminal(&["review", "hello"]).start();
+    terminal.wait_for_question("1 of 3: greets output, changed");
+    terminal.press("v");
+    terminal.wait_for_question("│");
+    terminal.press("?");
+    terminal.wait_for_question("Escape  end, and do nothing");
+    terminal.press("a");
+    terminal.wait_for_question("2 of 3: waves");
+    assert_eq!(snapshots(&world).len(), 6, "nothing changes before the end");
+    terminal.press(ENTER);
+    terminal.wait_for_question("3 of 3: yawns");
+    terminal.press("b");
+    terminal.wait_for_question("2 of 3: waves");
+    terminal.press("r");
+    terminal.wait_for_question("3 of 3: yawns");
+    terminal.press("q");
+    let ended = terminal.end();
+    assert_eq!(ended.code, 0);
+    assert!(ended.text().contains("1 accepted, 1 rejected, 1 left"), "{}", ended.text());
+    let left = ["greets.output.snap", "waves.output.snap", "yawns.output.snap", "yawns.output.snap.new"];
+    assert_eq!(snapshots(&world), left);
+    let content = |case: &str| {
+        fs::read_to_string(world.work().join(format!("hello/snapshots/{case}.output.snap"))).unwrap()
+    };
+    assert!(content("greets").contains("Bob") && content("waves").contains("Ada"));
+}
+
+#[test]
+fn a_review_that_is_given_up_changes_nothing() {
+    for (key, code) in [("\x1b", 0), (CTRL_C, 130)] {
+        let world = with_something_to_review(&["greets", "waves"]);
+        let mut terminal = world.terminal(&["review", "hello"]).start();
+        terminal.wait_for_question("1 of 2: greets");
+        terminal.press("a");
+        terminal.wait_for_question("2 of 2: waves");
+        terminal.press(key);
+        assert_eq!(terminal.end().code, code);
+        assert_eq!(snapshots(&world).len(), 4);
+    }
+}

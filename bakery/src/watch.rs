@@ -19,6 +19,8 @@ use crate::interrupt::Interrupt;
 
 /// Changes that come within this time are one.
 const BURST: Duration = Duration::from_millis(120);
+/// What has changed is looked at until it is the same for so long.
+const SETTLING: Duration = Duration::from_millis(60);
 /// How often it is looked whether the user wants to stop.
 const PATIENCE: Duration = Duration::from_millis(100);
 /// Folders in which there are outputs and no sources.
@@ -60,7 +62,18 @@ impl Watch {
     /// The operating system cannot watch so many folders.
     pub fn changed(&mut self) -> Result<Vec<PathBuf>> {
         while self.events.try_recv().is_ok() {}
-        let now = self.look()?;
+        let mut now = self.look()?;
+        if now != self.known {
+            // Somebody may be in the middle of writing.
+            loop {
+                std::thread::sleep(SETTLING);
+                let again = self.look()?;
+                if again == now {
+                    break;
+                }
+                now = again;
+            }
+        }
         let paths: BTreeSet<&PathBuf> = now.keys().chain(self.known.keys()).collect();
         let differs = |path: &&&PathBuf| now.get(**path) != self.known.get(**path);
         let changed = paths.iter().filter(differs).map(|path| (**path).clone()).collect();

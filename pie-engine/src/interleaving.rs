@@ -42,7 +42,7 @@ impl Interleaving {
         let mut at = 0;
         things.retain(|_| {
             at += 1;
-            at - 1 == kept || self.draw() % 2 == 0
+            at - 1 == kept || self.draw().is_multiple_of(2)
         });
     }
 }

@@ -5,4 +5,5 @@ mod new;
 mod output;
 mod run;
 mod store;
+mod test;
 mod trace;

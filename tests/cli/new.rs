@@ -125,7 +125,7 @@ constrained  python      Structured output: JSON that satisfies a schema, whatev
 fn a_script_gets_documents() {
     let world = World::new();
     world.bakery(["new", "x", "--json"]).assert().success().stdout_eq(str![[r#"
-{"type":"created","name":"x","template":"rust-hello","path":"[..]/work/x","files":[".cargo/config.toml",[..],"src/lib.rs","tests/expected/greets-ada.txt","tests/expected/greets-the-world.txt"],"next":["cd x","bakery run . -- --name Ada","cargo test"]}
+{"type":"created","name":"x","template":"rust-hello","path":"[..]/work/x","files":[".cargo/config.toml",[..],"snapshots/greets-ada.output.snap","snapshots/greets-the-world.output.snap","src/lib.rs"],"next":["cd x","bakery run . -- --name Ada","cargo test"]}
 
 "#]]).stderr_eq("");
     world.bakery(["new", "--list", "--json"]).assert().success().stdout_eq(str![[r#"

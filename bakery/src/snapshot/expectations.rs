@@ -12,6 +12,10 @@ use crate::project::case::{Case, Ending, Expect, Schema};
 /// How much of a text is repeated.
 const SHOWN: usize = 200;
 
+/// Empty output is not success by itself.
+const NOTHING: &str = "the inferlet gave nothing: its answer is empty, and it sent and printed nothing; \
+                       `expect = { messages = [] }` says that this is meant";
+
 /// What does not hold. `root` is the folder of the manifest.
 pub fn check(case: &Case, observed: &Observed, root: &Path) -> Vec<String> {
     let outcome = &observed.finished.outcome;
@@ -25,11 +29,10 @@ pub fn check(case: &Case, observed: &Observed, root: &Path) -> Vec<String> {
     of_answer(&case.expect, observed, root, &mut wrong);
     of_messages(&case.expect, observed, &mut wrong);
     of_counts(&case.expect, observed, &mut wrong);
-    if wrong.is_empty() && expected == Ending::Ok && case.expect.equals.is_none() && gave_nothing(observed) {
+    let said = case.expect.equals.is_some() || case.expect.messages.is_some();
+    if wrong.is_empty() && expected == Ending::Ok && !said && gave_nothing(observed) {
         // What an inferlet accepts as nothing, somebody has to have meant.
-        wrong.push(
-            "the inferlet gave nothing: its answer is empty, and it sent and printed nothing".to_owned(),
-        );
+        wrong.push(NOTHING.to_owned());
     }
     wrong
 }

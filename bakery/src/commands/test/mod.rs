@@ -81,6 +81,9 @@ pub struct Args {
     /// Say what the cases made use of, each and together
     #[arg(long)]
     pub coverage: bool,
+    /// Test this component, and build nothing
+    #[arg(long, value_name = "FILE")]
+    pub component: Option<PathBuf>,
     /// Fetch nothing: what the build needs must be here
     #[arg(long)]
     pub offline: bool,
@@ -136,6 +139,9 @@ fn once(args: &Args, chosen: Vec<Chosen>, env: &Environment, ui: &Ui) -> Result<
     let watch = env.clock.start();
     if chosen.iter().all(|chosen| chosen.cases.is_empty()) {
         return Err(nothing_chosen(args));
+    }
+    if args.component.is_some() && chosen.len() > 1 {
+        return Err(Error::usage("`--component` is for one project, and these are several"));
     }
     let jobs = jobs(args);
     let update = update(args, env);

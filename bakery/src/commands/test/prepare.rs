@@ -1,7 +1,8 @@
 //! From projects to what can be run: components built and compiled, models loaded, snapshots listed. All of it once, whatever the number of cases.
 
+use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use pie_engine::loaded::LoadedModel;
@@ -15,6 +16,7 @@ use crate::commands::run::target::{Built, Target};
 use crate::commands::run::{self, cache};
 use crate::environment::Environment;
 use crate::error::{Error, Place, Result};
+use crate::project::Project;
 use crate::project::case::Case;
 use crate::report::vocabulary::Vocabulary;
 use crate::snapshot::store::{Folder, Key};
@@ -94,16 +96,13 @@ fn prepare(
     let manifest = project.manifest.clone();
     let mut models = BTreeMap::new();
     for case in &cases {
-        let key = (case.model.clone(), case.script.clone());
-        if !models.contains_key(&key) {
+        if let Entry::Vacant(entry) = models.entry((case.model.clone(), case.script.clone())) {
             let loaded = load(case, &project, &shown, loaded, env)?;
             let vocabulary = Vocabulary::with(Arc::clone(&loaded.tokenizer));
-            models.insert(key, Model { loaded, vocabulary });
+            entry.insert(Model { loaded, vocabulary });
         }
     }
-    let path = project.file.as_ref().map_or_else(|| project.root.clone(), |file| project.root.join(file));
-    let how = run::Args { offline: args.offline, ..run::Args::new(path.clone()) };
-    let Built { component, dependencies } = Target::find(&path, None, env)?.built(&how, env, ui)?;
+    let Built { component, dependencies } = built(&project, args, env, ui)?;
     env.interrupt.check()?;
     let inferlet = component.compiled(runtime, &*ui.progress())?;
     for case in &cases {
@@ -127,11 +126,22 @@ fn prepare(
     })
 }
 
+/// The component of a project, or the one that is to be tested instead.
+fn built(project: &Project, args: &Args, env: &Environment, ui: &Ui) -> Result<Built> {
+    let own = project.file.as_ref().map_or_else(|| project.root.clone(), |file| project.root.join(file));
+    let (path, manifest) = match &args.component {
+        Some(component) => (component, Some(project.manifest_path.as_path())),
+        None => (&own, None),
+    };
+    let how = run::Args { offline: args.offline, ..run::Args::new(path.clone()) };
+    Target::find(path, manifest, env)?.built(&how, env, ui)
+}
+
 /// The model of a case. Each is loaded once.
 fn load(
     case: &Case,
-    project: &crate::project::Project,
-    shown: &std::path::Path,
+    project: &Project,
+    shown: &Path,
     loaded: &mut Loaded,
     env: &Environment,
 ) -> Result<LoadedModel> {
@@ -155,7 +165,7 @@ fn load(
 }
 
 /// Refuses a case that calls its inferlet otherwise than it can be called.
-fn fits(case: &Case, inferlet: &Inferlet, manifest: &str, shown: &std::path::Path) -> Result<()> {
+fn fits(case: &Case, inferlet: &Inferlet, manifest: &str, shown: &Path) -> Result<()> {
     let error = match (&case.request, inferlet.responds_to_http()) {
         (None, true) => Error::usage(format!("the test `{}` has no request to respond to", case.name))
             .hint("[test.request]\npath = \"/\""),
@@ -169,7 +179,7 @@ fn fits(case: &Case, inferlet: &Inferlet, manifest: &str, shown: &std::path::Pat
 }
 
 /// Where a case is written. Of one in another file than the manifest, only the file is known here.
-fn place(case: &Case, manifest: &str, shown: &std::path::Path) -> Place {
+fn place(case: &Case, manifest: &str, shown: &Path) -> Place {
     let file = shown.join(&case.origin.file);
     let text = if case.origin.file == crate::project::MANIFEST_NAME {
         manifest.to_owned()

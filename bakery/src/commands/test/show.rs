@@ -31,7 +31,7 @@ pub(super) fn list(chosen: &[Chosen], ui: &Ui) -> Result<()> {
 
 /// Shows what came of a test, and says whether it is as it should be.
 pub(super) fn shown(outcome: Outcome, args: &Args, env: &Environment, ui: &Ui) -> Result<()> {
-    let tested = tested(outcome, args, env);
+    let mut tested = tested(outcome, args, env);
     if let Some(file) = &args.junit {
         let report = junit::report(&tested)
             .map_err(|cause| Error::bug("a report cannot be written").caused_by(cause))?;
@@ -42,6 +42,10 @@ pub(super) fn shown(outcome: Outcome, args: &Args, env: &Environment, ui: &Ui) -
     if ui.json() {
         document::documents(&tested).iter().try_for_each(|document| ui.document(document))?;
     } else {
+        if !ui.stdout().is_terminal() {
+            // What is kept in a log is the same each time; the report and documents have the time.
+            tested.elapsed = std::time::Duration::ZERO;
+        }
         let theme = ui.stdout().theme();
         let how = text::How { theme, whole: ui.verbose(), width: ui.width(), coverage: args.coverage };
         let mut written = Vec::new();
@@ -90,7 +94,8 @@ fn verdict(tested: &Tested) -> Result<()> {
     let error = match (failed, obsolete) {
         (0, 1) => Error::failed("no case asks for one of the snapshots"),
         (0, count) => Error::failed(format!("no case asks for {count} of the snapshots")),
-        (failed, _) => Error::failed(format!("{failed} of {} failed", cases(passed + failed))),
+        (1, _) if passed == 0 => Error::failed("one case failed"),
+        (failed, _) => Error::failed(format!("{failed} of {} cases failed", passed + failed)),
     };
     Err(match (proposed, obsolete) {
         (0, 0) => error,
@@ -98,8 +103,4 @@ fn verdict(tested: &Tested) -> Result<()> {
         (0, _) => error,
         _ => error.hint("bakery review"),
     })
-}
-
-fn cases(count: usize) -> String {
-    if count == 1 { "one case".to_owned() } else { format!("{count} cases") }
 }

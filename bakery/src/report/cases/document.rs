@@ -76,7 +76,7 @@ pub struct ProblemDocument {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub difference: Option<DifferenceDocument>,
     /// Where the two traces of a race are.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub traces: Vec<String>,
 }
 
@@ -86,7 +86,7 @@ pub struct DifferenceDocument {
     /// Lines, as in a unified difference: each begins with a space, `-`, `+`, or `@` where lines are left out.
     pub lines: Vec<String>,
     /// Chosen tokens as text: each begins with a space, `-` or `+`.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub tokens: Vec<String>,
 }
 

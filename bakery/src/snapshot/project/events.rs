@@ -35,7 +35,7 @@ fn line(event: &Event, redactions: &[Redaction], vocabulary: &Vocabulary) -> Opt
         _ => {}
     }
     let Ok(Value::Object(mut fields)) = serde_json::to_value(event) else { return None };
-    let kind = fields.remove("event")?.as_str()?.to_owned();
+    let kind = fields.shift_remove("event")?.as_str()?.to_owned();
     if redact::leaves_out(redactions, &kind) {
         return None;
     }
