@@ -204,7 +204,9 @@ fn what_no_inferlet_has_is_refused_with_the_line() {
 
 #[test]
 fn an_endless_loop_ends_at_the_limit_of_fuel() {
-    fails("async def main():\n    while True: pass\n", &[], 1, &["fuel"]);
+    fails("async def main():\n    while True: pass\n", &[], 1, &["fuel", "`main.py`, line 2, in `main`"]);
+    let source = "import json\n\ndef spin(n):\n    while n:\n        n = json.loads(str(n + 1))\n\nasync def main():\n    spin(1)\n";
+    fails(source, &[], 1, &["fuel", "`main.py`, line 5, in `spin`"]);
 }
 
 #[test]

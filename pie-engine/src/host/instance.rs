@@ -2,6 +2,7 @@
 
 use super::budget::Limits;
 use super::component::{Entry, Handled, Inferlet};
+use super::interpreter::{self, Place};
 use super::journal::Journal;
 use super::limits::LimitExceeded;
 use super::runtime_config::Concurrency;
@@ -42,6 +43,7 @@ pub async fn run(inferlet: Inferlet, state: State, input: Call, limits: Limits) 
     let mut store = Store::new(inferlet.pre.engine(), state);
     let result = in_turns(&journal, limits.fuel, call(&inferlet, &mut store, &limits, input)).await;
     let stderr = journal.finish();
+    let place = result.as_ref().err().and_then(|error| interpreter::place(error, &store));
     let mut state = store.into_data();
     if result.is_ok() {
         for child in state.children.let_all_go() {
@@ -52,7 +54,21 @@ pub async fn run(inferlet: Inferlet, state: State, input: Call, limits: Limits) 
     match result {
         Ok(Ok(output)) => check_output(output),
         Ok(Err(error)) => Outcome::Error(error.into()),
-        Err(error) => classify(&error, &state, &limits, &stderr),
+        Err(error) => at(place, classify(&error, &state, &limits, &stderr)),
+    }
+}
+
+/// Says where in its program an interpreter was.
+fn at(place: Option<Place>, outcome: Outcome) -> Outcome {
+    let Some(place) = place else { return outcome };
+    match outcome {
+        Outcome::Limit { limit, message } => {
+            Outcome::Limit { limit, message: format!("{message}; the program was at {place}") }
+        }
+        Outcome::Trap { message, backtrace } => {
+            Outcome::Trap { message: format!("{message}; the program was at {place}"), backtrace }
+        }
+        outcome => outcome,
     }
 }
 

@@ -6,6 +6,7 @@ pub mod budget;
 pub mod complexity;
 pub mod component;
 pub mod instance;
+pub mod interpreter;
 pub mod journal;
 pub mod limits;
 pub mod parts;

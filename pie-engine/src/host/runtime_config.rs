@@ -52,6 +52,8 @@ pub fn config(pools: &Pools, concurrency: Concurrency) -> Config {
     // Traps say where.
     config.wasm_backtrace_details(WasmBacktraceDetails::Enable);
     config.wasm_backtrace_max_frames(Some(BACKTRACE_FRAMES));
+    // And where in a program an interpreter was: a trap brings the way to the memory along.
+    config.coredump_on_trap(true);
     config.parallel_compilation(pools.parallel_compilation);
     config.allocation_strategy(InstanceAllocationStrategy::Pooling(pooling(pools, concurrency)));
     config
