@@ -9,7 +9,7 @@
  */
 
 import * as bindings from './bindings.ts';
-import { count, drop, fallible, isRefusal, list, real, refused, text as checkedText } from './boundary.ts';
+import { count, disowned, drop, fallible, isRefusal, list, owned, real, refused, text as checkedText } from './boundary.ts';
 import * as chat from './chat.ts';
 import { InferletError } from './errors.ts';
 import { Forward } from './forward.ts';
@@ -91,7 +91,7 @@ export class Context implements Disposable {
   constructor(model: Model, from: FromEngine);
   constructor(model: Model, from?: FromEngine) {
     this.model = model;
-    this.raw = from?.raw ?? fallible(() => bindings.context.Context.create(model.raw));
+    this.raw = owned(this, from?.raw ?? fallible(() => bindings.context.Context.create(model.raw)));
     this.pageSize = this.raw.tokensPerPage();
   }
 
@@ -149,7 +149,7 @@ export class Context implements Disposable {
     this.raw = RELEASED;
     // As `destroy`, but without a question to the engine, which others could go on during.
     if (raw[Symbol.dispose] === undefined) raw.destroy();
-    else drop(raw);
+    else disowned(this, raw);
   }
 
   /** The end of `using`: {@link Context.release}. */

@@ -1,7 +1,7 @@
 /** Launching further inferlets from this one. */
 
 import * as bindings from './bindings.ts';
-import { fallible, text } from './boundary.ts';
+import { fallible, owned, text } from './boundary.ts';
 import { InferletError } from './errors.ts';
 import type { RawChild } from './interfaces.ts';
 import * as jsons from './jsons.ts';
@@ -13,7 +13,7 @@ export class Child {
 
   /** @internal */
   constructor(raw: RawChild, program: string) {
-    this.#raw = raw;
+    this.#raw = owned(this, raw);
     this.#program = program;
   }
 

@@ -9,7 +9,7 @@
 
 import { Asked, type WaitOptions } from './asked.ts';
 import * as bindings from './bindings.ts';
-import { drop, text } from './boundary.ts';
+import { drop, owned, text } from './boundary.ts';
 import { InferletError } from './errors.ts';
 import type { RawSubscription } from './interfaces.ts';
 import { messageText } from './session.ts';
@@ -72,7 +72,7 @@ export class Subscription implements AsyncIterable<string>, Disposable {
 
   /** @internal */
   constructor(raw: RawSubscription, topic: string) {
-    this.#raw = raw;
+    this.#raw = owned(this, raw);
     this.topic = topic;
   }
 

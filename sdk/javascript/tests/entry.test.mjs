@@ -4,6 +4,7 @@ import { beforeEach, describe, test } from 'node:test';
 import { clock, outside, sdk } from './support.mjs';
 
 const { start } = await sdk('entry.js');
+const { makeConsole } = await sdk('globals/console.js');
 const { InferletError, Model, launch } = await sdk('index.js');
 
 const SCRIPT = import.meta.url;
@@ -101,6 +102,13 @@ describe('what a program throws', () => {
     outside.errors = '';
     await fails(run(async () => launch('broken').wait()), 'it broke');
     await fails(run(async () => { throw new InferletError('own'); }), 'own');
+  });
+
+  test('an error that is printed has its places too', async () => {
+    outside.printed = '';
+    await run(async function main() { makeConsole().log('so:', new Error('shown'), [new RangeError('inside')]); });
+    assert.match(outside.printed, /^so: Error: shown\n {4}at main \(main\.ts:\d+:\d+\)\n/);
+    assert.match(outside.printed, /RangeError: inside\n +at main \(main\.ts:/);
   });
 
   test('what is no error is shown', async () => {
