@@ -66,6 +66,6 @@ export class Adapter implements Disposable {
 
   /** The end of `using`: gives the handle back. */
   [Symbol.dispose](): void {
-    disowned(this, this.raw);
+    disowned(this.raw);
   }
 }

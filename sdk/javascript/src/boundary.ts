@@ -45,13 +45,14 @@ const owners = new FinalizationRegistry<Resource>((resource) => {
 
 /** Has a resource given back when nobody can reach its owner any more, for programs that do not do it themselves. */
 export function owned<R extends Resource>(owner: object, resource: R): R {
-  owners.register(owner, resource, owner);
+  // Not the owner itself as the token: QuickJS would keep it.
+  owners.register(owner, resource, resource);
   return resource;
 }
 
 /** Gives back a resource that was {@link owned}. */
-export function disowned(owner: object, resource: Resource): void {
-  owners.unregister(owner);
+export function disowned(resource: Resource): void {
+  owners.unregister(resource);
   drop(resource);
 }
 

@@ -149,7 +149,7 @@ export class Context implements Disposable {
     this.raw = RELEASED;
     // As `destroy`, but without a question to the engine, which others could go on during.
     if (raw[Symbol.dispose] === undefined) raw.destroy();
-    else disowned(this, raw);
+    else disowned(raw);
   }
 
   /** The end of `using`: {@link Context.release}. */

@@ -79,7 +79,7 @@ export class McpSession implements Disposable {
 
   /** The end of `using`: closes the connection. */
   [Symbol.dispose](): void {
-    disowned(this, this.#raw);
+    disowned(this.#raw);
   }
 }
 
