@@ -19,6 +19,7 @@ import * as market from './market.ts';
 import type { Model } from './model.ts';
 import { Extent } from './pages.ts';
 import { NONE, type Pass, describe, slotCount } from './passes.ts';
+import { fromHere } from './place.ts';
 import type { Sampler } from './sample.ts';
 import * as scheduling from './scheduling.ts';
 import * as tools from './tools.ts';
@@ -210,7 +211,11 @@ export class Context implements Disposable {
   }
 
   /** Lets the model see the buffered tokens (prefill), and commits the pages that they fill. Nothing happens on an empty buffer. */
-  async flush(): Promise<void> {
+  flush(): Promise<void> {
+    return fromHere(() => this.#flush());
+  }
+
+  async #flush(): Promise<void> {
     const underWay = this.#submitBuffer();
     if (underWay === undefined) return;
     await outputOf(underWay.pending);
