@@ -108,7 +108,7 @@ describe('what a program throws', () => {
   test('an error that is printed has its places too', async () => {
     outside.printed = '';
     await run(async function main() { makeConsole().log('so:', new Error('shown'), [new RangeError('inside')]); });
-    assert.match(outside.printed, /^so: Error: shown\n {4}at main \(main\.ts:\d+:\d+\)\n/);
+    assert.match(outside.printed, /^so: Error: shown\n {4}at main \(main\.ts:\d+:\d+\)/);
     assert.match(outside.printed, /RangeError: inside\n +at main \(main\.ts:/);
   });
 
