@@ -1,7 +1,7 @@
 /** Low-rank adapters: small trained changes to a model's weights, applied pass by pass. */
 
 import * as bindings from './bindings.ts';
-import { drop, fallible, text } from './boundary.ts';
+import { disowned, fallible, owned, text } from './boundary.ts';
 import type { RawAdapter } from './interfaces.ts';
 import type { Model } from './model.ts';
 
@@ -17,7 +17,7 @@ export class Adapter implements Disposable {
 
   /** @internal */
   constructor(raw: RawAdapter, name: string) {
-    this.raw = raw;
+    this.raw = owned(this, raw);
     this.name = name;
   }
 
@@ -66,6 +66,6 @@ export class Adapter implements Disposable {
 
   /** The end of `using`: gives the handle back. */
   [Symbol.dispose](): void {
-    drop(this.raw);
+    disowned(this.raw);
   }
 }

@@ -35,6 +35,27 @@ export function drop(resource: Resource | null | undefined): void {
   resource?.[Symbol.dispose]?.();
 }
 
+const owners = new FinalizationRegistry<Resource>((resource) => {
+  try {
+    drop(resource);
+  } catch {
+    // Somebody still waits for it: it goes with the instance.
+  }
+});
+
+/** Has a resource given back when nobody can reach its owner any more, for programs that do not do it themselves. */
+export function owned<R extends Resource>(owner: object, resource: R): R {
+  // Not the owner itself as the token: QuickJS would keep it.
+  owners.register(owner, resource, resource);
+  return resource;
+}
+
+/** Gives back a resource that was {@link owned}. */
+export function disowned(resource: Resource): void {
+  owners.unregister(resource);
+  drop(resource);
+}
+
 /** Numbers of the engine as a typed array. */
 export function u32s(numbers: Numbers): Uint32Array {
   return numbers instanceof Uint32Array ? numbers : Uint32Array.from(numbers);

@@ -7,7 +7,7 @@
  */
 
 import * as bindings from './bindings.ts';
-import { fallible, list, text, u32s } from './boundary.ts';
+import { fallible, list, owned, text, u32s } from './boundary.ts';
 import type { RawChatEvent, RawDecoder } from './interfaces.ts';
 import type { Model } from './model.ts';
 
@@ -59,7 +59,7 @@ export class Decoder {
 
   /** At the beginning of a turn. */
   constructor(model: Model) {
-    this.#raw = bindings.chat.createDecoder(model.raw);
+    this.#raw = owned(this, bindings.chat.createDecoder(model.raw));
   }
 
   /** Takes the next tokens, in order and each once. Throws {@link InferletError} on a token outside the vocabulary. */

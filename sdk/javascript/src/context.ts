@@ -9,7 +9,7 @@
  */
 
 import * as bindings from './bindings.ts';
-import { count, drop, fallible, isRefusal, list, real, refused, text as checkedText } from './boundary.ts';
+import { count, disowned, drop, fallible, isRefusal, list, owned, real, refused, text as checkedText } from './boundary.ts';
 import * as chat from './chat.ts';
 import { InferletError } from './errors.ts';
 import { Forward } from './forward.ts';
@@ -19,6 +19,7 @@ import * as market from './market.ts';
 import type { Model } from './model.ts';
 import { Extent } from './pages.ts';
 import { NONE, type Pass, describe, slotCount } from './passes.ts';
+import { fromHere } from './place.ts';
 import type { Sampler } from './sample.ts';
 import * as scheduling from './scheduling.ts';
 import * as tools from './tools.ts';
@@ -91,7 +92,7 @@ export class Context implements Disposable {
   constructor(model: Model, from: FromEngine);
   constructor(model: Model, from?: FromEngine) {
     this.model = model;
-    this.raw = from?.raw ?? fallible(() => bindings.context.Context.create(model.raw));
+    this.raw = owned(this, from?.raw ?? fallible(() => bindings.context.Context.create(model.raw)));
     this.pageSize = this.raw.tokensPerPage();
   }
 
@@ -149,7 +150,7 @@ export class Context implements Disposable {
     this.raw = RELEASED;
     // As `destroy`, but without a question to the engine, which others could go on during.
     if (raw[Symbol.dispose] === undefined) raw.destroy();
-    else drop(raw);
+    else disowned(raw);
   }
 
   /** The end of `using`: {@link Context.release}. */
@@ -210,7 +211,11 @@ export class Context implements Disposable {
   }
 
   /** Lets the model see the buffered tokens (prefill), and commits the pages that they fill. Nothing happens on an empty buffer. */
-  async flush(): Promise<void> {
+  flush(): Promise<void> {
+    return fromHere(() => this.#flush());
+  }
+
+  async #flush(): Promise<void> {
     const underWay = this.#submitBuffer();
     if (underWay === undefined) return;
     await outputOf(underWay.pending);

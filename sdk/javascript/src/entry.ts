@@ -11,6 +11,7 @@ import { described } from './boundary.ts';
 import { InferletError } from './errors.ts';
 import { printError } from './globals/console.ts';
 import { isAnyFloating, onFault } from './globals/fault.ts';
+import { placeStacks } from './globals/inspect.ts';
 import * as jsons from './jsons.ts';
 import { messageOf, shownStack } from './trouble.ts';
 
@@ -45,6 +46,7 @@ const LAST_TURNS = 100;
  * before.
  */
 export async function start(program: Program, input: string): Promise<string> {
+  placeStacks((error) => shownStack(error, program));
   const fault = new Promise<never>((_, reject) => {
     onFault(reject);
   });

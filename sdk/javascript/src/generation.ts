@@ -12,6 +12,7 @@ import { type JsonOptions, type Structured, readJson, structured } from './struc
 import { EXPECTED_STEPS } from './market.ts';
 import { ProbeHandle } from './output.ts';
 import { NONE, Readings } from './passes.ts';
+import { fromHere } from './place.ts';
 import { type Checkpoint, Progress } from './progress.ts';
 import type { Probe, Sampler } from './sample.ts';
 import { type Speculator, checkDrafts } from './speculation.ts';
@@ -175,7 +176,11 @@ export class Generator implements AsyncIterable<GenStep> {
   // Collectors: run to the end and return everything
 
   /** Runs to the end; all accepted tokens. */
-  async collectTokens(): Promise<Uint32Array> {
+  collectTokens(): Promise<Uint32Array> {
+    return fromHere(() => this.#tokens());
+  }
+
+  async #tokens(): Promise<Uint32Array> {
     const tokens: number[] = [];
     for (let step = this.state.next(); step !== undefined; step = this.state.next()) {
       for (const token of (await step.execute()).tokens) tokens.push(token);
@@ -184,7 +189,11 @@ export class Generator implements AsyncIterable<GenStep> {
   }
 
   /** Runs to the end; the text, decoded by the chat template. */
-  async collectText(): Promise<string> {
+  collectText(): Promise<string> {
+    return fromHere(() => this.#text());
+  }
+
+  async #text(): Promise<string> {
     const decoder = new chat.Decoder(this.state.ctx.model);
     let text = '';
     for (let step = this.state.next(); step !== undefined; step = this.state.next()) {
@@ -228,10 +237,14 @@ export class Generator implements AsyncIterable<GenStep> {
    */
   collectJson<S extends StandardSchema>(opts: { schema: S; parse?: undefined }): Promise<StandardSchema.Output<S>>;
   collectJson<T = unknown>(opts?: JsonOptions<T>): Promise<T>;
-  async collectJson(opts: JsonOptions<unknown> = {}): Promise<unknown> {
+  collectJson(opts: JsonOptions<unknown> = {}): Promise<unknown> {
+    return fromHere(() => this.#json(opts));
+  }
+
+  async #json(opts: JsonOptions<unknown>): Promise<unknown> {
     const wanted: Structured = structured(opts.schema);
     const { maxTokens } = this.state.progress;
-    const text = await this.constrain(wanted.schema).collectText();
+    const text = await this.constrain(wanted.schema).#text();
     const { accepted } = this.state.progress;
     const value = readJson(text, maxTokens !== undefined && accepted >= maxTokens ? maxTokens : undefined);
     const valid = wanted.validate === undefined ? value : await wanted.validate(value);

@@ -1,7 +1,7 @@
 /** Grammars and matchers, for constraints that are not a schema alone. */
 
 import * as bindings from './bindings.ts';
-import { count, fallible, list, text, u32s } from './boundary.ts';
+import { count, fallible, list, owned, text, u32s } from './boundary.ts';
 import { InferletError } from './errors.ts';
 import type { RawGrammar, RawMatcher } from './interfaces.ts';
 import type { Tokenizer } from './model.ts';
@@ -13,7 +13,7 @@ export class Grammar {
 
   /** @internal */
   constructor(raw: RawGrammar) {
-    this.raw = raw;
+    this.raw = owned(this, raw);
   }
 
   /**
@@ -59,7 +59,7 @@ export class Matcher {
   /** At the beginning of a grammar. */
   constructor(grammar: Grammar, tokenizer: Tokenizer) {
     this.grammar = grammar;
-    this.#raw = new bindings.inference.Matcher(grammar.raw, tokenizer.raw);
+    this.#raw = owned(this, new bindings.inference.Matcher(grammar.raw, tokenizer.raw));
   }
 
   /**

@@ -1,10 +1,12 @@
 /** Launching further inferlets from this one. */
 
 import * as bindings from './bindings.ts';
-import { fallible, text } from './boundary.ts';
+import { fallible, owned, text } from './boundary.ts';
 import { InferletError } from './errors.ts';
 import type { RawChild } from './interfaces.ts';
 import * as jsons from './jsons.ts';
+import { fromHere } from './place.ts';
+import { arrival } from './waiting.ts';
 
 /** An inferlet launched by this one. Whoever drops it lets it run on by itself. Made by {@link launch}. */
 export class Child {
@@ -13,7 +15,7 @@ export class Child {
 
   /** @internal */
   constructor(raw: RawChild, program: string) {
-    this.#raw = raw;
+    this.#raw = owned(this, raw);
     this.#program = program;
   }
 
@@ -22,8 +24,12 @@ export class Child {
    *
    * @throws {@link InferletError} with its error if it failed, or if its output was taken before.
    */
-  async wait(): Promise<string> {
-    const result = await bindings.wait.forChild(this.#raw);
+  wait(): Promise<string> {
+    return fromHere(() => this.#wait());
+  }
+
+  async #wait(): Promise<string> {
+    const result = await arrival(bindings.wait.forChild(this.#raw));
     if (!result) throw new InferletError(`the result of this child, \`${this.#program}\`, was taken before`);
     if (result.tag === 'err') throw new InferletError(result.val);
     return result.val;
@@ -31,7 +37,7 @@ export class Child {
 
   /** The child's output as a value. Throws as {@link Child.wait} does. */
   async answer<T = unknown>(): Promise<T> {
-    return JSON.parse(await this.wait()) as T;
+    return JSON.parse(await fromHere(() => this.#wait())) as T;
   }
 
   /** The child's instance id. */

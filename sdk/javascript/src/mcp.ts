@@ -7,7 +7,7 @@
  */
 
 import * as bindings from './bindings.ts';
-import { drop, isRefusal, text } from './boundary.ts';
+import { disowned, isRefusal, owned, text } from './boundary.ts';
 import { McpError } from './errors.ts';
 import type { Maybe, RawMcpSession } from './interfaces.ts';
 import * as jsons from './jsons.ts';
@@ -38,7 +38,7 @@ export class McpSession implements Disposable {
 
   /** @internal */
   constructor(raw: RawMcpSession, name: string) {
-    this.#raw = raw;
+    this.#raw = owned(this, raw);
     this.name = name;
   }
 
@@ -79,7 +79,7 @@ export class McpSession implements Disposable {
 
   /** The end of `using`: closes the connection. */
   [Symbol.dispose](): void {
-    drop(this.#raw);
+    disowned(this.#raw);
   }
 }
 

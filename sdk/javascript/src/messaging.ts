@@ -9,10 +9,11 @@
 
 import { Asked, type WaitOptions } from './asked.ts';
 import * as bindings from './bindings.ts';
-import { drop, text } from './boundary.ts';
+import { drop, owned, text } from './boundary.ts';
 import { InferletError } from './errors.ts';
 import type { RawSubscription } from './interfaces.ts';
 import { messageText } from './session.ts';
+import { arrival } from './waiting.ts';
 
 /** Appends a message to the topic's queue. Text goes as it is, any other value as JSON. It stays there until somebody pulls it. */
 export function push(topic: string, message: unknown): void {
@@ -37,7 +38,7 @@ export async function pull(topic: string, options: WaitOptions = {}): Promise<st
 
 async function pulled(topic: string): Promise<string> {
   const pending = bindings.messaging.pull(topic);
-  const message = await bindings.wait.forString(pending);
+  const message = await arrival(bindings.wait.forString(pending));
   drop(pending);
   if (message === null || message === undefined) throw new InferletError(`there will be no message of \`${topic}\``);
   return message;
@@ -72,7 +73,7 @@ export class Subscription implements AsyncIterable<string>, Disposable {
 
   /** @internal */
   constructor(raw: RawSubscription, topic: string) {
-    this.#raw = raw;
+    this.#raw = owned(this, raw);
     this.topic = topic;
   }
 
@@ -84,7 +85,7 @@ export class Subscription implements AsyncIterable<string>, Disposable {
 
   async #message(): Promise<string | undefined> {
     // A message that is there is taken without waiting.
-    return this.#raw.get() ?? (await bindings.wait.forMessage(this.#raw)) ?? undefined;
+    return this.#raw.get() ?? (await arrival(bindings.wait.forMessage(this.#raw))) ?? undefined;
   }
 
   /** Stops receiving, and discards what was not taken. Whoever waits for a message gets `undefined`. */

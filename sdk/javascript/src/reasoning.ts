@@ -5,7 +5,7 @@
  */
 
 import * as bindings from './bindings.ts';
-import { fallible, list } from './boundary.ts';
+import { fallible, list, owned } from './boundary.ts';
 import type { RawDecoder, RawReasoningEvent } from './interfaces.ts';
 import type { Model } from './model.ts';
 
@@ -26,7 +26,7 @@ export class Decoder {
 
   /** At the beginning of a turn. */
   constructor(model: Model) {
-    this.#raw = bindings.reasoning.createDecoder(model.raw);
+    this.#raw = owned(this, bindings.reasoning.createDecoder(model.raw));
   }
 
   /** Takes the next tokens, in order and each once. Throws {@link InferletError} on a token outside the vocabulary. */

@@ -11,6 +11,7 @@ import { InferletError, SessionEnded } from './errors.ts';
 import { print as written } from './globals/console.ts';
 import type { Resource } from './interfaces.ts';
 import * as jsons from './jsons.ts';
+import { arrival } from './waiting.ts';
 
 /** Sends a message to the client. Text goes as it is, any other value as JSON. Never waits; order is kept. */
 export function send(message: unknown): void {
@@ -62,7 +63,7 @@ async function arrived<F extends Resource, T>(
   comes: (pending: F) => Promise<T | null | undefined>,
   what: string,
 ): Promise<T> {
-  const value = await comes(pending);
+  const value = await arrival(comes(pending));
   drop(pending);
   if (value === null || value === undefined) throw new SessionEnded(`there will be no ${what}: the client is gone`);
   return value;

@@ -8,7 +8,7 @@
  */
 
 import * as bindings from './bindings.ts';
-import { described, fallible, list, text, u32s } from './boundary.ts';
+import { described, fallible, list, owned, text, u32s } from './boundary.ts';
 import { InferletError } from './errors.ts';
 import { Grammar, Matcher } from './grammar.ts';
 import type { RawDecoder, RawToolEvent } from './interfaces.ts';
@@ -35,7 +35,7 @@ export class Decoder {
 
   /** At the beginning of a turn. */
   constructor(model: Model) {
-    this.#raw = bindings.toolUse.createDecoder(model.raw);
+    this.#raw = owned(this, bindings.toolUse.createDecoder(model.raw));
   }
 
   /** Takes the next tokens, in order and each once. Throws {@link InferletError} on a token outside the vocabulary. */

@@ -49,9 +49,15 @@ function frames(error: Error, program: Program): Frame[] {
     const [, name = '', file, row, column] = parts ?? [];
     if (file !== program.script) continue;
     const place = program.locate(Number(row), Number(column));
-    if (place !== undefined) found.push({ name: name.replace(/^async /, ''), place });
+    const isKnown = found.some((one) => isSame(one.place, place));
+    // What has failed at once is in both parts of a stack.
+    if (place !== undefined && !isKnown) found.push({ name: name.replace(/^async /, ''), place });
   }
   return found;
+}
+
+function isSame(a: Place, b: Place | undefined): boolean {
+  return a.source === b?.source && a.line === b.line && a.column === b.column;
 }
 
 function oneLine(text: string): string {

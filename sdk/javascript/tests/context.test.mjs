@@ -240,3 +240,18 @@ describe('adapters', () => {
     await refused(() => zo.update(adapter, ['1'], [5], 1), 'a score is a number');
   });
 });
+
+test('what nobody can reach any more is given back', { skip: globalThis.gc === undefined && 'run.mjs exposes the garbage collector' }, async () => {
+  const contexts = [];
+  (() => {
+    for (let number = 0; number < 50; number += 1) {
+      const ctx = new Context(model);
+      contexts.push(ctx.raw);
+    }
+  })();
+  for (let turn = 0; turn < 20 && !contexts.some(({ isDropped }) => isDropped); turn += 1) {
+    await new Promise((resolve) => setTimeout(resolve, 5));
+    globalThis.gc();
+  }
+  assert.ok(contexts.some(({ isDropped }) => isDropped));
+});

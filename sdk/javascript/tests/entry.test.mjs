@@ -4,7 +4,9 @@ import { beforeEach, describe, test } from 'node:test';
 import { clock, outside, sdk } from './support.mjs';
 
 const { start } = await sdk('entry.js');
-const { InferletError, Model, launch } = await sdk('index.js');
+const { makeConsole } = await sdk('globals/console.js');
+const { Context, InferletError, Model, Sampler, launch } = await sdk('index.js');
+const { fetch } = await sdk('globals/fetch.js');
 
 const SCRIPT = import.meta.url;
 
@@ -101,6 +103,26 @@ describe('what a program throws', () => {
     outside.errors = '';
     await fails(run(async () => launch('broken').wait()), 'it broke');
     await fails(run(async () => { throw new InferletError('own'); }), 'own');
+  });
+
+  test('an error that is printed has its places too', async () => {
+    outside.printed = '';
+    await run(async function main() { makeConsole().log('so:', new Error('shown'), [new RangeError('inside')]); });
+    assert.match(outside.printed, /^so: Error: shown\n {4}at main \(main\.ts:\d+:\d+\)/);
+    assert.match(outside.printed, /RangeError: inside\n +at main \(main\.ts:/);
+  });
+
+  test('what fails in a wait says where the program called it', async () => {
+    const main = async () => {
+      const ctx = new Context(Model.load('default'));
+      return ctx.generate(Sampler.argmax(), { autoFlush: false }).collectText();
+    };
+    await fails(run(main), /call `cue`/);
+    assert.match(outside.errors, /^InferletError: there is no token.*\n {4}at main \(main\.ts:/);
+    outside.errors = '';
+    await fails(run(async () => launch('broken').answer()), 'it broke');
+    assert.match(outside.errors, /^InferletError: it broke\n(?: {4}at .*\n)* {4}at main\.ts:/);
+    await fails(run(async () => fetch('https://nowhere.example/')), /^`main.ts`, line \d+: TypeError: GET https:\/\/nowhere.example\/: the host cannot be found$/);
   });
 
   test('what is no error is shown', async () => {

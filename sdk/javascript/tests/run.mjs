@@ -59,4 +59,4 @@ compile('tsconfig.json', { compilerOptions: { skipLibCheck: true } });
 process.env.INFERLET_TYPES = compiled;
 
 const files = readdirSync(tests).filter((name) => name.endsWith('.test.mjs')).sort();
-run('--import', join(tests, 'fake/register.mjs'), '--test', ...files.map((name) => join(tests, name)));
+run('--expose-gc', '--import', join(tests, 'fake/register.mjs'), '--test', ...files.map((name) => join(tests, name)));

@@ -61,13 +61,16 @@ interface Http {
  * It rejects with a `TypeError` that says what was asked and why there is no response.
  */
 export async function fetch(input: Request | string | URL, init: RequestInit = {}): Promise<Response> {
+  // Made here, so that its stack says from where.
+  const failure = new TypeError();
   const request = new Request(input, init);
   request.signal?.throwIfAborted();
   try {
     return await exchanged(await network(), request);
   } catch (error) {
     if (request.signal?.aborted) throw request.signal.reason;
-    throw new TypeError(`${request.method} ${request.url}: ${reason(error)}`);
+    failure.message = `${request.method} ${request.url}: ${reason(error)}`;
+    throw failure;
   }
 }
 

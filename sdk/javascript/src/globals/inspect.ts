@@ -7,6 +7,13 @@ const ITEMS = 100;
 /** How long a line may be before an object has a line for each field. */
 const WIDTH = 76;
 
+let placed: ((error: Error) => string | undefined) | undefined;
+
+/** Has the stacks of errors shown by another function, which knows where in the program's sources its lines are. */
+export function placeStacks(by: (error: Error) => string | undefined): void {
+  placed = by;
+}
+
 /** The arguments of `console.log` as one text: a format with `%s` and the like if the first is one, and blanks between the others. */
 export function formatted(values: readonly unknown[]): string {
   const [first, ...rest] = values;
@@ -102,6 +109,8 @@ function named(value: object): string {
 }
 
 function error(value: Error): string {
+  const known = placed?.(value);
+  if (known !== undefined) return known;
   const head = value.message ? `${value.name}: ${value.message}` : value.name;
   const stack = typeof value.stack === 'string' ? value.stack.trimEnd() : '';
   const whole = stack.startsWith(value.name) || stack === '' ? stack || head : `${head}\n${stack}`;

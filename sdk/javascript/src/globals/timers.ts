@@ -1,8 +1,8 @@
 /** Timers, in the engine's time: virtual in test runs. */
 
-import * as bindings from '../bindings.ts';
 import { InferletError } from '../errors.ts';
 import { described } from '../boundary.ts';
+import { sleep as slept } from '../waiting.ts';
 import { called } from './fault.ts';
 
 /** Identifies a timer. */
@@ -50,7 +50,7 @@ function started<A extends unknown[]>(callback: (...args: A) => unknown, delay: 
 
 async function run(timer: Timer, callback: () => unknown, duration: number, repeats: boolean): Promise<void> {
   do {
-    await bindings.wait.sleep(duration);
+    await slept(duration);
     if (!open.has(timer)) return;
     if (!repeats) open.delete(timer);
     called(callback);
@@ -66,5 +66,5 @@ function nanoseconds(delay: number): number {
 
 /** Waits for so many milliseconds. */
 export function sleep(delay: number): Promise<void> {
-  return bindings.wait.sleep(nanoseconds(delay));
+  return slept(nanoseconds(delay));
 }
