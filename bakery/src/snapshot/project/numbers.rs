@@ -1,6 +1,9 @@
 //! The layer `numbers`: what a kernel rounds. It is compared with a tolerance, number by number.
 
-use pie_engine::trace::{AdapterOperation, Bytes, Event, Slot};
+use std::collections::BTreeMap;
+
+use pie_engine::model::tape::{Numbers, Reply};
+use pie_engine::trace::{AdapterOperation, Bytes, Event, Slot, sha256_hex};
 
 use super::line::Written;
 use super::redact;
@@ -14,6 +17,7 @@ const EMBEDDED: usize = 8;
 
 /// Makes the layer.
 pub fn numbers(observed: &Observed, redactions: &[Redaction]) -> String {
+    let takes: BTreeMap<_, _> = observed.takes.iter().filter_map(|take| Some((take.key()?, take))).collect();
     let mut lines = Vec::new();
     for event in &observed.events {
         match event {
@@ -28,9 +32,10 @@ pub fn numbers(observed: &Observed, redactions: &[Redaction]) -> String {
                             .finish(),
                     );
                 }
-                for slot in slots {
+                let take = takes.get(&(*instance, *pass));
+                for (at, slot) in slots.iter().enumerate() {
                     let line = |what: &str| Written::new(Some(instance), what).about(pass);
-                    lines.extend(of_slot(slot, line));
+                    lines.extend(of_slot(slot, line, take.and_then(|take| take.replies.get(at))));
                 }
             }
             Event::Bid { instance, context, credits } if !redact::leaves_out(redactions, "bid") => {
@@ -57,43 +62,46 @@ pub fn numbers(observed: &Observed, redactions: &[Redaction]) -> String {
     lines.join("\n")
 }
 
-fn of_slot(slot: &Slot, line: impl Fn(&str) -> Written) -> Option<String> {
-    Some(match slot {
-        Slot::Token(_) => return None,
-        Slot::Distribution { ids, probabilities, .. } => {
+fn of_slot(slot: &Slot, line: impl Fn(&str) -> Written, whole: Option<&Reply>) -> Option<String> {
+    Some(match (slot, whole) {
+        (Slot::Token(_), _) => return None,
+        (Slot::Distribution { ids, probabilities, .. }, _) => {
             let pairs: Vec<(u32, f64)> =
                 ids.iter().copied().zip(probabilities.iter().copied().map(fixed)).collect();
             line("distribution").json("likeliest", &pairs).finish()
         }
-        Slot::Logprobs(values) => {
+        (Slot::Logprobs(values), _) => {
             line("logprobs").json("values", &values.iter().copied().map(fixed).collect::<Vec<_>>()).finish()
         }
-        Slot::Entropy(nats) => line("entropy").json("nats", &fixed(*nats)).finish(),
-        Slot::Logits(Bytes::Full(bytes)) => {
-            let mut row: Vec<(usize, f32)> = floats(bytes).enumerate().collect();
-            let count = row.len();
-            row.sort_by(|one, other| other.1.total_cmp(&one.1).then(one.0.cmp(&other.0)));
-            row.truncate(HIGHEST);
-            let highest: Vec<(usize, f64)> = row.into_iter().map(|(id, logit)| (id, fixed(logit))).collect();
-            line("logits").json("count", &count).json("highest", &highest).finish()
+        (Slot::Entropy(nats), _) => line("entropy").json("nats", &fixed(*nats)).finish(),
+        (_, Some(Reply::Logits(Numbers(row)))) => {
+            let mut numbered: Vec<(usize, f32)> = row.iter().copied().enumerate().collect();
+            numbered.sort_by(|one, other| other.1.total_cmp(&one.1).then(one.0.cmp(&other.0)));
+            numbered.truncate(HIGHEST);
+            let highest: Vec<(usize, f64)> =
+                numbered.into_iter().map(|(id, logit)| (id, fixed(logit))).collect();
+            line("logits").json("count", &row.len()).json("highest", &highest).finish()
         }
-        Slot::Embedding(Bytes::Full(bytes)) => {
-            let all: Vec<f64> = floats(bytes).map(f64::from).collect();
-            let norm = all.iter().map(|number| number * number).sum::<f64>().sqrt();
-            let head: Vec<f64> = all.iter().take(EMBEDDED).map(|number| rounded(*number)).collect();
+        (_, Some(Reply::Embedding(Numbers(values)))) => {
+            let norm = values.iter().map(|value| f64::from(*value).powi(2)).sum::<f64>().sqrt();
+            let head: Vec<f64> = values.iter().take(EMBEDDED).copied().map(fixed).collect();
             line("embedding")
-                .json("count", &all.len())
+                .json("count", &values.len())
                 .json("norm", &rounded(norm))
                 .json("head", &head)
                 .finish()
         }
-        Slot::Logits(Bytes::Elided(elided)) => line("logits").json("sha256", &elided.sha256).finish(),
-        Slot::Embedding(Bytes::Elided(elided)) => line("embedding").json("sha256", &elided.sha256).finish(),
+        (Slot::Logits(bytes), _) => line("logits").json("sha256", &digest(bytes)).finish(),
+        (Slot::Embedding(bytes), _) => line("embedding").json("sha256", &digest(bytes)).finish(),
     })
 }
 
-fn floats(bytes: &[u8]) -> impl Iterator<Item = f32> {
-    bytes.as_chunks::<4>().0.iter().map(|chunk| f32::from_ne_bytes(*chunk))
+/// All that is left of numbers of which nobody has kept the whole.
+fn digest(bytes: &Bytes) -> String {
+    match bytes {
+        Bytes::Full(bytes) => sha256_hex(bytes),
+        Bytes::Elided(elided) => elided.sha256.clone(),
+    }
 }
 
 /// Seven digits, which is what there is in single precision.
