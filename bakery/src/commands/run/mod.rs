@@ -194,7 +194,8 @@ pub fn run(args: &Args, env: &Environment, ui: &Ui) -> Result<()> {
     });
     let target = Target::find(&args.path, args.manifest.as_deref(), env)?;
     let manifest = target.manifest().cloned();
-    let input = match input::read(args, manifest.as_ref(), env)? {
+    let read = input::read(args, manifest.as_ref(), env).map_err(|error| target.misfit(error, &args.path));
+    let input = match read? {
         Input::Help => return input::help(args, manifest.as_ref(), ui),
         Input::Json(input) => input,
     };

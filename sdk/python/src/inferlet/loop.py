@@ -118,7 +118,8 @@ class InferletLoop(base_events.BaseEventLoop):
         self._wake(_bindings.poll.poll(pollables))
 
     def _wake(self, ready: list[int]) -> None:
-        woken = [self._waits[index] for index in ready if index < len(self._waits)]
+        # The host tells them in the order of their handles, which follows from what was freed before.
+        woken = [self._waits[index] for index in sorted(ready) if index < len(self._waits)]
         for wait in woken:
             wait.future.set_result(None)
         if woken:
