@@ -81,6 +81,28 @@ fn the_sdk_passes_its_own_tests() {
     assert!(output.status.success() && !stderr.contains("Ran 0 tests"), "{stderr}");
 }
 
+/// Runs a program of `tests/programs` in the dummy engine, with a message for it.
+fn program(name: &str) -> Output {
+    let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/programs").join(name);
+    let folder = Folder::new(&[("main.py", &std::fs::read_to_string(source).unwrap())]);
+    folder.bakery(&["run", "main.py", "--send", "first"])
+}
+
+#[test]
+fn every_row_of_the_reference_page_works_on_the_engine() {
+    let output = program("reference.py");
+    let stdout = text(&output.stdout);
+    assert!(output.status.success(), "{stdout}{}", text(&output.stderr));
+    assert!(stdout.contains(r#"["about_contexts","about_generators","about_passes","about_grammars","about_adapters","about_formats","about_the_world"]"#), "{stdout}");
+}
+
+#[test]
+fn every_row_of_the_older_readme_works_on_the_engine() {
+    let output = program("older.py");
+    let stdout = text(&output.stdout);
+    assert!(output.status.success() && stdout.contains("done"), "{stdout}{}", text(&output.stderr));
+}
+
 const GREETER: &str = "from inferlet import Model\n\nasync def main(name: str, times: int = 2) -> dict:\n    return {'hello': [name] * times}\n";
 
 #[test]

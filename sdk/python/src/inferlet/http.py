@@ -1,7 +1,8 @@
 """HTTP requests to the hosts that ``network`` under ``[permissions]`` in ``Pie.toml`` lists, and to no others.
 
-:func:`get`, :func:`post` and :func:`request` wait for the whole response, whatever its status is; requests of several tasks are under way at once. Redirects
-are not followed. What the engine records of a run has the bodies, without what is secret in headers, so a run can be replayed without a network.
+:func:`get`, :func:`post` and :func:`request` wait for the whole response, whatever its status is; requests of several tasks are under way
+at once. Redirects are not followed. What the engine records of a run has the bodies, without what is secret in headers, so a run can be
+replayed without a network.
 
 >>> response = Response(200, [("content-type", b"application/json")], b'{"loaves":2}')
 >>> response.success().json()
@@ -55,8 +56,8 @@ class Response:
     """All of it."""
 
     def success(self) -> Response:
-        """The response itself if its status says that the request was successful, from 200 to 299. Else raises :class:`InferletError` with the status and the
-        beginning of the body."""
+        """The response itself if its status says that the request was successful, from 200 to 299. Else raises :class:`InferletError` with the
+        status and the beginning of the body."""
         if 200 <= self.status < 300:
             return self
         head = self.body.decode(errors="replace")[:200]
@@ -198,7 +199,8 @@ def _fields(headers: Headers) -> Any:
             fields.append(name, value.encode() if isinstance(value, str) else bytes(value))
         except Err as error:
             kind = type(error.value).__name__
-            why = "belongs to the connection, and is not for an inferlet to set" if kind.endswith("Forbidden") else "has characters that cannot be sent"
+            is_reserved = kind.endswith("Forbidden")
+            why = "belongs to the connection, and is not for an inferlet to set" if is_reserved else "has characters that cannot be sent"
             raise InferletError(f"the header `{name}` {why}") from None
     return fields
 
