@@ -181,6 +181,8 @@ fn schemas_are_listed_and_printed() {
 run          each line of `bakery run --json` and `bakery trace show --json`
 test         each line of `bakery test --json`
 review       each line of `bakery review --json`
+trace-diff   `bakery trace diff --json`
+trace-stats  `bakery trace stats --json`
 trace        each line of the file that `bakery run --trace` writes
 new          `bakery new --json`
 build        `bakery build --json`

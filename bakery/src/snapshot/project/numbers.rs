@@ -2,7 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use pie_engine::model::tape::{Numbers, Reply};
+use pie_engine::ids::{InstanceId, PassId};
+use pie_engine::model::tape::{Numbers, Reply, Take};
 use pie_engine::trace::{AdapterOperation, Bytes, Event, Slot, sha256_hex};
 
 use super::line::Written;
@@ -17,49 +18,43 @@ const EMBEDDED: usize = 8;
 
 /// Makes the layer.
 pub fn numbers(observed: &Observed, redactions: &[Redaction]) -> String {
-    let takes: BTreeMap<_, _> = observed.takes.iter().filter_map(|take| Some((take.key()?, take))).collect();
+    let takes: Takes<'_> = observed.takes.iter().filter_map(|take| Some((take.key()?, take))).collect();
+    let lines = observed.events.iter().flat_map(|event| of_event(event, redactions, &takes));
+    lines.collect::<Vec<_>>().join("\n")
+}
+
+/// Passes with all of their answers, where they were kept.
+pub type Takes<'a> = BTreeMap<(InstanceId, PassId), &'a Take>;
+
+/// The lines of an event.
+pub fn of_event(event: &Event, redactions: &[Redaction], takes: &Takes<'_>) -> Vec<String> {
     let mut lines = Vec::new();
-    for event in &observed.events {
-        match event {
-            Event::PassDone { instance, pass, slots, margin, .. }
-                if !redact::leaves_out(redactions, "pass-done") =>
-            {
-                if let Some(margin) = margin {
-                    lines.push(
-                        Written::new(Some(instance), "margin")
-                            .about(pass)
-                            .json("value", &fixed(*margin))
-                            .finish(),
-                    );
-                }
-                let take = takes.get(&(*instance, *pass));
-                for (at, slot) in slots.iter().enumerate() {
-                    let line = |what: &str| Written::new(Some(instance), what).about(pass);
-                    lines.extend(of_slot(slot, line, take.and_then(|take| take.replies.get(at))));
-                }
+    match event {
+        Event::PassDone { instance, pass, slots, margin, .. }
+            if !redact::leaves_out(redactions, "pass-done") =>
+        {
+            let line = |what: &str| Written::new(Some(instance), what).about(pass);
+            lines.extend(margin.map(|margin| line("margin").json("value", &fixed(margin)).finish()));
+            let take = takes.get(&(*instance, *pass));
+            for (at, slot) in slots.iter().enumerate() {
+                lines.extend(of_slot(slot, line, take.and_then(|take| take.replies.get(at))));
             }
-            Event::Bid { instance, context, credits } if !redact::leaves_out(redactions, "bid") => {
-                lines.push(
-                    Written::new(Some(instance), "bid").about(context).json("credits", credits).finish(),
-                );
-            }
-            Event::Adapter {
-                instance, operation: AdapterOperation::Update { best, mean, sigma }, ..
-            } => {
-                let line = Written::new(Some(instance), "update").json("best", &fixed(*best));
-                lines.push(line.json("mean", &fixed(*mean)).json("sigma", &fixed(*sigma)).finish());
-            }
-            Event::Finished { instance, usage, .. } => {
-                if let Some(margin) = usage.least_margin {
-                    lines.push(
-                        Written::new(Some(instance), "least-margin").json("value", &fixed(margin)).finish(),
-                    );
-                }
-            }
-            _ => {}
         }
+        Event::Bid { instance, context, credits } if !redact::leaves_out(redactions, "bid") => {
+            lines.push(Written::new(Some(instance), "bid").about(context).json("credits", credits).finish());
+        }
+        Event::Adapter { instance, operation: AdapterOperation::Update { best, mean, sigma }, .. } => {
+            let line = Written::new(Some(instance), "update").json("best", &fixed(*best));
+            lines.push(line.json("mean", &fixed(*mean)).json("sigma", &fixed(*sigma)).finish());
+        }
+        Event::Finished { instance, usage, .. } => {
+            let line =
+                |margin| Written::new(Some(instance), "least-margin").json("value", &fixed(margin)).finish();
+            lines.extend(usage.least_margin.map(line));
+        }
+        _ => {}
     }
-    lines.join("\n")
+    lines
 }
 
 fn of_slot(slot: &Slot, line: impl Fn(&str) -> Written, whole: Option<&Reply>) -> Option<String> {
