@@ -69,3 +69,17 @@ fn what_of_the_web_platform_is_promised_works_inside_an_inferlet() {
     assert_eq!(serde_json::from_str::<Value>(answer).expect("the answer is JSON"), expected());
     assert_eq!(String::from_utf8_lossy(&output.stderr).trim_end(), "Map(1) { \"a\" => Set(1) { 1 } }");
 }
+
+#[test]
+fn a_program_that_waits_for_nothing_is_told_that_it_is_stuck() {
+    let folder = tempfile::tempdir().expect("the machine has a folder for temporary files");
+    let program = folder.path().join("main.js");
+    std::fs::write(&program, "export const main = () => new Promise(() => {});\n")
+        .expect("the folder is new");
+    javascript::prepare();
+    let output = javascript::bakery().arg("run").arg(&program).stdin(Stdio::null()).output();
+    let output = output.expect("bakery is there");
+    let stderr = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(1), "{stderr}");
+    assert!(stderr.contains("stuck: the inferlet waits for something that cannot happen"), "{stderr}");
+}
