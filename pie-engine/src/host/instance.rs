@@ -199,6 +199,10 @@ fn classify(error: &wasmtime::Error, state: &State, limits: &Limits, stderr: &st
     if let (true, Some(outcome)) = (error.is::<Cancelled>(), state.cancellation.get()) {
         return outcome.clone();
     }
+    // What runs asynchronously and waits for nothing that it has asked the host for.
+    if let Some(Trap::NoAsyncResult) = error.downcast_ref() {
+        return Outcome::Stuck("the inferlet waits for something that cannot happen".to_owned());
+    }
     let panic = panic_message(stderr);
     let refused = state.limiter.refused();
     let exceeded = exceeded(error, limits).or(refused.filter(|_| panic.is_none() && is_abort(error)));
