@@ -12,6 +12,8 @@ use wasmtime::{AsContext, WasmCoreDump};
 const COOKIE: &[u8; 8] = b"xdebugpy";
 /// The version whose description this is: 3.14, of 32 bits.
 const VERSION: u64 = 0x030e;
+/// The mark is in the data that the interpreter begins with, which is in front of all that it allocates.
+const SEARCHED_BYTES: usize = 16 << 20;
 /// Frames that are looked through for one of the program's own.
 const MAX_FRAMES: usize = 5000;
 /// The longest file name and name of a function.
@@ -62,7 +64,8 @@ pub fn place(error: &wasmtime::Error, store: impl AsContext) -> Option<Place> {
 }
 
 fn place_in(memory: &[u8]) -> Option<Place> {
-    let marks = memory.chunks_exact(COOKIE.len()).zip(0u32..).filter(|(bytes, _)| bytes == COOKIE);
+    let searched = &memory[..memory.len().min(SEARCHED_BYTES)];
+    let marks = searched.chunks_exact(COOKIE.len()).zip(0u32..).filter(|(bytes, _)| bytes == COOKIE);
     marks.into_iter().find_map(|(_, index)| Interpreter { memory, runtime: index * 8 }.place())
 }
 
