@@ -22,7 +22,7 @@ PAGES = [
     ("passes", "Passes, samplers and probes", "forward-sampling-python", ["forward:Forward ForwardPass", "output:Output", "sample", "brle|"]),
     ("constraints", "Constraints and grammars", "constrained-json-python", ["constraint", "grammar:Grammar Matcher"]),
     ("formats", "Chat, reasoning and tools", "tool-use-python", ["chat|", "reasoning|", "tools|"]),
-    ("world", "Sessions, messages and children", "map-reduce-python", ["session|", "messaging|", "mcp|", "launch:launch Child"]),
+    ("world", "Sessions, messages and children", "map-reduce-python", ["session|", "messaging|", "mcp|", "http|", "launch:launch Child"]),
     ("adapters", "Adapters and the market", "evolution-strategies-python", ["adapter:Adapter", "zo|", "scheduling|"]),
 ]
 

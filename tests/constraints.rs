@@ -224,6 +224,29 @@ fn several_constraints_hold_together() {
 }
 
 #[test]
+fn the_dummy_comes_to_an_end_that_several_constraints_have_in_common() {
+    let schema = r#"{"type":"object","properties":{"name":{"type":"string"},"note":{"type":"string"}},"required":["name"],"additionalProperties":false}"#;
+    let named = json!([{ "schema": schema }, { "regex": r#"\{"name": "[a-z ]{30,}"\}"# }]);
+    let loops = json!([{ "regex": "[ab]*a" }, { "regex": "[ab]*bba" }]);
+    for temperature in [0.0, 1.0] {
+        let case = |constraints: &Value| json!({ "constraints": constraints, "max_tokens": 256, "temperature": temperature });
+        let texts = texts([&named, &loops].map(case).to_vec());
+        let value: Value =
+            serde_json::from_str(&texts[0]).unwrap_or_else(|error| panic!("{error}: {texts:?}"));
+        assert!(value["name"].as_str().unwrap().len() >= 30, "{texts:?}");
+        assert!(texts[1].ends_with("bba") && texts[1].bytes().all(|byte| b"ab".contains(&byte)), "{texts:?}");
+    }
+}
+
+#[test]
+fn constraints_that_never_end_together_are_an_error_that_names_them() {
+    let constraints = json!([{ "regex": "[ab]*aab" }, { "regex": "[ab]*bba" }]);
+    let text = texts(vec![json!({ "constraints": constraints, "max_tokens": 1000 })]).remove(0);
+    let expected = "the regular expression `[ab]*aab` and the regular expression `[ab]*bba` do not come to an end together, as far as is known";
+    assert!(text.starts_with("error: ") && text.contains(expected), "{text}");
+}
+
+#[test]
 fn constraints_without_a_common_token_are_an_error_that_names_them() {
     let message = error(&json!([{ "regex": "[a-c]{5}" }, { "regex": "[x-z]{5}" }]));
     assert!(

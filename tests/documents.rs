@@ -50,6 +50,9 @@ const CASES: &[Case] = &[
     (&["run", "--nonsense"], 2, "run"),
     (&["trace", "show", "trapping.jsonl"], 0, "run"),
     (&["trace", "show", "cut.jsonl"], 2, "run"),
+    (&["trace", "stats", "trapping.jsonl"], 0, "trace-stats"),
+    (&["trace", "diff", "trapping.jsonl", "trapping.jsonl"], 0, "trace-diff"),
+    (&["trace", "diff", "trapping.jsonl", "failing.jsonl"], 1, "trace-diff"),
     (&["tracee"], 2, "error"),
 ];
 

@@ -4,6 +4,7 @@ mod probe;
 mod replay;
 #[cfg(unix)]
 mod respond;
+mod tls;
 
 use std::path::PathBuf;
 use std::sync::OnceLock;

@@ -81,15 +81,38 @@ fn the_sdk_passes_its_own_tests() {
     assert!(output.status.success() && !stderr.contains("Ran 0 tests"), "{stderr}");
 }
 
+/// Runs a program of `tests/programs` in the dummy engine, with a message for it.
+fn program(name: &str) -> Output {
+    let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/programs").join(name);
+    let folder = Folder::new(&[("main.py", &std::fs::read_to_string(source).unwrap())]);
+    folder.bakery(&["run", "main.py", "--send", "first"])
+}
+
+#[test]
+fn every_row_of_the_reference_page_works_on_the_engine() {
+    let output = program("reference.py");
+    let stdout = text(&output.stdout);
+    assert!(output.status.success(), "{stdout}{}", text(&output.stderr));
+    assert!(stdout.contains(r#"["about_contexts","about_generators","about_passes","about_grammars","about_adapters","about_formats","about_the_world"]"#), "{stdout}");
+}
+
+#[test]
+fn every_row_of_the_older_readme_works_on_the_engine() {
+    let output = program("older.py");
+    let stdout = text(&output.stdout);
+    assert!(output.status.success() && stdout.contains("done"), "{stdout}{}", text(&output.stderr));
+}
+
 const GREETER: &str = "from inferlet import Model\n\nasync def main(name: str, times: int = 2) -> dict:\n    return {'hello': [name] * times}\n";
 
 #[test]
 fn a_file_runs_with_parameters_from_its_type_hints() {
     answers(GREETER, &["--", "--name", "Ada"], r#"{"hello":["Ada","Ada"]}"#);
     answers(GREETER, &["--", "--name", "Ada", "--times", "1"], r#"{"hello":["Ada"]}"#);
-    fails(GREETER, &["--", "--name", "Ada", "--times", "x"], 2, &["`times`"]);
-    fails(GREETER, &[], 2, &["the parameter `name` is missing"]);
-    fails(GREETER, &["--input", "{\"name\": 3}"], 2, &["`name`"]);
+    let line = ["main.py:3:15", "async def main(name: str, times: int = 2) -> dict:"];
+    fails(GREETER, &["--", "--name", "Ada", "--times", "x"], 2, &["`times`", line[0], line[1]]);
+    fails(GREETER, &[], 2, &["the parameter `name` is missing", line[0]]);
+    fails(GREETER, &["--input", "{\"name\": 3}"], 2, &["`name`", line[0], line[1]]);
 }
 
 #[test]
@@ -219,6 +242,51 @@ fn a_list_that_is_too_large_is_an_error_of_the_program() {
 }
 
 #[test]
+fn a_program_asks_hosts_that_its_manifest_lists_and_no_others() {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap();
+    let server = std::thread::spawn(move || {
+        let (mut stream, _) = listener.accept().unwrap();
+        let mut asked = Vec::new();
+        let mut buffer = [0; 4096];
+        while !asked.ends_with(b"{\"loaves\":2}") {
+            let count = std::io::Read::read(&mut stream, &mut buffer).unwrap();
+            assert!(count > 0, "the request is cut off: {}", text(&asked));
+            asked.extend_from_slice(&buffer[..count]);
+        }
+        let response =
+            "HTTP/1.1 201 Created\r\nx-oven: hot\r\ncontent-length: 8\r\nconnection: close\r\n\r\n{\"ok\":1}";
+        std::io::Write::write_all(&mut stream, response.as_bytes()).unwrap();
+        text(&asked)
+    });
+    let manifest = format!(
+        "[package]\nname = \"baker\"\nversion = \"0.1.0\"\n[permissions]\nnetwork = [\"{address}\"]\n[parameters]\nurl = \"string\"\n"
+    );
+    let source = "from inferlet import InferletError, http\n\nasync def main(url: str):\n    \
+                  made = (await http.post(url, json={'loaves': 2}, headers={'x-shop': 'a'}, timeout=5)).success()\n    \
+                  try:\n        await http.get('http://elsewhere.example/')\n    except InferletError as error:\n        refused = str(error)\n    \
+                  return [made.status, made.header('X-Oven'), made.json(), refused]\n";
+    let folder = Folder::new(&[("Pie.toml", &manifest), ("main.py", source)]);
+    let output =
+        folder.bakery_with_tools(&["run", ".", "--", "--url", &format!("http://{address}/orders?today")]);
+    let stdout = text(&output.stdout);
+    assert!(
+        stdout.starts_with("[201,\"hot\",{\"ok\":1},\"GET http://elsewhere.example/: "),
+        "{stdout}{}",
+        text(&output.stderr)
+    );
+    assert!(stdout.contains("`network`"), "{stdout}");
+    let asked = server.join().unwrap();
+    assert!(asked.starts_with("POST /orders?today HTTP/1.1\r\n") && asked.contains("x-shop: a"), "{asked}");
+    fails(
+        "from inferlet import http\nasync def main():\n    await http.get('http://a.example/')\n",
+        &[],
+        1,
+        &["main.py\", line 3", "`[permissions]`"],
+    );
+}
+
+#[test]
 fn a_program_launches_many_of_its_own_kind() {
     let manifest = "[package]\nname = \"many\"\nversion = \"0.1.0\"\n[parameters]\nn = \"int\"\n[dependencies]\nmany = { path = \".\" }\n";
     let source = "import asyncio\nfrom inferlet import launch\nasync def main(n: int) -> int:\n    if n == 0:\n        \
@@ -307,15 +375,18 @@ fn what_a_project_depends_on_is_locked_and_bundled() {
         ),
         (
             "main.py",
-            "import iniconfig\nasync def main(): return iniconfig.IniConfig('x', '[a]\\nb=1')['a']['b']\n",
+            "import iniconfig\nfrom importlib.metadata import version\n\
+             async def main(): return [iniconfig.IniConfig('x', '[a]\\nb=1')['a']['b'], version('iniconfig')]\n",
         ),
     ]);
     let refused = folder.bakery_with_tools(&["build", ".", "--locked"]);
     assert!(text(&refused.stderr).contains("bakery.lock"), "{}", text(&refused.stderr));
     let output = folder.bakery_with_tools(&["run", "."]);
-    assert_eq!(text(&output.stdout), "1\n", "{}", text(&output.stderr));
+    let (value, version): (String, String) =
+        serde_json::from_slice(&output.stdout).unwrap_or_else(|_| panic!("{}", text(&output.stderr)));
     let lock = std::fs::read_to_string(folder.path("bakery.lock")).unwrap();
-    assert!(lock.contains("iniconfig==") && lock.contains("--hash=sha256:"), "{lock}");
+    assert_eq!(value, "1");
+    assert!(lock.contains(&format!("iniconfig=={version} ")) && lock.contains("--hash=sha256:"), "{lock}");
     assert!(!lock.contains(&*Path::new(folder.0.path()).to_string_lossy()), "{lock}");
 }
 

@@ -20,22 +20,19 @@ struct Watching {
 
 impl Watching {
     fn start(world: &World, arguments: &[&str]) -> Watching {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_bakery"));
+        // Both streams are one, so that lines come in the order in which they were written.
+        let mut command = Command::new("sh");
+        command.args(["-c", r#"exec "$0" "$@" 2>&1"#, env!("CARGO_BIN_EXE_bakery")]);
         command.env_clear().env("HOME", world.work()).env("BAKERY_CACHE_DIR", world.work().join(".cache"));
         command.current_dir(world.work()).args(arguments).stdin(Stdio::null());
-        let mut child =
-            command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("bakery is there");
+        let mut child = command.stdout(Stdio::piped()).spawn().expect("there is a shell");
         let (sender, lines) = channel();
-        let streams: [Box<dyn std::io::Read + Send>; 2] =
-            [Box::new(child.stdout.take().unwrap()), Box::new(child.stderr.take().unwrap())];
-        for stream in streams {
-            let sender = sender.clone();
-            std::thread::spawn(move || {
-                for line in BufReader::new(stream).lines().map_while(Result::ok) {
-                    let _ = sender.send(line);
-                }
-            });
-        }
+        let stdout = child.stdout.take().expect("it is a pipe");
+        std::thread::spawn(move || {
+            for line in BufReader::new(stdout).lines().map_while(Result::ok) {
+                let _ = sender.send(line);
+            }
+        });
         Watching { child, lines }
     }
 

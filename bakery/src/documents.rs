@@ -88,6 +88,16 @@ pub const PUBLISHED: &[Published] = &[
         schema: || schemars::schema_for!(crate::commands::review::ReviewDocument),
     },
     Published {
+        name: "trace-diff",
+        about: "`bakery trace diff --json`",
+        schema: || schemars::schema_for!(crate::commands::trace::DiffDocument),
+    },
+    Published {
+        name: "trace-stats",
+        about: "`bakery trace stats --json`",
+        schema: || schemars::schema_for!(crate::commands::trace::StatsDocument),
+    },
+    Published {
         name: "trace",
         about: "each line of the file that `bakery run --trace` writes",
         schema: || schemars::schema_for!(crate::report::trace_file::TraceLine),

@@ -1,6 +1,6 @@
 //! HTTP requests that come in: each has an inferlet launched, in a run that goes on as long as requests may come.
 //!
-//! Requests and responses are whole here, as they are in a trace. What an inferlet does wrong is an error of the server's for the client, in a few words; the
+//! Requests are whole here, as they are in a trace. A response goes to its client while the inferlet writes it, if that waits in the middle. What an inferlet does wrong is an error of the server's for the client, in a few words; the
 //! person who runs it finds more in the trace and on the terminal.
 
 use std::convert::Infallible;
@@ -9,17 +9,22 @@ use std::net::{SocketAddr, TcpListener};
 use std::sync::Arc;
 use std::time::Duration;
 
-use http_body_util::{BodyExt, Full, LengthLimitError, Limited};
-use hyper::body::{Body, Bytes, Incoming};
+use futures_util::StreamExt;
+use futures_util::stream::{self, BoxStream};
+use http_body_util::{BodyExt, Either, Full, LengthLimitError, Limited, StreamBody};
+use hyper::body::{Body, Bytes, Frame, Incoming};
 use hyper::header::{CONTENT_TYPE, HOST, HeaderName, HeaderValue};
 use hyper::service::service_fn;
 use hyper::{Request, Response, StatusCode};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::server::graceful::GracefulShutdown;
-use pie_engine::outside::{HttpRequest, HttpResponse};
+use pie_engine::child::Ended;
+use pie_engine::outside::{HttpRequest, HttpResponse, is_of_the_connection};
+use pie_engine::respond::{CutOff, Head, Responded};
 use pie_engine::trace::{Limit, Outcome, Whole};
 use pie_engine::{Control, Door, Inferlet, Launch};
 use tokio::sync::{Semaphore, watch};
+use tokio::time::Instant;
 
 use crate::outside::Background;
 
@@ -29,20 +34,6 @@ const DRAIN: Duration = Duration::from_secs(10);
 const HEADER_TIME: Duration = Duration::from_secs(30);
 /// The most connections at once; further ones wait.
 const CONNECTIONS: usize = 512;
-
-/// Headers about the connection, which are neither the client's nor the inferlet's to send through.
-const OF_THE_CONNECTION: [&str; 10] = [
-    "connection",
-    "http2-settings",
-    "keep-alive",
-    "proxy-authenticate",
-    "proxy-authorization",
-    "proxy-connection",
-    "te",
-    "trailer",
-    "transfer-encoding",
-    "upgrade",
-];
 
 /// What answers requests.
 pub struct Responder {
@@ -163,7 +154,7 @@ impl Drop for Awaited {
 }
 
 impl Responder {
-    async fn respond(&self, request: Request<Incoming>, client: SocketAddr) -> Response<Full<Bytes>> {
+    async fn respond(&self, request: Request<Incoming>, client: SocketAddr) -> Response<Message> {
         let request = match tokio::time::timeout(self.timeout, self.whole(request, client)).await {
             Ok(Ok(request)) => request,
             Ok(Err(status)) => return short(status, "the request cannot be read"),
@@ -173,17 +164,20 @@ impl Responder {
         let control = launch.control();
         let ended = self.door.enter(self.inferlet.clone(), launch);
         let awaited = Awaited(control);
-        let deadline = tokio::time::sleep(self.timeout);
+        let mut deadline = Deadline::new(self.timeout);
         tokio::select! {
             _ = ended.wait() => {}
-            () = deadline => {
-                let message = format!("the response took longer than {} s", self.timeout.as_secs_f64());
-                awaited.0.cancel(Outcome::Limit { limit: Limit::Time, message });
+            head = responded.begun() => {
+                return Responding { responded, ended, awaited, deadline }.as_it_comes(&head);
             }
+            () = deadline.passes() => deadline.end(&awaited),
         }
         let end = ended.wait().await;
         match (responded.get(), &end.outcome) {
-            (Some(response), _) => message(response),
+            (Some(HttpResponse { status, headers, body }), _) => {
+                let body = Full::new(Bytes::copy_from_slice(body.as_bytes()));
+                message(*status, headers, Message::Left(body))
+            }
             (None, Outcome::Limit { limit: Limit::Time, .. }) => {
                 short(StatusCode::GATEWAY_TIMEOUT, "the inferlet took too long")
             }
@@ -227,16 +221,79 @@ impl Responder {
 }
 
 fn goes_through(name: &HeaderName) -> bool {
-    !OF_THE_CONNECTION.contains(&name.as_str())
+    !is_of_the_connection(name.as_str())
+}
+
+/// A body that is whole, or one that comes in pieces.
+type Message = Either<Full<Bytes>, StreamBody<BoxStream<'static, Result<Frame<Bytes>, CutOff>>>>;
+
+/// When a response should be whole.
+struct Deadline {
+    at: Instant,
+    timeout: Duration,
+}
+
+impl Deadline {
+    fn new(timeout: Duration) -> Deadline {
+        Deadline { at: Instant::now() + timeout, timeout }
+    }
+
+    async fn passes(&mut self) {
+        tokio::time::sleep_until(self.at).await;
+    }
+
+    fn end(&self, awaited: &Awaited) {
+        let message = format!("the response took longer than {} s", self.timeout.as_secs_f64());
+        awaited.0.cancel(Outcome::Limit { limit: Limit::Time, message });
+    }
+}
+
+/// An instance that responds.
+struct Responding {
+    responded: Responded,
+    ended: Ended,
+    awaited: Awaited,
+    deadline: Deadline,
+}
+
+impl Responding {
+    /// The next piece of the body; none once the body and the instance have ended.
+    async fn piece(&mut self) -> Result<Option<Bytes>, CutOff> {
+        let Responding { responded, ended, awaited, deadline } = self;
+        let piece = async {
+            let piece = responded.piece().await?;
+            if piece.is_none() {
+                ended.wait().await;
+            }
+            Ok(piece)
+        };
+        tokio::select! {
+            piece = piece => piece,
+            () = deadline.passes() => {
+                deadline.end(awaited);
+                Err(CutOff)
+            }
+        }
+    }
+
+    /// A response whose body has begun. With the body goes the instance, if its client goes away.
+    fn as_it_comes(self, head: &Head) -> Response<Message> {
+        let pieces = stream::unfold(Some(self), |responding| async {
+            let mut responding = responding?;
+            match responding.piece().await {
+                Ok(piece) => Some((Ok(Frame::data(piece?)), Some(responding))),
+                Err(error) => Some((Err(error), None)),
+            }
+        });
+        message(head.status, &head.headers, Message::Right(StreamBody::new(pieces.boxed())))
+    }
 }
 
 /// A response as it goes to the client. Its length is that of its body, whatever the inferlet says.
-fn message(response: &HttpResponse) -> Response<Full<Bytes>> {
-    let body = Full::new(Bytes::copy_from_slice(response.body.as_bytes()));
+fn message(status: u16, headers: &[(String, Whole)], body: Message) -> Response<Message> {
     let mut message = Response::new(body);
-    *message.status_mut() =
-        StatusCode::from_u16(response.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-    for (name, value) in &response.headers {
+    *message.status_mut() = StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    for (name, value) in headers {
         let name = HeaderName::from_bytes(name.as_bytes());
         let value = HeaderValue::from_bytes(value.as_bytes());
         if let (Ok(name), Ok(value)) = (name, value)
@@ -250,8 +307,8 @@ fn message(response: &HttpResponse) -> Response<Full<Bytes>> {
 }
 
 /// A response in a few words.
-fn short(status: StatusCode, text: &str) -> Response<Full<Bytes>> {
-    let mut message = Response::new(Full::new(Bytes::from(format!("{text}\n"))));
+fn short(status: StatusCode, text: &str) -> Response<Message> {
+    let mut message = Response::new(Message::Left(Full::new(Bytes::from(format!("{text}\n")))));
     *message.status_mut() = status;
     message.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("text/plain; charset=utf-8"));
     message

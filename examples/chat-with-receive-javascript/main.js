@@ -6,7 +6,6 @@
 
 import { Context, Model, Sampler, session } from 'inferlet';
 
-// ANCHOR: main
 /** @param {{ system: string, max_tokens: number }} input */
 export async function main({ system, max_tokens }) {
   const model = Model.load('default');
@@ -21,4 +20,3 @@ export async function main({ system, max_tokens }) {
     ctx.seal();
   }
 }
-// ANCHOR_END: main

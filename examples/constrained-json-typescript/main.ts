@@ -22,11 +22,9 @@ interface Ticket {
   reproducible: boolean;
 }
 
-// ANCHOR: main
 export async function main(input: { report: string }): Promise<Ticket> {
   const model = Model.load('default');
   using ctx = new Context(model);
   ctx.system('You write tickets, in JSON.').user(input.report);
   return await ctx.generate(Sampler.argmax(), { maxTokens: 256 }).collectJson<Ticket>({ schema: TICKET });
 }
-// ANCHOR_END: main

@@ -3,7 +3,6 @@
 import { Context, Model, Sampler, brle, regex } from 'inferlet';
 import type { Constraint } from 'inferlet';
 
-// ANCHOR: constraint
 /** Forbids tokens that were there before. */
 class NoRepeats implements Constraint {
   #used = new Set<number>();
@@ -27,7 +26,6 @@ class NoRepeats implements Constraint {
     return 'no token twice';
   }
 }
-// ANCHOR_END: constraint
 
 export async function main(input: { theme: string }): Promise<string[]> {
   const model = Model.load('default');

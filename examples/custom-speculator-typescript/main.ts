@@ -16,7 +16,6 @@ interface Input {
 /** More guesses cost more to verify, and the later ones are less likely to hold. */
 const MOST_DRAFTS = 4;
 
-// ANCHOR: speculator
 /** Expects a text: whenever a token of it was generated, it guesses that the text goes on. */
 class Expectation implements Speculator {
   /** Where in the text the answer seems to be. */
@@ -47,7 +46,6 @@ class Expectation implements Speculator {
     this.#at = 0;
   }
 }
-// ANCHOR_END: speculator
 
 export async function main(input: Input) {
   const model = Model.load('default');

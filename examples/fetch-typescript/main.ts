@@ -10,7 +10,6 @@ interface Input {
   max_tokens: number;
 }
 
-// ANCHOR: main
 export async function main({ url, max_tokens }: Input) {
   // `fetch` is there too. `success` makes an error of a status such as 404.
   const response = await http.success(await http.get(url));
@@ -22,4 +21,3 @@ export async function main({ url, max_tokens }: Input) {
   const summary = await ctx.generate(Sampler.topP(0.6, 0.95), { maxTokens: max_tokens }).collectText();
   return { characters: [...page].length, summary };
 }
-// ANCHOR_END: main

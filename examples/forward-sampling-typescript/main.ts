@@ -8,7 +8,6 @@ interface Input {
   max_tokens: number;
 }
 
-// ANCHOR: loop
 export async function main({ prompt, temperature, max_tokens }: Input): Promise<string> {
   const model = Model.load('default');
   const stop = chat.stopTokens(model);
@@ -34,4 +33,3 @@ async function nextToken(ctx: Context, tokens: Uint32Array, sampler: Sampler): P
   const chosen = pass.sample([tokens.length - 1], sampler);
   return (await pass.execute()).token(chosen)!;
 }
-// ANCHOR_END: loop

@@ -2,7 +2,6 @@
 
 import { Context, Model, Sampler, launch } from 'inferlet';
 
-// ANCHOR: main
 /** @param {{ text: string }} input */
 export async function main({ text }) {
   const parts = text.split('\n\n');
@@ -12,7 +11,6 @@ export async function main({ text }) {
   const summaries = await Promise.all(children.map((child) => child.answer()));
   return summarize(summaries.join(' '));
 }
-// ANCHOR_END: main
 
 /** @param {string} text */
 async function summarize(text) {

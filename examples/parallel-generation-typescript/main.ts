@@ -7,7 +7,6 @@ interface Input {
   max_tokens: number;
 }
 
-// ANCHOR: main
 export async function main(input: Input) {
   const model = Model.load('default');
   using shared = new Context(model);
@@ -30,4 +29,3 @@ export async function main(input: Input) {
   ]);
   return { story, joke, advice };
 }
-// ANCHOR_END: main

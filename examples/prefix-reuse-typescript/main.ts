@@ -18,7 +18,6 @@ const HOUSE_RULES =
   'Only the baker on duty may open the oven, and only with gloves. Flour is weighed, never guessed. ' +
   "Yesterday's bread is sold until noon at half its price. Dogs wait outside.";
 
-// ANCHOR: reuse
 export async function main({ questions, max_tokens }: Input) {
   const model = Model.load('default');
   const answers: { text: string; reused_tokens: number }[] = [];
@@ -43,4 +42,3 @@ async function houseRules(model: Model): Promise<Context> {
   ctx.save(NAME);
   return ctx;
 }
-// ANCHOR_END: reuse

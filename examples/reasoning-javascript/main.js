@@ -6,7 +6,6 @@
 
 import { Context, Model, Sampler, chat, reasoning } from 'inferlet';
 
-// ANCHOR: main
 /** @param {{ question: string, max_tokens: number }} input */
 export async function main({ question, max_tokens }) {
   const model = Model.load('default');
@@ -27,4 +26,3 @@ export async function main({ question, max_tokens }) {
   }
   return { thoughts, answer };
 }
-// ANCHOR_END: main

@@ -2,7 +2,6 @@
 
 import { Context, Model, Sampler, chat, session } from 'inferlet';
 
-// ANCHOR: main
 /** @param {{ prompt: string, max_tokens: number }} input */
 export async function main({ prompt, max_tokens }) {
   const model = Model.load('default');
@@ -19,4 +18,3 @@ export async function main({ prompt, max_tokens }) {
   }
   session.print('\n');
 }
-// ANCHOR_END: main

@@ -14,7 +14,6 @@ const CELSIUS = new Map([
   ['Rome', 21],
 ]);
 
-// ANCHOR: tool
 // The description is what the model is told, of the function and of its arguments.
 const weather = tool({
   name: 'weather',
@@ -31,9 +30,7 @@ const weather = tool({
     return { city, celsius };
   },
 });
-// ANCHOR_END: tool
 
-// ANCHOR: rounds
 export async function main({ question }: { question: string }): Promise<string> {
   const model = Model.load('default');
   const toolbox = new Tools([weather]);
@@ -52,7 +49,6 @@ export async function main({ question }: { question: string }): Promise<string> 
   }
   throw new Error(`no answer after ${MAX_ROUNDS} rounds of tool calls`);
 }
-// ANCHOR_END: rounds
 
 /** What a tool returns. An error is an answer too: the model can do better next time. */
 async function result(toolbox: Tools, name: string, args: string): Promise<unknown> {
@@ -63,7 +59,6 @@ async function result(toolbox: Tools, name: string, args: string): Promise<unkno
   }
 }
 
-// ANCHOR: turn
 /** What the model says in one turn: its text, and names with arguments of the calls. */
 async function takeTurn(ctx: Context) {
   let text = '';
@@ -81,4 +76,3 @@ async function takeTurn(ctx: Context) {
   ctx.seal();
   return { text, calls };
 }
-// ANCHOR_END: turn

@@ -4,7 +4,7 @@
 //! covers what it should. Runs of length zero are accepted anywhere, because masks that are put together piece by piece have
 //! them; what a mask means, and all that is computed from it, is the same without them.
 
-use crate::bitset::Bitset;
+use crate::bitset::{Bitset, ones_of};
 use std::ops::Range;
 
 /// A mask as run lengths that alternate between false and true, false first. `[2, 3]` is `00111`, `[0, 1]` is `1`.
@@ -29,20 +29,35 @@ impl Brle {
 
     /// The shortest encoding of a bitset: no zero-length run but possibly the first, no trailing false run left out.
     pub fn from_bitset(set: &Bitset) -> Self {
-        let mut runs = RunWriter::default();
-        for (index, &word) in set.words().iter().enumerate() {
-            let mut left = (set.len() - index * 64).min(64) as u32;
-            let mut bits = word;
-            while left > 0 {
-                let value = bits & 1 == 1;
-                let run = if value { bits.trailing_ones() } else { bits.trailing_zeros() }.min(left);
-                runs.push(value, run);
-                // A shift by 64 is not defined; nothing is left then.
-                bits = bits.checked_shr(run).unwrap_or(0);
-                left -= run;
+        Self::from_blocks(blocks(set.words()), set.len(), usize::MAX).unwrap_or_default()
+    }
+
+    /// The shortest encoding of so many entries; none if it has more runs than that. Bits past the length do not count.
+    pub(crate) fn from_blocks(
+        blocks: impl Iterator<Item = Block> + Clone,
+        len: usize,
+        most: usize,
+    ) -> Option<Self> {
+        let mut runs = Vec::with_capacity(count_changes(blocks.clone(), most)? + 1);
+        let (mut before, mut written) = (0, 0);
+        for (index, block) in blocks.enumerate() {
+            if is_constant(&block, before) {
+                continue;
+            }
+            for (word, at) in block.into_iter().zip((index * BLOCK * 64..).step_by(64)) {
+                for change in
+                    ones_of(changes(word, before)).map(|bit| at + bit).filter(|&change| change < len)
+                {
+                    runs.push((change - written) as u32);
+                    written = change;
+                }
+                before = word;
             }
         }
-        Brle(runs.runs)
+        if written < len {
+            runs.push((len - written) as u32);
+        }
+        (runs.len() <= most).then_some(Brle(runs))
     }
 
     /// The number of entries, true and false. Cannot overflow: a list of 2^32 runs of the greatest length still fits.
@@ -105,6 +120,49 @@ impl Brle {
         }
         Ok(Brle(runs.runs))
     }
+}
+
+/// Words that are looked at together: in most masks of grammars there are long stretches in which nothing changes.
+pub(crate) const BLOCK: usize = 8;
+
+/// See [`BLOCK`].
+pub(crate) type Block = [u64; BLOCK];
+
+/// Words in blocks, with words of zero behind the last.
+fn blocks(words: &[u64]) -> impl Iterator<Item = Block> + Clone + '_ {
+    let (blocks, rest) = words.as_chunks();
+    let last = (!rest.is_empty()).then(|| std::array::from_fn(|at| rest.get(at).copied().unwrap_or(0)));
+    blocks.iter().copied().chain(last)
+}
+
+/// How often an entry differs from the one before it, counting a true one at the start; none if that is more than `most`.
+fn count_changes(blocks: impl Iterator<Item = Block>, most: usize) -> Option<usize> {
+    let (mut before, mut count) = (0, 0);
+    for block in blocks {
+        if is_constant(&block, before) {
+            continue;
+        }
+        for word in block {
+            count += changes(word, before).count_ones() as usize;
+            before = word;
+        }
+        if count > most {
+            return None;
+        }
+    }
+    Some(count)
+}
+
+/// Whether all entries are as the last one of the word before.
+fn is_constant(block: &Block, before: u64) -> bool {
+    let same = if before >> 63 == 0 { 0 } else { u64::MAX };
+    // Without a way out in the middle it is compiled to vector instructions.
+    block.iter().fold(0, |differing, word| differing | (word ^ same)) == 0
+}
+
+/// One where an entry of a word differs from the one before it, the first from the last of the word before.
+fn changes(word: u64, before: u64) -> u64 {
+    word ^ (word << 1 | before >> 63)
 }
 
 /// The iterator of [`Brle::true_ranges`].
@@ -238,6 +296,9 @@ mod tests {
             let short = Brle::from_bitset(&set);
             prop_assert!(short.0.iter().skip(1).all(|run| *run > 0));
             prop_assert_eq!(expand(&short), bools);
+            let within = |most| Brle::from_blocks(blocks(set.words()), set.len(), most);
+            prop_assert_eq!(within(short.0.len()), Some(short.clone()));
+            prop_assert_eq!(short.0.len().checked_sub(1).and_then(within), None);
         }
 
         #[test]

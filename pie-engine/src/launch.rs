@@ -5,14 +5,11 @@ use crate::host::budget::Limits;
 use crate::host::preload::Preload;
 use crate::host::wasi::Scratch;
 use crate::outside::hosts::Hosts;
-use crate::outside::{HttpRequest, HttpResponse, Nowhere, Outside};
+use crate::outside::{HttpRequest, Nowhere, Outside};
 use crate::programs::Programs;
+use crate::respond::Responded;
 use bytes::Bytes;
 use std::sync::{Arc, OnceLock};
-use tokio::sync::SetOnce;
-
-/// Becomes set with the response of an inferlet that was launched with a request, once it is whole; never if it has none.
-pub type Responded = Arc<SetOnce<HttpResponse>>;
 
 /// The files of an instance, once it has been launched. Clones share them.
 pub type KeptScratch = Arc<OnceLock<Scratch>>;
@@ -148,7 +145,7 @@ impl Launch {
     #[must_use]
     pub fn request(mut self, request: HttpRequest) -> (Self, Responded) {
         let responded = Responded::default();
-        self.requested = Some(Requested { request, responded: Arc::clone(&responded) });
+        self.requested = Some(Requested { request, responded: responded.clone() });
         (self, responded)
     }
 

@@ -256,7 +256,7 @@ impl Launcher {
             outside: Arc::clone(outside),
             outbox: outbox.clone(),
             permit: Permit { hosts: Arc::clone(hosts), body_bytes: limits.body_bytes },
-            responded: requested.as_ref().map(|requested| Arc::clone(&requested.responded)),
+            responded: requested.as_ref().map(|requested| requested.responded.clone()),
             adapters: adapters.clone(),
             launches: self.requests.clone(),
             children: Children::default(),

@@ -35,6 +35,7 @@ pub mod model;
 pub mod outside;
 pub mod places;
 pub mod programs;
+pub mod respond;
 pub mod rounds;
 pub mod run;
 pub mod sample;

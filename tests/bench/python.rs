@@ -15,7 +15,8 @@ use std::time::{Duration, Instant};
 use measure::{median, pairs, program, report, timed};
 
 use bakery::build::python::shared::{self, Shared};
-use bakery::build::python::{componentize, sdk, wrapper};
+use bakery::build::python::wrapper::{self, World};
+use bakery::build::python::{componentize, sdk};
 use bakery::environment::Environment;
 use bakery::progress::Silent;
 use bakery::toolchain::{self, Network};
@@ -44,7 +45,8 @@ const WRITER: &str = "from inferlet import Context, Model, Sampler\n\nasync def 
 
 fn main() {
     let env = Environment::read().expect("the process has surroundings");
-    let shared = shared::provide(&env, Network::Allowed, &Silent).expect("the runtime can be made");
+    let shared =
+        shared::provide(&env, World::Plain, Network::Allowed, &Silent).expect("the runtime can be made");
     if std::env::args().any(|argument| argument == FLOOR) {
         return floor(&env, &shared);
     }
@@ -130,7 +132,7 @@ fn alone(env: &Environment, source: &str) -> Duration {
     let python = toolchain::python::provide(env, Network::Allowed, &Silent).expect("it is installed");
     let sdk = sdk::unpack(&env.cache_dir().expect("there is a cache")).expect("the cache can be written");
     let work = tempfile::tempdir().expect("the machine has a folder for temporary files");
-    for (name, bytes) in wrapper::shared("built") {
+    for (name, bytes) in wrapper::shared(World::Plain) {
         write(&work.path().join(name), &bytes);
     }
     let program = format!(
@@ -140,7 +142,7 @@ fn alone(env: &Environment, source: &str) -> Duration {
     );
     write(&work.path().join("app/inferlet_program.py"), program.as_bytes());
     let output = work.path().join("built.wasm");
-    let invocation = componentize::invocation(&python, &sdk, "built", work.path(), &output);
+    let invocation = componentize::invocation(&python, &sdk, World::Plain, work.path(), &output);
     let mut command = Command::new(&invocation.program);
     command.args(&invocation.arguments).envs(&invocation.variables).current_dir(work.path());
     timed(&mut command)

@@ -20,6 +20,8 @@ Commands:
   new          Make a new inferlet project
   build        Build an inferlet to a WebAssembly component
   run          Run an inferlet beside a model, building it first if needed
+  test         Run the tests of inferlets, and compare what they do with what was accepted
+  review       Accept or reject what tests have found to differ
   trace        Look at recorded runs
   install      Install an inferlet, so that others can launch it by name
   list         List the installed inferlets
@@ -177,6 +179,10 @@ fn schemas_are_listed_and_printed() {
     let world = World::new();
     world.bakery(["schema"]).assert().success().stdout_eq(str![[r#"
 run          each line of `bakery run --json` and `bakery trace show --json`
+test         each line of `bakery test --json`
+review       each line of `bakery review --json`
+trace-diff   `bakery trace diff --json`
+trace-stats  `bakery trace stats --json`
 trace        each line of the file that `bakery run --trace` writes
 new          `bakery new --json`
 build        `bakery build --json`
@@ -184,6 +190,7 @@ install      `bakery install --json`
 list         `bakery list --json`
 uninstall    `bakery uninstall --json`
 manifest     `Pie.toml`, for editors
+cases        files of tests under `tests/`, for editors
 settings     `bakery.toml`, for editors
 inferlet     `bakery run PATH --json -- --help`
 version      `bakery --version --json`

@@ -3,6 +3,7 @@
 mod arguments;
 mod new;
 mod output;
+mod record;
 mod run;
 mod store;
 mod test;

@@ -1,7 +1,7 @@
 //! `bakery run --http`: `tests/guests/http-responder` responds in each way that there is, also wrong ones.
 
 use std::io::{BufRead, BufReader, Read, Write};
-use std::net::TcpStream;
+use std::net::{TcpListener, TcpStream};
 use std::process::{Child, Command, Stdio};
 use std::sync::OnceLock;
 use std::time::{Duration, Instant};
@@ -25,7 +25,10 @@ struct Serving {
 
 impl Serving {
     fn start(arguments: &[&str]) -> Serving {
-        let world = World::new();
+        Serving::start_in(World::new(), arguments)
+    }
+
+    fn start_in(world: World, arguments: &[&str]) -> Serving {
         world.write("responder.wasm", responder());
         let mut command = Command::new(env!("CARGO_BIN_EXE_bakery"));
         command.env_clear().env("HOME", world.work().join("home"));
@@ -100,6 +103,51 @@ fn an_inferlet_gets_the_request_and_the_client_its_response() {
     assert!(teapot.starts_with("HTTP/1.1 418 ") && teapot.contains("x-pot: tea\r\n"), "{teapot}");
     let (_, stderr) = serving.end();
     assert!(stderr.contains("POST http://bakery.example/echo?rye=1 200\n"), "{stderr}");
+}
+
+#[test]
+fn a_client_reads_a_response_while_it_is_written() {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let gate = listener.local_addr().unwrap();
+    let (open, opened) = std::sync::mpsc::channel::<()>();
+    std::thread::spawn(move || {
+        let (mut stream, _) = listener.accept().unwrap();
+        opened.recv().unwrap();
+        stream.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 6\r\n\r\nthird\n").unwrap();
+    });
+    let world = World::new();
+    let manifest = format!(
+        "[package]\nname = \"http-responder\"\nversion = \"0.1.0\"\n[permissions]\nnetwork = [\"{gate}\"]\n"
+    );
+    world.write("Pie.toml", manifest);
+    let serving = Serving::start_in(world, &["--manifest", "Pie.toml", "--trace", "t.jsonl"]);
+    let mut stream = TcpStream::connect(&serving.address).unwrap();
+    let request = format!("GET /stream?http://{gate}/ HTTP/1.1\r\nhost: bakery\r\nconnection: close\r\n\r\n");
+    stream.write_all(request.as_bytes()).unwrap();
+    let (mut response, mut piece) = (String::new(), [0; 1024]);
+    while !response.contains("second\n") {
+        let length = stream.read(&mut piece).unwrap();
+        assert!(length > 0, "it ended before: {response}");
+        response += std::str::from_utf8(&piece[..length]).unwrap();
+    }
+    assert!(status(&response) == "200" && response.contains("transfer-encoding: chunked\r\n"), "{response}");
+    open.send(()).unwrap();
+    stream.read_to_string(&mut response).unwrap();
+    assert!(response.contains("third\n") && response.ends_with("\r\n0\r\n\r\n"), "{response}");
+    let (world, _) = serving.end();
+    let trace = std::fs::read_to_string(world.work().join("t.jsonl")).unwrap();
+    assert!(trace.contains(r#""body":"first\nsecond\nthird\n""#), "it is recorded whole: {trace}");
+}
+
+#[test]
+fn a_response_that_its_inferlet_does_not_finish_is_cut_off() {
+    let serving = Serving::start(&[]);
+    let response = serving.get("/cut");
+    assert!(status(&response) == "200" && response.contains("first\n"), "{response}");
+    assert!(!response.ends_with("\r\n0\r\n\r\n"), "{response}");
+    assert_eq!(body(&serving.get("/hello")), "hello\n");
+    let (_, stderr) = serving.end();
+    assert!(stderr.contains("the oven went out"), "{stderr}");
 }
 
 #[test]

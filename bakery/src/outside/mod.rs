@@ -5,6 +5,7 @@
 
 pub mod http;
 pub mod mcp;
+pub mod recording;
 pub mod replay;
 pub mod replies;
 

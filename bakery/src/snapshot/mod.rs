@@ -19,6 +19,8 @@ pub mod verdict;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use pie_engine::Finished;
+use pie_engine::model::Model;
+use pie_engine::model::tape::{Take, Taping};
 use pie_engine::trace::{Event, Header, Record, Sink};
 
 /// The kinds of events, as traces call them.
@@ -70,20 +72,30 @@ pub struct Observed {
     pub events: Vec<Event>,
     /// How it ended.
     pub finished: Finished,
+    /// Its passes with all of their answers, where somebody wants to know.
+    pub takes: Vec<Take>,
 }
 
 /// Keeps the events of a run in memory. Clones share them.
 #[derive(Clone, Default)]
 pub struct Kept {
     shared: Arc<Mutex<(Option<Header>, Vec<Event>)>>,
+    takes: Arc<Mutex<Vec<Take>>>,
 }
 
 impl Kept {
+    /// The same model, of which passes are kept with all of their answers: events have a digest of large ones.
+    pub fn taping(&self, model: Arc<dyn Model>) -> Taping {
+        let takes = Arc::clone(&self.takes);
+        Taping::new(model, move |take| takes.lock().unwrap_or_else(PoisonError::into_inner).push(take))
+    }
+
     /// Takes what was kept, once the run is over. None where it never began.
     pub fn observed(&self, finished: Finished) -> Option<Observed> {
         let (header, events) =
             std::mem::take(&mut *self.shared.lock().unwrap_or_else(PoisonError::into_inner));
-        Some(Observed { header: header?, events, finished })
+        let takes = std::mem::take(&mut *self.takes.lock().unwrap_or_else(PoisonError::into_inner));
+        Some(Observed { header: header?, events, finished, takes })
     }
 }
 

@@ -16,6 +16,7 @@ mod sampling;
 mod sanitize;
 mod speculation;
 mod step;
+mod taping;
 #[cfg(test)]
 mod tests;
 
@@ -23,6 +24,7 @@ use crate::ids::{ContextId, InstanceId, PassId};
 use crate::interleaving::Interleaving;
 use crate::kv::{Kv, StoreChange, TableId};
 use crate::loaded::LoadedModel;
+use crate::model::tape::Tape;
 use crate::model::{KvStore, Outputs};
 use crate::sample::Scratch;
 use crate::sched::market::{Credits, Sums};
@@ -90,6 +92,8 @@ pub struct Core {
     pressure: Pressure,
     /// Where events go that are about nobody in particular, while there is a trace.
     recorder: Option<Recorder>,
+    /// What is done with passes besides computing them, in this trace.
+    tape: Option<Box<dyn Tape>>,
     /// Which passes that could be in a step are, in this trace.
     interleaving: Interleaving,
     /// What the page checker has found in this trace.
@@ -148,6 +152,7 @@ impl Core {
             complete: VecDeque::new(),
             deferred: VecDeque::new(),
             recorder: None,
+            tape: None,
             interleaving: Interleaving::default(),
             findings: Vec::new(),
             steps: 0,
@@ -159,6 +164,7 @@ impl Core {
     /// Begins a trace: steps count from 1 again, and hold what they can. Snapshots stay.
     pub fn begin(&mut self, recorder: Recorder) {
         self.steps = 0;
+        self.tape = self.model.model.tape();
         self.interleaving = Interleaving::default();
         self.recorder = Some(recorder);
         self.findings.clear();

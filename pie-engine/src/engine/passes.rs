@@ -5,6 +5,7 @@ use super::operation::{Answer, Counts, PassOutput, PassRequest};
 use super::{Core, Entry, speculation};
 use crate::ids::{InstanceId, PassId};
 use crate::kv::{Claim, Input, TableId};
+use crate::model::tape::Take;
 use crate::sched::Queued;
 use crate::trace::{AppliedAdapter, Bytes, Event, Slot, Tokens, sha256_hex};
 
@@ -30,6 +31,8 @@ pub(super) struct Pending {
     pub margin: Option<f32>,
     /// Why it failed, if sampling did.
     pub error: Option<String>,
+    /// Its answers, where they are not computed.
+    pub played: Option<Take>,
 }
 
 impl Pending {
@@ -129,7 +132,9 @@ impl Core {
         let draws = entry.draw(&request);
         let context = request.context.and_then(|context| entry.contexts.get_mut(&context));
         counts.rejected = context.map_or(0, |context| context.rejected);
-        entry.recorder.record(describe(instance, pass, &request, start, claim.reused));
+        let asked = describe(instance, pass, &request, start, claim.reused);
+        entry.recorder.record(asked.clone());
+        let (played, error) = self.played(&asked);
         let answers = vec![None; request.questions.len()];
         let pending = Pending {
             instance,
@@ -142,7 +147,8 @@ impl Core {
             held: None,
             guesses: Vec::new(),
             margin: None,
-            error: None,
+            error,
+            played,
             request,
         };
         self.enqueue(key, pending);
@@ -175,6 +181,7 @@ impl Core {
 
     /// Answers a pass and forgets it.
     pub(super) fn deliver(&mut self, pending: Pending) {
+        let asked = self.asked_to_keep(&pending);
         let Pending { instance, pass, answers, held, guesses, margin, error, request, table, .. } = pending;
         let mut rejected = 0;
         if let Ok(entry) = self.entry(instance) {
@@ -210,6 +217,9 @@ impl Core {
                 Err(error) => Event::PassFailed { instance, pass, error: error.clone() },
             },
         );
+        if let (Some(asked), Ok(PassOutput { answers, .. })) = (asked, &result) {
+            self.keep(&asked, answers, margin);
+        }
         // A cell is set once, here; its instance may be gone.
         let _ = request.cell.set(result);
     }
@@ -269,7 +279,13 @@ fn check_masks(request: &PassRequest, start: u32) -> Result<(), String> {
     Ok(())
 }
 
-fn describe(instance: InstanceId, pass: PassId, request: &PassRequest, start: u32, reused: u32) -> Event {
+pub(super) fn describe(
+    instance: InstanceId,
+    pass: PassId,
+    request: &PassRequest,
+    start: u32,
+    reused: u32,
+) -> Event {
     let consecutive = request.positions.iter().copied().eq(start..start + request.positions.len() as u32);
     let (input, guessed) = request.tokens.split_at(request.input_len() as usize);
     let attention_mask = request.masks.as_ref().map(|masks| {

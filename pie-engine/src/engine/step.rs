@@ -67,6 +67,9 @@ impl Core {
 
     fn forward(&mut self, shares: &[Share]) -> Result<(), ModelError> {
         self.sync_store();
+        if self.plays() {
+            return Ok(());
+        }
         let (passes, pressure, kv) = (&self.passes, &self.pressure, &self.kv);
         let sequences = shares.iter().filter_map(|share| {
             let Some(pending) = passes.get(&share.key) else { return pressure.rebuild_sequence(share, kv) };
@@ -84,7 +87,9 @@ impl Core {
                 continue;
             }
             let Some(mut pending) = self.passes.remove(&share.key) else { continue };
-            self.sample(&mut pending, share.from, &share.rows, logits, embeddings);
+            if !self.plays() {
+                self.sample(&mut pending, share.from, &share.rows, logits, embeddings);
+            }
             logits += share.rows.len();
             embeddings += if share.embeddings { share.rows.len() } else { 0 };
             pending.done = share.to;
@@ -94,6 +99,7 @@ impl Core {
             debug_assert!(written.is_ok(), "a pass in flight has a table: {written:?}");
             self.queue.advance(share.key, share.to - share.from);
             if pending.left() == 0 {
+                pending.take_played();
                 self.verify(&mut pending);
                 self.draft(&mut pending);
                 self.complete.push_back(share.key);

@@ -37,6 +37,14 @@ impl WayOut {
     }
 }
 
+impl WayOut {
+    /// What is left of the way behind some tokens that have followed it.
+    pub fn behind(&self, tokens: &[u32]) -> Option<WayOut> {
+        let tokens = self.tokens.strip_prefix(tokens)?.to_vec();
+        Some(WayOut { tokens, ends: self.ends.clone() })
+    }
+}
+
 impl Lead {
     pub(super) fn new(within: usize) -> Self {
         Lead { within, from: None, plan: Vec::new(), planned: 0 }
@@ -49,7 +57,12 @@ impl Lead {
 
     /// Whether the way should be looked at after so many tokens. What a model would write by itself is over before that, most often.
     fn looks(&self, count: usize) -> bool {
-        count >= self.within / 4 && count.is_multiple_of((self.within / 16).max(1))
+        count >= self.within / 4 && count.is_multiple_of(self.stride())
+    }
+
+    /// How many tokens lie between two looks.
+    fn stride(&self) -> usize {
+        (self.within / 16).max(1)
     }
 
     /// Whether a text of so many tokens that lacks so many others should be led.
@@ -81,6 +94,13 @@ impl Matcher {
             tokens,
             ends: if whole { self.vocabulary().end_tokens().to_vec() } else { Vec::new() },
         })
+    }
+
+    /// After how many tokens it last was time to look at the way, and how many tokens a text has; none for a matcher that was not told to lead.
+    pub fn last_look(&self) -> Option<(usize, usize)> {
+        let lead = self.lead.as_ref()?;
+        let count = self.tokens.len();
+        Some((count - count % lead.stride(), lead.within))
     }
 
     /// Takes note of a token that was accepted.

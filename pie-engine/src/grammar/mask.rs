@@ -1,7 +1,7 @@
 //! Sets of tokens that may come next.
 
 use crate::bitset::Bitset;
-use crate::brle::Brle;
+use crate::brle::{BLOCK, Block, Brle};
 use toktrie::SimpleVob;
 
 /// A mask over the vocabulary, in whichever form is smaller. The two forms of one set are never both made.
@@ -16,15 +16,15 @@ pub enum Mask {
 impl Mask {
     /// The smaller form of a set over that many tokens.
     pub(super) fn from_set(set: &SimpleVob, size: u32) -> Self {
-        let words = set.as_slice().chunks(2);
-        let words =
-            words.map(|pair| u64::from(pair[0]) | pair.get(1).map_or(0, |high| u64::from(*high) << 32));
-        let bits = Bitset::from_words(words.collect(), size as usize);
-        let run_bytes = 4 * (changes(&bits) + 1);
-        if run_bytes < 8 * bits.words().len() {
-            Mask::Ranges(Brle::from_bitset(&bits))
-        } else {
-            Mask::Bits(bits)
+        let words = size.div_ceil(64) as usize;
+        // A run is half a word.
+        match Brle::from_blocks(blocks(set), size as usize, (2 * words).saturating_sub(1)) {
+            Some(runs) => Mask::Ranges(runs),
+            None => {
+                let mut bits = Vec::with_capacity(words.next_multiple_of(BLOCK));
+                blocks(set).for_each(|block| bits.extend_from_slice(&block));
+                Mask::Bits(Bitset::from_words(bits, size as usize))
+            }
         }
     }
 
@@ -86,13 +86,12 @@ impl Mask {
     }
 }
 
-/// How often neighbouring bits differ, counting a leading one. Bits past the length are zero, so the end of a last run counts.
-fn changes(bits: &Bitset) -> usize {
-    let mut carry = 0;
-    let each = bits.words().iter().map(|&word| {
-        let shifted = word << 1 | carry;
-        carry = word >> 63;
-        (word ^ shifted).count_ones() as usize
-    });
-    each.sum()
+/// The set's bits, with zeros behind the last.
+fn blocks(set: &SimpleVob) -> impl Iterator<Item = Block> + Clone + '_ {
+    let (blocks, rest) = set.as_slice().as_chunks::<{ 2 * BLOCK }>();
+    let last = (!rest.is_empty()).then(|| std::array::from_fn(|at| rest.get(at).copied().unwrap_or(0)));
+    let joined = |halves: [u32; 2 * BLOCK]| {
+        std::array::from_fn(|at| u64::from(halves[2 * at]) | u64::from(halves[2 * at + 1]) << 32)
+    };
+    blocks.iter().copied().chain(last).map(joined)
 }

@@ -3,7 +3,7 @@
 use super::Grammar;
 use super::compile;
 use super::ending::{Endings, Piece};
-use super::error::{GrammarError, MatcherError, Notation};
+use super::error::{GrammarError, MatcherError};
 use super::guard::Guard;
 use super::lead::Lead;
 use super::mask::Mask;
@@ -95,12 +95,11 @@ impl std::fmt::Debug for Matcher {
 impl Matcher {
     /// At the start of the grammar.
     pub fn new(prototype: &Arc<Prototype>) -> Self {
-        let guarded = prototype.grammar.notation() == Notation::JsonSchema;
         Matcher {
             prototype: Arc::clone(prototype),
             parser: prototype.start.clone(),
             tokens: Vec::new(),
-            guards: guarded.then(Vec::new),
+            guards: prototype.grammar.guard.map(|_| Vec::new()),
             lead: None,
             ended: false,
             apart: false,
@@ -162,15 +161,15 @@ impl Matcher {
         }
         self.ended = end;
         self.tokens.push(token);
-        if let Some(guards) = &mut self.guards {
-            guards.push(guard.unwrap_or_default());
+        if let (Some(guards), Some(guard)) = (&mut self.guards, guard.or(self.prototype.grammar.guard)) {
+            guards.push(guard);
         }
         self.note_lead();
         Ok(())
     }
 
     /// Whether a token that ends no text can come.
-    fn allows(&mut self, token: u32) -> Result<bool, MatcherError> {
+    pub(super) fn allows(&mut self, token: u32) -> Result<bool, MatcherError> {
         let text = self.vocabulary().trie().token(token);
         if self.guard().is_some_and(|guard| guard.after(text).is_none()) {
             return Ok(false);
@@ -180,7 +179,8 @@ impl Matcher {
 
     /// Where the text is, if it is JSON.
     fn guard(&self) -> Option<Guard> {
-        self.guards.as_ref().map(|guards| guards.last().copied().unwrap_or_default())
+        let last = self.guards.as_ref().and_then(|guards| guards.last().copied());
+        last.or(self.prototype.grammar.guard)
     }
 
     /// Takes the tokens out of a mask that would break a bound of JSON's readers.
@@ -189,7 +189,7 @@ impl Matcher {
         let trie = self.prototype.vocabulary.trie();
         let breaks = |token: &u32| guard.after(trie.token(*token)).is_none();
         let beyond: Vec<u32> = if guard.is_far() {
-            let extremes = self.prototype.vocabulary.extremes().iter().copied();
+            let extremes = self.prototype.vocabulary.extremes(&guard).iter().copied();
             extremes.filter(|&token| set.is_allowed(token)).filter(breaks).collect()
         } else {
             set.iter().filter(breaks).collect()
@@ -310,7 +310,7 @@ impl Matcher {
         let trie = prototype.vocabulary.trie();
         let text: Vec<Piece> = self.tokens.iter().flat_map(|&token| pieces(trie, token)).collect();
         let rest = caught(|| endings.rest(&text))?;
-        let mut fork = Matcher { lead: None, ..self.fork() };
+        let mut fork = self.fork_alone();
         let mut tokens = spelled(trie, &rest);
         let sure = tokens.iter().take_while(|token| fork.accept(&[**token]).is_ok()).count();
         tokens.truncate(sure);
@@ -328,6 +328,11 @@ impl Matcher {
             ended: self.ended,
             apart: self.apart,
         }
+    }
+
+    /// One that leads nowhere.
+    pub(super) fn fork_alone(&self) -> Matcher {
+        Matcher { lead: None, ..self.fork() }
     }
 
     /// Takes back the last tokens.

@@ -13,7 +13,9 @@
 //! characters are written as themselves where JSON allows it, DEL excepted. Where an object lists keys and has room for others,
 //! characters that JSON has only `\u0001` and the like for cannot be written, since `\u0061` could then spell a listed key in a
 //! second way. What `serde_json` would not read cannot be written: numbers from 1e308 on, and lists and objects in more than
-//! [`MAX_JSON_DEPTH`] others. Integers with a `format` such as `int32` are those of that type, and `uint64` ends where `int64` does.
+//! [`MAX_JSON_DEPTH`] others. Integers with a `format` such as `int32` are those of that type. The library's
+//! integers have 63 bits, so those of `uint64` are held by the matcher ([`guard`]): no number of a text with such integers has more than that before its
+//! point or exponent. In the arguments of tools, where a schema is a part of something else, `uint64` ends where `int64` does.
 //!
 //! EBNF is read as Lark reads it: terminals (in the `::=` notation, rules that do not lead back to themselves) match as much as
 //! they can, and what they took is not given back to the terminal that follows.
@@ -28,6 +30,7 @@ mod ebnf;
 mod ending;
 mod error;
 mod guard;
+mod joint;
 mod lead;
 mod limits;
 mod mask;
@@ -39,6 +42,7 @@ mod vocabulary;
 
 pub use cache::GrammarCache;
 pub use error::{GrammarError, MatcherError, Notation, Place, VocabularyError};
+pub use joint::way_out_together;
 pub use lead::WayOut;
 pub use limits::{
     CACHED_BYTES, CACHED_GRAMMARS, MAX_JSON_DEPTH, MAX_NESTING, MAX_REPEAT, MAX_RULES, MAX_SCHEMA_DEPTH,
@@ -49,12 +53,14 @@ pub use matcher::{Matcher, Prototype};
 pub use vocabulary::{Encoder, Tokens, Vocabulary};
 
 use compile::Compiled;
+use guard::Guard;
 use llguidance::api::TopLevelGrammar;
+use schema::Unsigned;
 use sha2::{Digest, Sha256};
 
 /// A JSON Schema in the form in which it can stand behind `%json` in a Lark grammar; or what cannot be enforced.
 pub fn checked_schema(text: &str) -> Result<serde_json::Value, GrammarError> {
-    schema::read(text)
+    Ok(schema::read(text, Unsigned::Bounded)?.schema)
 }
 
 /// What a grammar is made from. Equal sources are the same grammar.
@@ -94,25 +100,26 @@ impl Source {
         }
     }
 
-    /// The source in the library's terms.
-    fn translate(&self, notation: Notation) -> Result<TopLevelGrammar, GrammarError> {
-        match self {
+    /// The source in the library's terms, and what a matcher holds its texts to besides.
+    fn translate(&self, notation: Notation) -> Result<(TopLevelGrammar, Option<Guard>), GrammarError> {
+        let lark = match self {
             Source::Json | Source::JsonSchema(_) => {
-                schema::read(self.text()).map(TopLevelGrammar::from_json_schema)
+                let read = schema::read(self.text(), Unsigned::Guarded)?;
+                let guard = Guard::new(read.is_unsigned);
+                return Ok((TopLevelGrammar::from_json_schema(read.schema), Some(guard)));
+            }
+            Source::Regex(pattern) if !pattern.is_empty() => {
+                return Ok((TopLevelGrammar::from_regex(pattern), None));
             }
             // The library's lexer has no empty expression.
-            Source::Regex(pattern) if pattern.is_empty() => {
-                Ok(TopLevelGrammar::from_lark(r#"start: """#.to_owned()))
-            }
-            Source::Regex(pattern) => Ok(TopLevelGrammar::from_regex(pattern)),
-            Source::Ebnf(text) if notation == Notation::Ebnf => {
-                ebnf::to_lark(text).map(TopLevelGrammar::from_lark)
-            }
+            Source::Regex(_) => r#"start: """#.to_owned(),
+            Source::Ebnf(text) if notation == Notation::Ebnf => ebnf::to_lark(text)?,
             Source::Ebnf(text) => {
                 ebnf::check_lark(text)?;
-                Ok(TopLevelGrammar::from_lark(text.clone()))
+                text.clone()
             }
-        }
+        };
+        Ok((TopLevelGrammar::from_lark(lark), None))
     }
 }
 
@@ -122,6 +129,8 @@ pub struct Grammar {
     notation: Notation,
     digest: String,
     compiled: Compiled,
+    /// What a matcher holds its texts to besides, at their start.
+    guard: Option<Guard>,
 }
 
 impl std::fmt::Debug for Grammar {
@@ -145,10 +154,11 @@ impl Grammar {
         if bytes > MAX_SOURCE_BYTES {
             return Err(GrammarError::TooLong { notation, bytes });
         }
-        let compiled = compile::compile(source.translate(notation)?, notation)?;
+        let (translated, guard) = source.translate(notation)?;
+        let compiled = compile::compile(translated, notation)?;
         let digest = Sha256::digest(source.text());
         let digest = digest.iter().map(|byte| format!("{byte:02x}")).collect();
-        Ok(Grammar { source, notation, digest, compiled })
+        Ok(Grammar { source, notation, digest, compiled, guard })
     }
 
     /// What it was made from.

@@ -36,8 +36,8 @@ pub struct Vocabulary {
     /// Masks of sets of tokens that often match as a whole, such as all that may stand in a JSON string.
     pub(super) slices: Arc<SlicedBiasComputer>,
     end: Vec<u32>,
-    /// Tokens that alone can break a bound of JSON's readers.
-    extremes: Vec<u32>,
+    /// Tokens that alone can break a bound of JSON's readers; and those that can where integers have 64 bits.
+    extremes: [Vec<u32>; 2],
     encoder: Option<Encoder>,
 }
 
@@ -63,8 +63,10 @@ impl Vocabulary {
         let mut end: Vec<u32> = tokens.end.to_vec();
         end.sort_unstable();
         end.dedup();
-        let extreme = |token: &u32| Guard::is_extreme(env.tok_trie().token(*token));
-        let extremes = (0..tokens.size).filter(extreme).collect();
+        let extremes = [false, true].map(|unsigned| {
+            let extreme = |token: &u32| Guard::new(unsigned).is_extreme(env.tok_trie().token(*token));
+            (0..tokens.size).filter(extreme).collect()
+        });
         Ok(Vocabulary { env, slices: Arc::new(slices), end, extremes, encoder: None })
     }
 
@@ -88,8 +90,9 @@ impl Vocabulary {
         self.end.binary_search(&token).is_ok()
     }
 
-    pub(super) fn extremes(&self) -> &[u32] {
-        &self.extremes
+    /// Tokens that alone can break a bound of a guard that is far from it.
+    pub(super) fn extremes(&self, guard: &Guard) -> &[u32] {
+        &self.extremes[usize::from(guard.is_unsigned())]
     }
 
     pub(super) fn trie(&self) -> &TokTrie {

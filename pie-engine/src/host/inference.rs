@@ -129,7 +129,10 @@ impl State {
         let (adapter, seed) = (description.adapter.take(), description.adapter_seed);
         let mut held = std::mem::replace(&mut description.held, self.held.nothing());
         let mut draft = std::mem::take(&mut description.draft);
-        draft.way_out = self.ways_out.for_pass(&draft);
+        draft.way_out = match self.way_out(&draft) {
+            Ok(way) => way,
+            Err(error) => return Ok(Err(error)),
+        };
         let mut request = match draft.check(vocabulary) {
             Ok(request) => Box::new(request),
             Err(error) => return Ok(Err(error)),

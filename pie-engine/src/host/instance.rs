@@ -3,12 +3,12 @@
 use super::budget::Limits;
 use super::component::{Entry, Handled, Inferlet};
 use super::interpreter::{self, Place};
-use super::journal::Journal;
 use super::limits::LimitExceeded;
 use super::runtime_config::Concurrency;
 use super::state::State;
 use super::wasi::Exit;
 use crate::outside::HttpRequest;
+use crate::respond::Responded;
 use crate::trace::{Event, Limit, Outcome};
 use std::future::poll_fn;
 use std::pin::pin;
@@ -40,8 +40,14 @@ const RESPONDED: &str = "null";
 /// Runs an instance to its end. Host calls suspend the returned future; nothing in it blocks.
 pub async fn run(inferlet: Inferlet, state: State, input: Call, limits: Limits) -> Outcome {
     let journal = state.journal.clone();
+    let responded = state.responded.clone();
     let mut store = Store::new(inferlet.pre.engine(), state);
-    let result = in_turns(&journal, limits.fuel, call(&inferlet, &mut store, &limits, input)).await;
+    let between = || {
+        journal.flush();
+        responded.iter().for_each(Responded::hand_over);
+    };
+    let result = in_turns(between, limits.fuel, call(&inferlet, &mut store, &limits, input)).await;
+    responded.iter().for_each(Responded::cut_off);
     let stderr = journal.finish();
     let place = result.as_ref().err().and_then(|error| interpreter::place(error, &store));
     let mut state = store.into_data();
@@ -72,10 +78,10 @@ fn at(place: Option<Place>, outcome: Outcome) -> Outcome {
     }
 }
 
-/// Runs the call from wait to wait. Whenever it waits or gives way, what was printed goes out, and the turn is paid for: a guest that does nothing but
+/// Runs the call from wait to wait. Whenever it waits or gives way, what it has put out so far goes out, and the turn is paid for: a guest that does nothing but
 /// give way would hardly spend any fuel of its own.
 async fn in_turns<T>(
-    journal: &Journal,
+    between: impl Fn(),
     fuel: u64,
     call: impl Future<Output = wasmtime::Result<T>>,
 ) -> wasmtime::Result<T> {
@@ -86,7 +92,7 @@ async fn in_turns<T>(
         if poll.is_ready() {
             return poll;
         }
-        journal.flush();
+        between();
         spent = spent.saturating_add(TURN);
         if spent > fuel {
             let exceeded = LimitExceeded { limit: Limit::Fuel, wanted: spent, allowed: fuel };
@@ -192,6 +198,10 @@ fn check_output(output: String) -> Outcome {
 fn classify(error: &wasmtime::Error, state: &State, limits: &Limits, stderr: &str) -> Outcome {
     if let (true, Some(outcome)) = (error.is::<Cancelled>(), state.cancellation.get()) {
         return outcome.clone();
+    }
+    // What runs asynchronously and waits for nothing that it has asked the host for.
+    if let Some(Trap::NoAsyncResult) = error.downcast_ref() {
+        return Outcome::Stuck("the inferlet waits for something that cannot happen".to_owned());
     }
     let panic = panic_message(stderr);
     let refused = state.limiter.refused();

@@ -62,9 +62,14 @@ impl MatcherHandle {
         accepted.map_err(|error| error.to_string())
     }
 
+    /// The walk, if there is one that was not reset.
+    pub(super) fn at(&self) -> Option<&Matcher> {
+        self.matcher.as_ref().ok().filter(|_| !self.anew)
+    }
+
     /// A walk to behind these tokens, if this one has been there.
     fn copy_to(&self, matcher: &Matcher, tokens: &[u32]) -> Option<Matcher> {
-        let been = self.matcher.as_ref().ok().filter(|_| !self.anew)?;
+        let been = self.at()?;
         let same = Arc::ptr_eq(been.prototype(), matcher.prototype()) && been.tokens().starts_with(tokens);
         let mut copy = same.then(|| been.fork())?;
         copy.roll_back(been.tokens().len() - tokens.len()).ok()?;

@@ -4,15 +4,17 @@
 pub mod conformance;
 pub mod dummy;
 mod overlay;
+pub mod tape;
 
 pub use overlay::{LowRank, Overlay, Target};
 
 use crate::brle::Brle;
 use crate::ids::{PageId, SwapId};
+use serde::{Deserialize, Serialize};
 use std::any::Any;
 
 /// What is known about a model before it runs.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ModelInfo {
     /// The name that inferlets load it by.
     pub name: String,
@@ -120,6 +122,10 @@ pub trait Model: Send + Sync {
     /// Moves a row of logits so that one of these tokens is chosen, which lead a text to its end. The row is a copy that only samplers see.
     /// Nothing for models that need no showing.
     fn heed(&self, _row: &mut [f32], _tokens: &[u32]) {}
+    /// What is done with the passes of a run besides computing them; nothing for most models. Asked once for each run.
+    fn tape(&self) -> Option<Box<dyn tape::Tape>> {
+        None
+    }
     /// Writes the slots of all new tokens and computes the requested rows into `outputs`, which it clears first.
     fn forward(
         &self,

@@ -1,9 +1,10 @@
 //! Low-rank changes to weights, as a model is given them.
 
 use crate::splitmix::splitmix64;
+use serde::{Deserialize, Serialize};
 
 /// A matrix of a model's weights that adapters may change.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Target {
     /// The module's name, as in the files of adapters.
     pub name: String,

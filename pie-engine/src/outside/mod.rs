@@ -26,6 +26,25 @@ use std::sync::Arc;
 /// The virtual time that an answer takes, in nanoseconds: ten steps.
 pub const ANSWER_NANOSECONDS: u64 = 10_000_000;
 
+/// Headers about a connection. They are the business of the client and the server that have it, and go no further.
+const OF_THE_CONNECTION: [&str; 10] = [
+    "connection",
+    "http2-settings",
+    "keep-alive",
+    "proxy-authenticate",
+    "proxy-authorization",
+    "proxy-connection",
+    "te",
+    "trailer",
+    "transfer-encoding",
+    "upgrade",
+];
+
+/// Whether a header, in lower case, is about the connection, and neither an inferlet's nor its peer's to send through.
+pub fn is_of_the_connection(name: &str) -> bool {
+    OF_THE_CONNECTION.contains(&name)
+}
+
 /// Answers what inferlets ask.
 pub trait Outside: Send + Sync {
     /// Begins to answer. The answer is given through `reply`, at once or later, from any thread. This must not block: the engine waits for it.

@@ -2,13 +2,16 @@
 
 mod event;
 pub mod jsonl;
+mod outcome;
+mod part;
 mod payload;
 mod recorder;
 mod size;
 
-pub use event::{
-    AdapterOperation, AppliedAdapter, Event, GrammarKind, Limit, Origin, Outcome, PageOperation, SamplerCall,
-    Slot, SuspendCause, Usage,
+pub use event::Event;
+pub use outcome::{Limit, Outcome, Usage};
+pub use part::{
+    AdapterOperation, AppliedAdapter, GrammarKind, Origin, PageOperation, SamplerCall, Slot, SuspendCause,
 };
 pub use payload::{Bytes, Elided, Text, Tokens, Whole, sha256_hex};
 pub use recorder::{Collected, Discard, Recorder, Sink, Trace};

@@ -6,6 +6,7 @@
 
 import * as bindings from './bindings.ts';
 import { drop, isRefusal, text as checkedText, u8s } from './boundary.ts';
+import { together } from './globals/blob.ts';
 import { TextDecoder, TextEncoder, bytesOf } from './globals/encoding.ts';
 import type { RawDescriptor, RawStat } from './interfaces.ts';
 
@@ -112,7 +113,7 @@ export async function readFile(
         at += piece.length;
         isOver = isEnd || piece.length === 0;
       }
-      return joined(pieces);
+      return together(pieces);
     });
   });
   const encoding = typeof options === 'string' ? options : options?.encoding;
@@ -295,16 +296,6 @@ function fileError(syscall: string, path: string, kind: string): FileError {
   const [code, what] = CODES[kind] ?? ['EIO', kind];
   const where = kind === 'not-permitted' && !path.startsWith('/scratch') ? ' (an inferlet has the files below `/scratch`)' : '';
   return Object.assign(new Error(`${code}: ${what}, ${syscall} '${path}'${where}`), { code, syscall, path });
-}
-
-function joined(pieces: Uint8Array[]): Uint8Array {
-  const bytes = new Uint8Array(pieces.reduce((sum, piece) => sum + piece.length, 0));
-  let start = 0;
-  for (const piece of pieces) {
-    bytes.set(piece, start);
-    start += piece.length;
-  }
-  return bytes;
 }
 
 export default {

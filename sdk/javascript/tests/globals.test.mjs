@@ -10,6 +10,7 @@ import { Draw, clock, outside, refused, sdk } from './support.mjs';
 const { install } = await sdk('globals/install.js');
 const { AbortController, AbortSignal } = await sdk('globals/abort.js');
 const { makeConsole } = await sdk('globals/console.js');
+const { Blob, File, FormData } = await sdk('globals/blob.js');
 const encoding = await sdk('globals/encoding.js');
 const { fault, onFault } = await sdk('globals/fault.js');
 const { fetch } = await sdk('globals/fetch.js');
@@ -318,6 +319,27 @@ describe('fetch', () => {
     assert.deepEqual([[...headers.keys()].length, [...new Headers(headers).values()][0]], [3, '9']);
     assert.throws(() => headers.set('a b', '1'), TypeError);
     assert.throws(() => headers.set('a', 'x\ny'), TypeError);
+  });
+
+  test('forms and blobs are bodies', async () => {
+    const form = new FormData();
+    form.append('a', 'one\ntwo');
+    form.append('a', 'three');
+    form.set('f"', new Blob(['bread'], { type: 'text/Plain' }), 'b.txt');
+    form.set('a', 'four');
+    assert.deepEqual([form.getAll('a'), form.get('f"').name, form.has('x'), [...form.keys()]], [['four'], 'b.txt', false, ['a', 'f"']]);
+    const request = new Request('https://a.example', { method: 'POST', body: form });
+    const [, boundary] = /^multipart\/form-data; boundary=(.+)$/.exec(request.headers.get('content-type'));
+    const lines = [
+      `--${boundary}`, 'content-disposition: form-data; name="a"', '', 'four',
+      `--${boundary}`, 'content-disposition: form-data; name="f%22"; filename="b.txt"', 'content-type: text/plain', '', 'bread',
+      `--${boundary}--`, '',
+    ];
+    assert.equal(await request.text(), lines.join('\r\n'));
+    const blob = await new Response(new Blob([Uint8Array.of(65), 'B', new Blob(['C'])], { type: 'x/y' })).blob();
+    assert.deepEqual([blob.type, blob.size, await blob.text(), await blob.slice(1, -1).text()], ['x/y', 3, 'ABC', 'B']);
+    const file = new File(['x'], 'n', { lastModified: 5 });
+    assert.deepEqual([file.name, file.lastModified, (await file.arrayBuffer()).byteLength, file instanceof Blob], ['n', 5, 1, true]);
   });
 
   test('requests and responses are made of what they are made of', async () => {

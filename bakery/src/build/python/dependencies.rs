@@ -27,6 +27,9 @@ const HEAD: &str = "# Made by bakery; do not edit. For dependencies ";
 /// The installed packages change when this does.
 const FORMAT: u32 = 1;
 
+/// The files that say what a package is, in the folder that describes it.
+const DESCRIPTIONS: [&str; 2] = ["METADATA", "entry_points.txt"];
+
 /// What a compiled module's file ends in.
 const NATIVE: [&str; 3] = [".so", ".pyd", ".dylib"];
 
@@ -270,7 +273,7 @@ fn compiled(package: &str, why: &str) -> Error {
     }
 }
 
-/// All files below a folder but for what describes packages.
+/// All files below a folder; of those that describe packages, the ones that programs ask for.
 fn files_below(folder: &Path) -> Result<Vec<PathBuf>> {
     let mut files = Vec::new();
     let mut folders = vec![folder.to_owned()];
@@ -280,11 +283,13 @@ fn files_below(folder: &Path) -> Result<Vec<PathBuf>> {
         for entry in fs::read_dir(&folder).map_err(unreadable)? {
             let path = entry.map_err(unreadable)?.path();
             let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
-            let is_other = name == "__pycache__"
-                || name == "bin"
-                || name.ends_with(".dist-info")
-                || name.starts_with('.');
-            if path.is_dir() && !is_other {
+            let is_other = name == "__pycache__" || name == "bin" || name.starts_with('.');
+            if name.ends_with(".dist-info") {
+                // What `importlib.metadata` reads.
+                files.extend(
+                    DESCRIPTIONS.map(|name| path.join(name)).into_iter().filter(|path| path.is_file()),
+                );
+            } else if path.is_dir() && !is_other {
                 folders.push(path);
             } else if path.is_file() && !name.starts_with('.') {
                 files.push(path);
@@ -341,6 +346,7 @@ mod tests {
             "Fast_Things-1.0.dist-info/RECORD",
             "fast/__init__.py,,\nfast/_speed.cpython-314.so,sha256=x,1\n",
         );
+        write("Fast_Things-1.0.dist-info/METADATA", "Name: fast-things\n");
         let error = check_pure(dir.path()).unwrap_err();
         assert_eq!(error.message, "`fast-things` cannot be part of an inferlet");
         let names: Vec<_> = Packages { folder: Some(dir.path().to_owned()), lock: None }
@@ -348,6 +354,9 @@ mod tests {
             .unwrap()
             .into_keys()
             .collect();
-        assert_eq!(names, ["fast/__init__.py", "fast/_speed.cpython-314.so"]);
+        assert_eq!(
+            names,
+            ["Fast_Things-1.0.dist-info/METADATA", "fast/__init__.py", "fast/_speed.cpython-314.so"]
+        );
     }
 }

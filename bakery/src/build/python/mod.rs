@@ -20,6 +20,7 @@ use serde::{Deserialize, Serialize};
 use self::dependencies::{How, Packages};
 use self::shared::Shared;
 use self::sources::Sources;
+use self::wrapper::World;
 use super::cache::{self, Key, Made, Seen, Standing};
 use super::probe::Depth;
 use super::provenance::Provenance;
@@ -79,7 +80,7 @@ pub fn build(
     let packages = dependencies::provide(project, how, env, progress)?;
     let own = contents.digest();
     contents.add(packages.read()?);
-    let shared = shared::provide(env, options.network, progress)?;
+    let shared = shared::provide(env, World::of(&project.manifest), options.network, progress)?;
     let wasm = preload::component(&shared, build.name(), &contents, build.shows_sources(), env, progress)?;
     let artifact = build.finish(&wasm, &shared, own, &packages)?;
     // The lock may have been written just now.
@@ -98,7 +99,8 @@ pub fn plan(project: &Project, options: &Options, env: &Environment) -> Result<R
     let build = Build::new(project, options, env)?;
     let sources = Sources::of(project)?;
     let mut steps = Vec::new();
-    let runtime = shared::place(&build.cache);
+    let world = World::of(&project.manifest);
+    let runtime = shared::place(&build.cache, world);
     if !runtime.exists() {
         let python = toolchain::python::find(env).unwrap_or_else(|| {
             steps.push(Step::ProvidePython);
@@ -110,7 +112,7 @@ pub fn plan(project: &Project, options: &Options, env: &Environment) -> Result<R
         });
         let folder = build.cache.join("languages/.making-python");
         let sdk = sdk::folders(&build.cache);
-        steps.push(Step::Run(componentize::invocation(&python, &sdk, shared::NAME, &folder, &runtime)));
+        steps.push(Step::Run(componentize::invocation(&python, &sdk, world, &folder, &runtime)));
     }
     let wanted = dependencies::wanted(project)?;
     if !wanted.is_empty() {
@@ -146,7 +148,7 @@ pub struct Unbuilt {
 pub fn unbuilt(project: &Project, how: How, env: &Environment, progress: &dyn Progress) -> Result<Unbuilt> {
     let mut contents = Sources::of(project)?.read()?;
     contents.add(dependencies::provide(project, how, env, progress)?.read()?);
-    let shared = shared::provide(env, how.network, progress)?;
+    let shared = shared::provide(env, World::of(&project.manifest), how.network, progress)?;
     Ok(Unbuilt { shared, input: wrapper::input(&contents) })
 }
 

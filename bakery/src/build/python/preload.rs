@@ -13,7 +13,7 @@ use pie_engine::{
 };
 
 use super::componentize;
-use super::shared::{self, Shared};
+use super::shared::Shared;
 use super::sources::Contents;
 use super::wrapper;
 use crate::build::sections;
@@ -67,7 +67,7 @@ pub fn component(
     }
     let made = preload.made().ok_or_else(|| Error::bug("the runtime has answered and kept nothing"))?;
     let made = made.map_err(|error| Error::bug("the program cannot be kept").caused_by(error))?;
-    let (old, new) = (wrapper::export(shared::NAME), wrapper::export(name));
+    let (old, new) = (wrapper::export(shared.world.name()), wrapper::export(name));
     sections::rename_export(made, &old, &new).ok_or_else(|| Error::bug(format!("there is no export `{old}`")))
 }
 

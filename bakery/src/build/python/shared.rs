@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
+use super::wrapper::World;
 use super::{componentize, sdk, wrapper};
 use crate::build::Digest;
 use crate::build::run::write_atomically;
@@ -18,9 +19,6 @@ use crate::toolchain::{self, Network};
 /// Changes when an older component can no longer be used.
 const FORMAT: u32 = 2;
 
-/// The name of its package.
-pub const NAME: &str = "python";
-
 /// The component, in bakery's cache.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Shared {
@@ -32,6 +30,8 @@ pub struct Shared {
     pub observable: Digest,
     /// `componentize-py 0.25.1`
     pub maker: String,
+    /// Its world.
+    pub world: World,
 }
 
 /// What is known of the file without reading it; written after it.
@@ -47,15 +47,15 @@ struct Record {
 ///
 /// # Errors
 /// There is nothing to make it with, or componentize-py fails.
-pub fn provide(env: &Environment, network: Network, progress: &dyn Progress) -> Result<Shared> {
+pub fn provide(env: &Environment, world: World, network: Network, progress: &dyn Progress) -> Result<Shared> {
     let cache = env.cache_dir()?;
-    let (path, record) = places(&cache);
-    if let Some(found) = open(&path, &record) {
+    let (path, record) = places(&cache, world);
+    if let Some(found) = open(&path, &record, world) {
         return Ok(found);
     }
     let folder = cache.join("languages");
     let _lock = Lock::take(&folder, "to make the Python runtime", &env.interrupt, progress)?;
-    if let Some(found) = open(&path, &record) {
+    if let Some(found) = open(&path, &record, world) {
         return Ok(found);
     }
     toolchain::python::remove_unfinished(&folder);
@@ -64,11 +64,11 @@ pub fn provide(env: &Environment, network: Network, progress: &dyn Progress) -> 
     let unwritable =
         |error| Error::environment(format!("cannot write `{}`", folder.display())).caused_by(error);
     let work = tempfile::Builder::new().prefix(UNFINISHED).tempdir_in(&folder).map_err(unwritable)?;
-    componentize::write(&wrapper::shared(NAME), work.path())?;
+    componentize::write(&wrapper::shared(world), work.path())?;
     let output = work.path().join("python.wasm");
     {
         let _task = progress.start("making the Python runtime, once", None, Unit::Items);
-        componentize::run(env, &componentize::invocation(&python, &sdk, NAME, work.path(), &output))?;
+        componentize::run(env, &componentize::invocation(&python, &sdk, world, work.path(), &output))?;
     }
     let bytes = std::fs::read(&output).map_err(unwritable)?;
     let observable = pie_engine::observable(&bytes)
@@ -83,36 +83,36 @@ pub fn provide(env: &Environment, network: Network, progress: &dyn Progress) -> 
         .map_err(|error| Error::bug("a record cannot be written").caused_by(error))?;
     std::fs::rename(&output, &path).map_err(unwritable)?;
     write_atomically(&record, &text)?;
-    Ok(made.shared(&path))
+    Ok(made.shared(&path, world))
 }
 
 impl Record {
-    fn shared(self, path: &Path) -> Shared {
+    fn shared(self, path: &Path, world: World) -> Shared {
         let Record { digest, observable, maker, .. } = self;
-        Shared { path: path.to_owned(), digest, observable, maker }
+        Shared { path: path.to_owned(), digest, observable, maker, world }
     }
 }
 
-fn open(path: &Path, record: &Path) -> Option<Shared> {
+fn open(path: &Path, record: &Path, world: World) -> Option<Shared> {
     let record: Record = serde_json::from_slice(&std::fs::read(record).ok()?).ok()?;
     let size_bytes = path.metadata().ok()?.len();
-    (size_bytes == record.size_bytes).then(|| record.shared(path))
+    (size_bytes == record.size_bytes).then(|| record.shared(path, world))
 }
 
 /// Where it is, whether or not it has been made.
-pub fn place(cache: &Path) -> PathBuf {
-    places(cache).0
+pub fn place(cache: &Path, world: World) -> PathBuf {
+    places(cache, world).0
 }
 
 /// The file and its record. Whatever it is made of has a part in the name.
-fn places(cache: &Path) -> (PathBuf, PathBuf) {
+fn places(cache: &Path, world: World) -> (PathBuf, PathBuf) {
     let mut parts = vec![
         FORMAT.to_le_bytes().to_vec(),
         toolchain::python::REQUIREMENTS.as_bytes().to_vec(),
         sdk::digest().as_str().as_bytes().to_vec(),
     ];
-    parts.extend(wrapper::shared(NAME).into_values());
-    let name = format!("python-{}", Digest::of_parts(parts).short());
+    parts.extend(wrapper::shared(world).into_values());
+    let name = format!("{}-{}", world.name(), Digest::of_parts(parts).short());
     let folder = cache.join("languages");
     (folder.join(format!("{name}.wasm")), folder.join(format!("{name}.json")))
 }
@@ -124,7 +124,8 @@ mod tests {
     #[test]
     fn a_file_that_is_not_as_recorded_does_not_count() {
         let cache = tempfile::tempdir().unwrap();
-        let (path, record) = places(cache.path());
+        let (path, record) = places(cache.path(), World::Plain);
+        let open = |path: &Path, record: &Path| open(path, record, World::Plain);
         assert_eq!(open(&path, &record), None);
         write_atomically(&path, b"abc").unwrap();
         let made = || Record {
@@ -134,7 +135,7 @@ mod tests {
             size_bytes: 3,
         };
         write_atomically(&record, &serde_json::to_vec(&made()).unwrap()).unwrap();
-        assert_eq!(open(&path, &record), Some(made().shared(&path)));
+        assert_eq!(open(&path, &record), Some(made().shared(&path, World::Plain)));
         write_atomically(&path, b"ab").unwrap();
         assert_eq!(open(&path, &record), None);
     }

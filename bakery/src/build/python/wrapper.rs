@@ -7,6 +7,7 @@ use base64::engine::general_purpose::STANDARD;
 
 use super::settings;
 use super::sources::Contents;
+use crate::project::Manifest;
 
 /// The module that componentize-py is given.
 pub const MODULE: &str = "inferlet_program";
@@ -94,12 +95,44 @@ gc.collect()
 gc.freeze()
 "#;
 
+/// The worlds that programs live in. There is a shared component for each.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum World {
+    /// What every inferlet has.
+    Plain,
+    /// HTTP to the hosts that its manifest lists too.
+    Network,
+}
+
+impl World {
+    /// That of a project.
+    pub fn of(manifest: &Manifest) -> World {
+        if manifest.permissions.network.is_empty() { World::Plain } else { World::Network }
+    }
+
+    /// The name of the shared component's package.
+    pub fn name(self) -> &'static str {
+        match self {
+            World::Plain => "python",
+            World::Network => "python-network",
+        }
+    }
+
+    /// The worlds of the interface that it consists of.
+    fn includes(self) -> &'static str {
+        match self {
+            World::Plain => "include pie:inferlet/inferlet;",
+            World::Network => "include pie:inferlet/inferlet;\n    include pie:inferlet/network;",
+        }
+    }
+}
+
 /// The files that are given to componentize-py, by their places in its folder.
-pub fn shared(name: &str) -> BTreeMap<String, Vec<u8>> {
-    let package = package(name);
+pub fn shared(world: World) -> BTreeMap<String, Vec<u8>> {
+    let (package, includes) = (world.name(), world.includes());
     let world = format!(
         "package pie:{package};\n\ninterface run {{\n    run: func(input: string) -> result<string, string>;\n}}\n\n\
-         world program {{\n    include pie:inferlet/inferlet;\n    export run;\n}}\n"
+         world program {{\n    {includes}\n    export run;\n}}\n"
     );
     BTreeMap::from([
         (format!("app/{MODULE}.py"), SHARED.as_bytes().to_vec()),

@@ -12,6 +12,7 @@ mod input;
 pub(super) mod model;
 mod outside;
 pub(super) mod programs;
+mod recording;
 mod scratch;
 mod servers;
 pub(super) mod target;
@@ -67,6 +68,8 @@ Examples:
                                            Give it tools: a server that it may start
   bakery run hello --trace t.jsonl         Record all it does, for `bakery trace show`
   bakery run hello --replay t.jsonl        Answer what it asks of the network as recorded
+  bakery run hello --record kept           Keep what the model says, too
+  bakery run hello --replay kept           Run it again with no model and no network
   bakery run api --http 127.0.0.1:8080     Let it respond to HTTP requests, until Ctrl-C
 
 Exit codes: 0 the inferlet answered, 1 it failed, 2 it was asked wrongly, 3 something outside is missing, 130 Ctrl-C")]
@@ -104,8 +107,12 @@ pub struct Args {
     /// Record the run in this file
     #[arg(long, value_name = "FILE")]
     pub trace: Option<PathBuf>,
-    /// Answer what the inferlet asks of the network and of MCP servers from this recorded trace, and from nowhere else
-    #[arg(long, value_name = "FILE")]
+    /// Keep all that comes to the run from outside in this folder, for `--replay` and for tests: what the model says too
+    #[arg(long, value_name = "DIR", conflicts_with_all = ["replay", "http"])]
+    pub record: Option<PathBuf>,
+    /// Answer what the inferlet asks of the network and of MCP servers from this recorded trace, and from nowhere else; from a recording, what it asks of the
+    /// model too
+    #[arg(long, value_name = "FILE|DIR")]
     pub replay: Option<PathBuf>,
     /// Write what the inferlet leaves under `/scratch` to this folder, which is empty or new
     #[arg(long, value_name = "DIR")]
@@ -155,6 +162,7 @@ impl Args {
             out_dir: None,
             mcp: Vec::new(),
             trace: None,
+            record: None,
             replay: None,
             keep_scratch: None,
             http: None,
@@ -174,6 +182,8 @@ impl Args {
 /// # Errors
 /// There is nothing to run, it cannot be built, it is asked wrongly, or it fails.
 pub fn run(args: &Args, env: &Environment, ui: &Ui) -> Result<()> {
+    let replayed = recording::find(args, env)?;
+    let args = &recording::arguments(args, replayed.as_ref());
     let model = Source::read(&args.model, args.script.as_deref(), env)?;
     // It is loaded while the component is built, or its code is found; and here, should the thread still not run when it is needed, as
     // it takes an idle processor a millisecond to wake up.
@@ -184,7 +194,8 @@ pub fn run(args: &Args, env: &Environment, ui: &Ui) -> Result<()> {
     });
     let target = Target::find(&args.path, args.manifest.as_deref(), env)?;
     let manifest = target.manifest().cloned();
-    let input = match input::read(args, manifest.as_ref(), env)? {
+    let read = input::read(args, manifest.as_ref(), env).map_err(|error| target.misfit(error, &args.path));
+    let input = match read? {
         Input::Help => return input::help(args, manifest.as_ref(), ui),
         Input::Json(input) => input,
     };
@@ -197,7 +208,8 @@ pub fn run(args: &Args, env: &Environment, ui: &Ui) -> Result<()> {
     }
     let control = launch.control();
     let (audience, received) = audience(args, &control, env, ui)?;
-    send(args, &control, env)?;
+    let files = send(args, &control, env)?;
+    let recorder = recording::begin(args, &audience, env)?;
 
     let Built { component, dependencies } = target.built(args, env, ui)?;
     env.interrupt.check()?;
@@ -209,6 +221,7 @@ pub fn run(args: &Args, env: &Environment, ui: &Ui) -> Result<()> {
         launch = launch.programs(Arc::new(Dependencies::new(dependencies, Arc::clone(&runtime), env)));
     }
     let model = LazyLock::force(&model).clone();
+    let model = recording::model(model, replayed.as_ref(), recorder.as_ref(), &control)?;
     let engine = Engine::on(runtime, engine_config(args, model)).map_err(cannot_start)?;
     if let Some(address) = args.http {
         return http::serve(address, args, &engine, (inferlet, launch, answers), &audience, env, ui);
@@ -218,15 +231,19 @@ pub fn run(args: &Args, env: &Environment, ui: &Ui) -> Result<()> {
 
     let _interrupt = console::cancel_on_interrupt(&control, env);
     let _deadline = console::cancel_after(args.timeout, &control);
-    console::listen(&control, ui);
+    match &replayed {
+        Some(replayed) => replayed.attend(&control),
+        None => console::listen(&control, ui),
+    }
     let finished = engine.run(&inferlet, launch, Box::new(audience.clone()));
     connected.close();
+    let recorded = recording::finish(recorder.as_ref(), args, &rerun, engine.model(), &files);
     // The process ends soon, which frees the same at once.
     std::mem::forget((engine, inferlet));
     let watched = audience.finish();
     let kept = args.keep_scratch.as_deref().map_or(Ok(()), |folder| scratch::keep(folder, &kept, env, ui));
     let shown = answer::show(&finished, &received, ui);
-    watched.and(kept).and(shown)?;
+    watched.and(recorded).and(kept).and(shown)?;
     connected.verdict()?;
     answer::verdict(&finished, if ui.verbose() { answer::Frames::All } else { answer::Frames::Own })
 }
@@ -279,16 +296,18 @@ fn audience(args: &Args, control: &Control, env: &Environment, ui: &Ui) -> Resul
     Ok((audience, received))
 }
 
-/// Sends what was given on the command line; what standard input holds comes after it.
-fn send(args: &Args, control: &Control, env: &Environment) -> Result<()> {
+/// Sends what was given on the command line; what standard input holds comes after it. The contents of the files.
+fn send(args: &Args, control: &Control, env: &Environment) -> Result<Vec<Vec<u8>>> {
     control.open();
+    let mut files = Vec::new();
     for message in &args.send {
         control.send(message.clone());
     }
     for file in &args.file {
         let contents = std::fs::read(env.current_dir.join(file))
             .map_err(|error| Error::usage(format!("cannot read `{}`", file.display())).caused_by(error))?;
-        control.send_file(contents);
+        control.send_file(contents.clone());
+        files.push(contents);
     }
-    Ok(())
+    Ok(files)
 }

@@ -11,7 +11,7 @@ use crate::dependencies::{self, Graph};
 use crate::environment::Environment;
 use crate::error::{Error, Result};
 use crate::progress::{Progress, Unit};
-use crate::project::{MANIFEST_NAME, Manifest, Project, javascript, read_manifest};
+use crate::project::{MANIFEST_NAME, Manifest, Project, javascript, python, read_manifest};
 use crate::store::Store;
 use crate::toolchain::Network;
 use crate::ui::Ui;
@@ -89,6 +89,15 @@ impl Target {
     /// The manifest that counts, if there is one.
     pub fn manifest(&self) -> Option<&Manifest> {
         self.manifest.as_ref()
+    }
+
+    /// An error about the input, with the line that says what it has to be, where that is a line of Python.
+    pub fn misfit(&self, error: Error, shown: &Path) -> Error {
+        let Source::Project(project) = &self.source else { return error };
+        match python::parameters_place(project, shown) {
+            Some(place) if error.place.is_none() => error.at(place),
+            _ => error,
+        }
     }
 
     /// The folder of the project, if it is one.

@@ -16,6 +16,7 @@ use crate::commands::run::target::{Built, Target};
 use crate::commands::run::{self, cache};
 use crate::environment::Environment;
 use crate::error::{Error, Place, Result};
+use crate::outside::recording::Replayed;
 use crate::project::Project;
 use crate::project::case::Case;
 use crate::report::vocabulary::Vocabulary;
@@ -44,6 +45,8 @@ pub(super) struct OfProject {
     pub limits: Limits,
     pub cases: Vec<Case>,
     pub models: BTreeMap<(String, Option<String>), Model>,
+    /// Recordings that cases are run from.
+    pub recordings: BTreeMap<String, Replayed>,
     pub folder: Folder,
     pub asked_for: BTreeSet<Key>,
 }
@@ -102,6 +105,9 @@ fn prepare(
             entry.insert(Model { loaded, vocabulary });
         }
     }
+    let recordings = cases.iter().filter_map(|case| case.replay.as_ref());
+    let recordings = recordings.map(|name| Ok((name.clone(), Replayed::read(&shown.join(name), env)?)));
+    let recordings = recordings.collect::<Result<_>>()?;
     let Built { component, dependencies } = built(&project, args, env, ui)?;
     env.interrupt.check()?;
     let inferlet = component.compiled(runtime, &*ui.progress())?;
@@ -113,6 +119,7 @@ fn prepare(
         launch = launch.programs(Arc::new(Dependencies::new(dependencies, Arc::clone(runtime), env)));
     }
     Ok(OfProject {
+        recordings,
         folder: Folder::open(&project.root)?,
         name: manifest.package.name.clone(),
         limits: programs::limits(&manifest),

@@ -6,14 +6,18 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 
+use pie_engine::loaded::LoadedModel;
+use pie_engine::outside::replay::Replay;
 use pie_engine::trace::{Outcome, Sink};
-use pie_engine::{Engine, EngineConfig, Finished, Launch, PageChecks};
+use pie_engine::{Control, Engine, EngineConfig, Finished, Launch, PageChecks};
 
 use super::Args;
 use super::live::{Attended, sent};
 use super::prepare::{OfProject, PLACES, Prepared};
 use crate::environment::Environment;
 use crate::error::{Error, Result};
+use crate::interrupt::Waiting;
+use crate::outside::recording::{Replayed, ending};
 use crate::outside::replies::Replies;
 use crate::progress::Unit;
 use crate::project::case::{Case, Layer};
@@ -216,7 +220,7 @@ impl Worker<'_> {
         std::fs::create_dir_all(&folder).map_err(unwritable)?;
         let file = Recording(Arc::new(Mutex::new(TraceFile::create(&path).map_err(unwritable)?)));
         // That it could be run was seen before.
-        let _ = self.run(case, Turn { seed: case.seed, interleaving }, Box::new(file.clone()));
+        let _ = self.run(case, Turn { seed: case.seed, interleaving }, Box::new(file.clone()), None);
         file.0.lock().unwrap_or_else(PoisonError::into_inner).finish().map_err(unwritable)?;
         Ok(shown(path))
     }
@@ -224,22 +228,37 @@ impl Worker<'_> {
     /// Runs a case and keeps what happens.
     fn observe(&self, case: &Case, turn: Turn) -> Result<Observed, String> {
         let kept = Kept::default();
-        let finished = self.run(case, turn, Box::new(kept.clone()))?;
+        let finished = self.run(case, turn, Box::new(kept.clone()), Some(&kept))?;
         kept.observed(finished).ok_or_else(|| "the run never began".to_owned())
     }
 
     /// Runs a case; why it cannot be run, in words.
-    fn run(&self, case: &Case, turn: Turn, sink: Box<dyn Sink>) -> Result<Finished, String> {
-        let model = self.model(case).loaded.clone();
-        let config = EngineConfig::new(model);
-        let config = EngineConfig {
-            pages: case.pages.unwrap_or(config.pages),
-            checks: PageChecks::AtEnd,
-            places: Some(PLACES),
-            ..config
-        };
-        let engine =
-            Engine::on(Arc::clone(&self.prepared.runtime), config).map_err(|cause| cause.to_string())?;
+    fn run(
+        &self,
+        case: &Case,
+        turn: Turn,
+        sink: Box<dyn Sink>,
+        kept: Option<&Kept>,
+    ) -> Result<Finished, String> {
+        match &case.replay {
+            Some(recording) => self.replay(case, &self.of.recordings[recording], turn, sink),
+            None => self.perform(case, turn, sink, kept),
+        }
+    }
+
+    /// Runs a case in the world that it describes.
+    fn perform(
+        &self,
+        case: &Case,
+        turn: Turn,
+        sink: Box<dyn Sink>,
+        kept: Option<&Kept>,
+    ) -> Result<Finished, String> {
+        let mut model = self.model(case).loaded.clone();
+        if let Some(kept) = kept.filter(|_| case.layers.contains(&Layer::Numbers)) {
+            model.model = Arc::new(kept.taping(model.model));
+        }
+        let engine = self.engine(model, case.pages)?;
         let launch = self.launch(case, turn);
         let control = launch.control();
         let refusing = control.clone();
@@ -249,14 +268,56 @@ impl Worker<'_> {
         let launch = launch.outside(Arc::clone(&world) as _);
         let sending = sent(case, &self.of.root)?;
         let sink = Attended::new(sink, &control, sending);
-        let interrupted = control.clone();
-        let _interrupt = self
-            .env
-            .interrupt
-            .on_request(move || interrupted.cancel(Outcome::Cancelled("interrupted".to_owned())));
+        let _interrupt = self.ends_on_interrupt(&control);
         let finished = engine.run(&self.of.inferlet, launch, Box::new(sink));
         world.close();
         Ok(finished)
+    }
+
+    /// Runs what was recorded, with no model and no network.
+    fn replay(
+        &self,
+        case: &Case,
+        recording: &Replayed,
+        turn: Turn,
+        sink: Box<dyn Sink>,
+    ) -> Result<Finished, String> {
+        let begun = &recording.begun;
+        let launch = self.launch(case, Turn { seed: begun.seed, ..turn }).input(begun.input.as_str());
+        let control = launch.control();
+        let model = recording.model(self.model(case).loaded.clone(), ending(&control));
+        let model = model.map_err(|error| [vec![error.to_string()], error.causes()].concat().join(": "))?;
+        let engine = self.engine(model, Some(begun.pages))?;
+        let differs = ending(&control);
+        let replay = Arc::new(Replay::new(recording.questions.clone(), move |difference| {
+            differs(&difference.to_string())
+        }));
+        let launch = launch.outside(Arc::clone(&replay) as _);
+        recording.attend(&control);
+        let _interrupt = self.ends_on_interrupt(&control);
+        let finished = engine.run(&self.of.inferlet, launch, sink);
+        match replay.left() {
+            left if left > 0 && matches!(finished.outcome, Outcome::Ok(_)) => {
+                Err(format!("the run is not the recorded one: it left out {left} of the recorded questions"))
+            }
+            _ => Ok(finished),
+        }
+    }
+
+    fn engine(&self, model: LoadedModel, pages: Option<u32>) -> Result<Engine, String> {
+        let config = EngineConfig::new(model);
+        let config = EngineConfig {
+            pages: pages.unwrap_or(config.pages),
+            checks: PageChecks::AtEnd,
+            places: Some(PLACES),
+            ..config
+        };
+        Engine::on(Arc::clone(&self.prepared.runtime), config).map_err(|cause| cause.to_string())
+    }
+
+    fn ends_on_interrupt(&self, control: &Control) -> Waiting {
+        let control = control.clone();
+        self.env.interrupt.on_request(move || control.cancel(Outcome::Cancelled("interrupted".to_owned())))
     }
 
     fn launch(&self, case: &Case, turn: Turn) -> Launch {

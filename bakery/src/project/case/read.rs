@@ -110,10 +110,12 @@ fn test(table: &Table<'_>, parameters: Option<&[Parameter]>) -> Result<Vec<Case>
 
 /// What cannot be meant together.
 fn contradictions(table: &Table<'_>, case: &Case) -> Result<()> {
+    const RECORDED: [&str; 10] =
+        ["mcp", "http", "script", "parameters", "model", "seed", "pages", "send", "request", "matrix"];
     if case.replay.is_some()
-        && let Some(key) = ["mcp", "http", "script"].into_iter().find(|key| table.get(key).is_some())
+        && let Some(key) = RECORDED.into_iter().find(|key| table.get(key).is_some())
     {
-        let label = "is answered by the recording";
+        let label = "is what the recording says";
         return Err(table.error_at_key(key, format!("`{key}` and `replay` exclude each other"), label));
     }
     if case.request.is_some()
@@ -289,8 +291,8 @@ fn filled(
     given: Map<String, Value>,
 ) -> Result<Map<String, Value>> {
     let Some(parameters) = parameters else { return Ok(given) };
-    // What a handler of requests takes is the request.
-    if test.get("request").is_some() {
+    // What a handler of requests takes is the request, and what was recorded has its input.
+    if test.get("request").is_some() || test.get("replay").is_some() {
         return Ok(given);
     }
     parameters::fill(parameters, &given).map_err(|mut error| {

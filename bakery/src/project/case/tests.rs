@@ -141,6 +141,13 @@ fn a_matrix_is_a_case_for_each_combination_in_order() {
 }
 
 #[test]
+fn what_is_recorded_needs_no_parameters() {
+    let text =
+        "[parameters]\nname = \"string\"\n[[test]]\nname = \"kept\"\nreplay = \"kept\"\nexpect.json = true\n";
+    assert_eq!(cases(text)[0].parameters.len(), 0);
+}
+
+#[test]
 fn a_matrix_is_bounded() {
     let seeds: Vec<String> = (0..10_001).map(|seed| seed.to_string()).collect();
     let text = format!("{HEAD}[[test]]\nname = \"x\"\nmatrix.seeds = [{}]\n", seeds.join(","));

@@ -18,7 +18,7 @@ use self::pyproject::PyProject;
 use super::name::slug;
 use super::parameters::Parameter;
 use super::{Language, Manifest, Project};
-use crate::error::{Error, Result};
+use crate::error::{Error, Place, Result};
 
 /// The version of what has none.
 const NO_VERSION: &str = "0.0.0";
@@ -86,6 +86,13 @@ pub fn usual_entries(name: &str) -> Vec<String> {
         entries.extend([format!("src/{module}/{file}"), format!("{module}/{file}")]);
     }
     entries
+}
+
+/// Where the file that a project is says what it takes, for an error about its input. A project of several files says it in its manifest.
+pub fn parameters_place(project: &Project, shown: &Path) -> Option<Place> {
+    let text = std::fs::read_to_string(project.root.join(project.file.as_ref()?)).ok()?;
+    let span = signature::read(&text).span?;
+    Some(Place { file: shown.display().to_string(), text, span, label: "what `main` takes".to_owned() })
 }
 
 pub(super) fn read(file: &Path, shown: &Path) -> Result<String> {

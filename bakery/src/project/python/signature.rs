@@ -3,6 +3,8 @@
 //! It follows what the SDK does with the input when the program runs (`sdk/python/src/inferlet/entry.py`). Where a type is none that a manifest can have,
 //! the input is left open, and the SDK says what does not fit.
 
+use std::ops::Range;
+
 use serde_json::Value;
 use toml_edit::{Array, InlineTable, Table};
 use tree_sitter::Node;
@@ -19,6 +21,8 @@ pub struct Entry {
     pub parameters: Option<Vec<Parameter>>,
     /// The first paragraph about it.
     pub description: Option<String>,
+    /// Where the parameters are written, in bytes.
+    pub span: Option<Range<usize>>,
 }
 
 /// Reads a source. One with mistakes, or without a `main`, says nothing about parameters.
@@ -26,10 +30,11 @@ pub fn read(text: &str) -> Entry {
     let Some(source) = Source::parse(text) else { return Entry::default() };
     let about = source.docstring(source.root()).map(docstring::parse).unwrap_or_default().summary;
     let found = definition(&source, "function_definition", "main").filter(|_| !source.has_mistakes());
-    let Some(main) = found else { return Entry { parameters: None, description: about } };
+    let Some(main) = found else { return Entry { description: about, ..Entry::default() } };
     let docstring = docstring_of(&source, main);
     let parameters = parameters(&source, main, &docstring);
-    Entry { parameters, description: docstring.summary.or(about) }
+    let span = main.child_by_field_name("parameters").map(|node| node.byte_range());
+    Entry { parameters, description: docstring.summary.or(about), span }
 }
 
 /// A definition of the module's, by its name.

@@ -22,7 +22,8 @@ pub fn events(observed: &Observed, redactions: &[Redaction], vocabulary: &Vocabu
     lines.collect::<Vec<_>>().join("\n")
 }
 
-fn line(event: &Event, redactions: &[Redaction], vocabulary: &Vocabulary) -> Option<String> {
+/// The line of an event, if it has one.
+pub fn line(event: &Event, redactions: &[Redaction], vocabulary: &Vocabulary) -> Option<String> {
     // The two kinds that a run consists of are written without the detour over JSON.
     match event {
         Event::Pass { .. } if !redact::touches(redactions, "pass") => return pass(event, vocabulary),

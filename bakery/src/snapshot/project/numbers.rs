@@ -1,6 +1,10 @@
 //! The layer `numbers`: what a kernel rounds. It is compared with a tolerance, number by number.
 
-use pie_engine::trace::{AdapterOperation, Bytes, Event, Slot};
+use std::collections::BTreeMap;
+
+use pie_engine::ids::{InstanceId, PassId};
+use pie_engine::model::tape::{Numbers, Reply, Take};
+use pie_engine::trace::{AdapterOperation, Bytes, Event, Slot, sha256_hex};
 
 use super::line::Written;
 use super::redact;
@@ -14,86 +18,85 @@ const EMBEDDED: usize = 8;
 
 /// Makes the layer.
 pub fn numbers(observed: &Observed, redactions: &[Redaction]) -> String {
-    let mut lines = Vec::new();
-    for event in &observed.events {
-        match event {
-            Event::PassDone { instance, pass, slots, margin, .. }
-                if !redact::leaves_out(redactions, "pass-done") =>
-            {
-                if let Some(margin) = margin {
-                    lines.push(
-                        Written::new(Some(instance), "margin")
-                            .about(pass)
-                            .json("value", &fixed(*margin))
-                            .finish(),
-                    );
-                }
-                for slot in slots {
-                    let line = |what: &str| Written::new(Some(instance), what).about(pass);
-                    lines.extend(of_slot(slot, line));
-                }
-            }
-            Event::Bid { instance, context, credits } if !redact::leaves_out(redactions, "bid") => {
-                lines.push(
-                    Written::new(Some(instance), "bid").about(context).json("credits", credits).finish(),
-                );
-            }
-            Event::Adapter {
-                instance, operation: AdapterOperation::Update { best, mean, sigma }, ..
-            } => {
-                let line = Written::new(Some(instance), "update").json("best", &fixed(*best));
-                lines.push(line.json("mean", &fixed(*mean)).json("sigma", &fixed(*sigma)).finish());
-            }
-            Event::Finished { instance, usage, .. } => {
-                if let Some(margin) = usage.least_margin {
-                    lines.push(
-                        Written::new(Some(instance), "least-margin").json("value", &fixed(margin)).finish(),
-                    );
-                }
-            }
-            _ => {}
-        }
-    }
-    lines.join("\n")
+    let takes: Takes<'_> = observed.takes.iter().filter_map(|take| Some((take.key()?, take))).collect();
+    let lines = observed.events.iter().flat_map(|event| of_event(event, redactions, &takes));
+    lines.collect::<Vec<_>>().join("\n")
 }
 
-fn of_slot(slot: &Slot, line: impl Fn(&str) -> Written) -> Option<String> {
-    Some(match slot {
-        Slot::Token(_) => return None,
-        Slot::Distribution { ids, probabilities, .. } => {
+/// Passes with all of their answers, where they were kept.
+pub type Takes<'a> = BTreeMap<(InstanceId, PassId), &'a Take>;
+
+/// The lines of an event.
+pub fn of_event(event: &Event, redactions: &[Redaction], takes: &Takes<'_>) -> Vec<String> {
+    let mut lines = Vec::new();
+    match event {
+        Event::PassDone { instance, pass, slots, margin, .. }
+            if !redact::leaves_out(redactions, "pass-done") =>
+        {
+            let line = |what: &str| Written::new(Some(instance), what).about(pass);
+            lines.extend(margin.map(|margin| line("margin").json("value", &fixed(margin)).finish()));
+            let take = takes.get(&(*instance, *pass));
+            for (at, slot) in slots.iter().enumerate() {
+                lines.extend(of_slot(slot, line, take.and_then(|take| take.replies.get(at))));
+            }
+        }
+        Event::Bid { instance, context, credits } if !redact::leaves_out(redactions, "bid") => {
+            lines.push(Written::new(Some(instance), "bid").about(context).json("credits", credits).finish());
+        }
+        Event::Adapter { instance, operation: AdapterOperation::Update { best, mean, sigma }, .. } => {
+            let line = Written::new(Some(instance), "update").json("best", &fixed(*best));
+            lines.push(line.json("mean", &fixed(*mean)).json("sigma", &fixed(*sigma)).finish());
+        }
+        Event::Finished { instance, usage, .. } => {
+            let line =
+                |margin| Written::new(Some(instance), "least-margin").json("value", &fixed(margin)).finish();
+            lines.extend(usage.least_margin.map(line));
+        }
+        _ => {}
+    }
+    lines
+}
+
+fn of_slot(slot: &Slot, line: impl Fn(&str) -> Written, whole: Option<&Reply>) -> Option<String> {
+    Some(match (slot, whole) {
+        (Slot::Token(_), _) => return None,
+        (Slot::Distribution { ids, probabilities, .. }, _) => {
             let pairs: Vec<(u32, f64)> =
                 ids.iter().copied().zip(probabilities.iter().copied().map(fixed)).collect();
             line("distribution").json("likeliest", &pairs).finish()
         }
-        Slot::Logprobs(values) => {
+        (Slot::Logprobs(values), _) => {
             line("logprobs").json("values", &values.iter().copied().map(fixed).collect::<Vec<_>>()).finish()
         }
-        Slot::Entropy(nats) => line("entropy").json("nats", &fixed(*nats)).finish(),
-        Slot::Logits(Bytes::Full(bytes)) => {
-            let mut row: Vec<(usize, f32)> = floats(bytes).enumerate().collect();
-            let count = row.len();
-            row.sort_by(|one, other| other.1.total_cmp(&one.1).then(one.0.cmp(&other.0)));
-            row.truncate(HIGHEST);
-            let highest: Vec<(usize, f64)> = row.into_iter().map(|(id, logit)| (id, fixed(logit))).collect();
-            line("logits").json("count", &count).json("highest", &highest).finish()
+        (Slot::Entropy(nats), _) => line("entropy").json("nats", &fixed(*nats)).finish(),
+        (_, Some(Reply::Logits(Numbers(row)))) => {
+            let mut numbered: Vec<(usize, f32)> = row.iter().copied().enumerate().collect();
+            numbered.sort_by(|one, other| other.1.total_cmp(&one.1).then(one.0.cmp(&other.0)));
+            numbered.truncate(HIGHEST);
+            let highest: Vec<(usize, f64)> =
+                numbered.into_iter().map(|(id, logit)| (id, fixed(logit))).collect();
+            line("logits").json("count", &row.len()).json("highest", &highest).finish()
         }
-        Slot::Embedding(Bytes::Full(bytes)) => {
-            let all: Vec<f64> = floats(bytes).map(f64::from).collect();
-            let norm = all.iter().map(|number| number * number).sum::<f64>().sqrt();
-            let head: Vec<f64> = all.iter().take(EMBEDDED).map(|number| rounded(*number)).collect();
+        (_, Some(Reply::Embedding(Numbers(values)))) => {
+            let norm = values.iter().map(|value| f64::from(*value).powi(2)).sum::<f64>().sqrt();
+            let head: Vec<f64> = values.iter().take(EMBEDDED).copied().map(fixed).collect();
             line("embedding")
-                .json("count", &all.len())
+                .json("count", &values.len())
                 .json("norm", &rounded(norm))
                 .json("head", &head)
                 .finish()
         }
-        Slot::Logits(Bytes::Elided(elided)) => line("logits").json("sha256", &elided.sha256).finish(),
-        Slot::Embedding(Bytes::Elided(elided)) => line("embedding").json("sha256", &elided.sha256).finish(),
+        (Slot::Logits(bytes), _) => line("logits").json("sha256", &digest(bytes)).finish(),
+        (Slot::Embedding(bytes), _) => line("embedding").json("sha256", &digest(bytes)).finish(),
     })
 }
 
-fn floats(bytes: &[u8]) -> impl Iterator<Item = f32> {
-    bytes.as_chunks::<4>().0.iter().map(|chunk| f32::from_ne_bytes(*chunk))
+/// All that is left of numbers of which nobody has kept the whole.
+fn digest(bytes: &Bytes) -> String {
+    match bytes {
+        Bytes::Full(bytes) => sha256_hex(bytes),
+        Bytes::Elided(elided) => elided.sha256.clone(),
+    }
 }
 
 /// Seven digits, which is what there is in single precision.

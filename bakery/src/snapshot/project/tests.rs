@@ -24,7 +24,8 @@ fn observed(mut events: Vec<Event>, outcome: Outcome) -> Observed {
         seed: 0,
         engine: "0.1.0".into(),
     };
-    Observed { header, events, finished: Finished { outcome, usage, findings: Vec::new() } }
+    let finished = Finished { outcome, usage, findings: Vec::new() };
+    Observed { header, events, finished, takes: Vec::new() }
 }
 
 fn output_of(events: Vec<Event>, outcome: Outcome) -> String {

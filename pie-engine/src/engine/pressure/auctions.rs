@@ -6,7 +6,48 @@ use crate::ids::{InstanceId, PageId};
 use crate::kv::TableId;
 use crate::sched::market::{Allocation, Credits, Demand, Holding, Market, Stepped, Supply};
 use crate::trace::SuspendCause;
-use std::collections::{BTreeMap, BTreeSet};
+
+/// Tables, in order. Such sets are made anew for each step, and most often from numbers that rise, so that they are lists and not trees.
+struct Tables(Vec<TableId>);
+
+impl FromIterator<TableId> for Tables {
+    fn from_iter<T: IntoIterator<Item = TableId>>(tables: T) -> Self {
+        let mut tables: Vec<TableId> = tables.into_iter().collect();
+        tables.sort_unstable();
+        tables.dedup();
+        Tables(tables)
+    }
+}
+
+impl Tables {
+    fn contains(&self, table: TableId) -> bool {
+        self.0.binary_search(&table).is_ok()
+    }
+}
+
+/// Everybody who bids, by number of the table.
+struct Owners(Vec<(u64, Owner)>);
+
+impl FromIterator<Owner> for Owners {
+    fn from_iter<T: IntoIterator<Item = Owner>>(owners: T) -> Self {
+        let mut owners: Vec<(u64, Owner)> =
+            owners.into_iter().map(|owner| (owner.table.as_u64(), owner)).collect();
+        owners.sort_unstable_by_key(|&(table, _)| table);
+        owners.dedup_by_key(|&mut (table, _)| table);
+        Owners(owners)
+    }
+}
+
+impl Owners {
+    fn get(&self, table: u64) -> Option<Owner> {
+        let at = self.0.binary_search_by_key(&table, |&(table, _)| table).ok()?;
+        Some(self.0[at].1)
+    }
+
+    fn all(&self) -> impl Iterator<Item = Owner> + '_ {
+        self.0.iter().map(|&(_, owner)| owner)
+    }
+}
 
 /// Before a step.
 impl Core {
@@ -16,12 +57,12 @@ impl Core {
             return Auctioned::default();
         }
         let (owners, busy) = (self.owners(), self.busy());
-        if self.pressure.wishes.is_empty() && busy.is_disjoint(&self.pressure.away) {
+        if self.pressure.wishes.is_empty() && !self.pressure.away.iter().any(|&table| busy.contains(table)) {
             return Auctioned::default();
         }
         let active = self.active(&owners, &busy);
         let mut auctioned = self.carry_out(self.auction(&owners, &active, Market::plan), &owners);
-        let denied: Vec<Owner> = owners.values().copied().filter(|owner| self.has_wish(owner)).collect();
+        let denied: Vec<Owner> = owners.all().filter(|owner| self.has_wish(owner)).collect();
         auctioned.acted |= !denied.is_empty();
         denied.into_iter().for_each(|owner| self.send_away(owner, SuspendCause::Short));
         if !auctioned.acted && self.queue.is_empty() && self.complete.is_empty() {
@@ -32,12 +73,13 @@ impl Core {
     }
 
     /// Busy tables, and those that only seem to have nothing to do, because their instance has just begun to wait for pages.
-    fn active(&self, owners: &BTreeMap<u64, Owner>, busy: &BTreeSet<TableId>) -> BTreeSet<TableId> {
+    fn active(&self, owners: &Owners, busy: &Tables) -> Tables {
         let fresh = self.pressure.wishes.iter().filter(|wish| wish.since == self.steps);
-        let held_up: BTreeSet<InstanceId> = fresh.map(|wish| wish.envelope.instance).collect();
-        let active = owners.values().filter(|owner| held_up.contains(&owner.instance));
+        let mut held_up: Vec<InstanceId> = fresh.map(|wish| wish.envelope.instance).collect();
+        held_up.sort_unstable();
+        let active = owners.all().filter(|owner| held_up.binary_search(&owner.instance).is_ok());
         let resident = active.map(|owner| owner.table).filter(|table| !self.pressure.away.contains(table));
-        busy.iter().copied().chain(resident).collect()
+        busy.0.iter().copied().chain(resident).collect()
     }
 
     /// Whether a table with pages waits for more. Without them it could do nothing with those it has, so it gives them back: its wish
@@ -46,11 +88,11 @@ impl Core {
         self.pressure.wishes.iter().any(|wish| wish.table == owner.table && !wish.stands_in)
     }
 
-    fn carry_out(&mut self, allocation: Allocation, owners: &BTreeMap<u64, Owner>) -> Auctioned {
+    fn carry_out(&mut self, allocation: Allocation, owners: &Owners) -> Auctioned {
         let acted = !allocation.changes_nothing();
         let Allocation { price, suspend, restore, grant, hopeless } = allocation;
         let owners = |tables: Vec<u64>| -> Vec<Owner> {
-            tables.iter().filter_map(|table| owners.get(table).copied()).collect()
+            tables.iter().filter_map(|&table| owners.get(table)).collect()
         };
         owners(suspend).into_iter().for_each(|owner| self.send_away(owner, SuspendCause::Short));
         owners(restore).into_iter().for_each(|owner| self.bring_back(owner));
@@ -61,14 +103,14 @@ impl Core {
 
     fn auction(
         &self,
-        owners: &BTreeMap<u64, Owner>,
-        busy: &BTreeSet<TableId>,
+        owners: &Owners,
+        busy: &Tables,
         plan: impl Fn(&Market, &[Demand<'_>], Supply<'_>) -> Allocation,
     ) -> Allocation {
         let demands: Vec<Demand<'_>> = owners
-            .iter()
-            .filter_map(|(&number, owner)| {
-                let busy = busy.contains(&owner.table);
+            .all()
+            .filter_map(|owner| {
+                let (number, busy) = (owner.table.as_u64(), busy.contains(owner.table));
                 if self.pressure.away.contains(&owner.table) {
                     let wants = self.held_pages(owner.table);
                     return busy.then_some(Demand { table: number, pages: &[], wants, busy });
@@ -88,8 +130,8 @@ impl Core {
         plan(&self.pressure.market, &demands, supply)
     }
 
-    /// Everybody who bids, by number of the table.
-    fn owners(&self) -> BTreeMap<u64, Owner> {
+    /// Everybody who bids.
+    fn owners(&self) -> Owners {
         let contexts = self.instances.iter().flat_map(|(&instance, entry)| {
             let contexts = entry.contexts.iter();
             contexts.map(move |(&id, context)| Owner { table: context.table, instance, context: Some(id) })
@@ -103,12 +145,11 @@ impl Core {
             instance: wish.envelope.instance,
             context: None,
         });
-        let all = contexts.chain(alone).chain(stand_ins);
-        all.map(|owner| (owner.table.as_u64(), owner)).collect()
+        contexts.chain(alone).chain(stand_ins).collect()
     }
 
     /// Tables that a pass or an operation waits for.
-    pub(super) fn busy(&self) -> BTreeSet<TableId> {
+    fn busy(&self) -> Tables {
         let passes = self.passes.values().map(|pending| pending.table);
         let wishes = self.pressure.wishes.iter().map(|wish| wish.table);
         let deferred = self
@@ -130,15 +171,15 @@ impl Core {
         let mut waiting = Vec::new();
         if !self.pressure.is_quiet() {
             let busy = self.busy();
-            let away = busy.intersection(&self.pressure.away);
-            let wishing = self.pressure.wishes.iter().map(|wish| &wish.table);
-            let tables: BTreeSet<u64> = away.chain(wishing).map(|table| table.as_u64()).collect();
-            waiting.extend(tables);
+            let away = self.pressure.away.iter().copied().filter(|&table| busy.contains(table));
+            let wishing = self.pressure.wishes.iter().map(|wish| wish.table);
+            let tables: Tables = away.chain(wishing).collect();
+            waiting.extend(tables.0.iter().map(|table| table.as_u64()));
         }
         self.pressure.short = !waiting.is_empty();
-        let owners = if price > Credits::ZERO { self.owners() } else { BTreeMap::new() };
+        let owners = if price > Credits::ZERO { self.owners() } else { Owners(Vec::new()) };
         let holdings: Vec<Holding<'_>> = owners
-            .values()
+            .all()
             .filter_map(|owner| {
                 Some(Holding { table: owner.table.as_u64(), pages: self.kv.pages(owner.table).ok()? })
             })

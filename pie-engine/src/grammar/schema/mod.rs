@@ -13,13 +13,30 @@ use super::error::{GrammarError, Notation};
 use super::limits::MAX_SCHEMA_DEPTH;
 use serde_json::{Value, json};
 
-/// Reads and checks a schema, and gives what the library shall compile.
-pub(super) fn read(text: &str) -> Result<Value, GrammarError> {
+/// A schema that was read.
+pub(super) struct Read {
+    /// What the library shall compile.
+    pub schema: Value,
+    /// Whether integers without sign have no upper bound in it, so that it is up to the matcher to keep them within 64 bits.
+    pub is_unsigned: bool,
+}
+
+/// Who keeps integers without sign within 64 bits: the library's own have one bit less.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Unsigned {
+    /// The schema does, at 63 bits.
+    Bounded,
+    /// The matcher.
+    Guarded,
+}
+
+/// Reads and checks a schema.
+pub(super) fn read(text: &str, unsigned: Unsigned) -> Result<Read, GrammarError> {
     if text.trim().is_empty() {
         return Err(GrammarError::Empty(Notation::JsonSchema));
     }
     let schema: Value = serde_json::from_str(text).map_err(|error| not_json(&error))?;
-    let mut reader = reader::Reader::new(&schema)?;
+    let mut reader = reader::Reader::new(&schema, unsigned)?;
     let mut read = reader.schema(&schema, "#")?;
     reader.finish()?;
     if read == Value::Bool(true) {
@@ -33,7 +50,7 @@ pub(super) fn read(text: &str) -> Result<Value, GrammarError> {
         }
         root.insert("x-guidance".to_owned(), options);
     }
-    Ok(read)
+    Ok(Read { schema: read, is_unsigned: reader.numbers.are_unsigned() })
 }
 
 /// White space between the parts of a JSON text: one space, or a new line with some indentation. JSON has no bound for it, and models

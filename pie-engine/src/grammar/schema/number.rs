@@ -2,7 +2,7 @@
 //! refused here. Schemas that are combined share their bounds, so all that a schema says anywhere counts together.
 
 use super::super::error::GrammarError;
-use super::unsupported;
+use super::{Unsigned, unsupported};
 use serde_json::{Map, Value};
 
 /// Integers from here on are not all numbers of 64 bits floating point, which is how the library keeps them.
@@ -13,8 +13,10 @@ const MAX_DIVISOR: u64 = 100_000_000;
 const MAX_DECIMALS: u32 = 6;
 
 /// What is said about numbers, anywhere.
-#[derive(Default)]
 pub(super) struct Numbers {
+    unsigned: Unsigned,
+    /// Where a schema of integers without sign was left without an upper bound.
+    unbounded: Option<String>,
     bounds: Vec<Bound>,
     /// Decimals of numbers that have some.
     decimals: Vec<u32>,
@@ -31,6 +33,22 @@ struct Bound {
 }
 
 impl Numbers {
+    pub(super) fn new(unsigned: Unsigned) -> Self {
+        Numbers {
+            unsigned,
+            unbounded: None,
+            bounds: Vec::new(),
+            decimals: Vec::new(),
+            signed_or_open: false,
+            multiples: Vec::new(),
+        }
+    }
+
+    /// Whether some integers have no upper bound, where 64 bits without sign are meant.
+    pub(super) fn are_unsigned(&self) -> bool {
+        self.unbounded.is_some()
+    }
+
     /// Takes note of the bounds of a schema.
     pub(super) fn note_bounds(&mut self, keywords: &Map<String, Value>) {
         let value = |keyword: &str| keywords.get(keyword).and_then(Value::as_f64);
@@ -77,6 +95,11 @@ impl Numbers {
     /// Checks that all of them go together.
     pub(super) fn check(&self) -> Result<(), GrammarError> {
         self.check_open_bounds()?;
+        if let (Some(at), false) = (&self.unbounded, self.multiples.is_empty()) {
+            let why =
+                " for integers of 64 bits without sign, where the schema has a `multipleOf`: add a `maximum`";
+            return Err(unsupported("format", at, why));
+        }
         let decimals = self.multiples.iter().map(|multiple| multiple.1).max().unwrap_or(0);
         let mut common = 1;
         for (coefficient, scale, at) in &self.multiples {
@@ -121,6 +144,35 @@ impl Numbers {
         }
         Ok(())
     }
+
+    /// Adds the bounds that the format of an integer stands for, where the schema has none that are tighter.
+    pub(super) fn bound_by_format(
+        &mut self,
+        keywords: &Map<String, Value>,
+        read: &mut Map<String, Value>,
+        at: &str,
+    ) {
+        let is_integer = match keywords.get("type") {
+            Some(Value::Array(types)) => types.iter().any(|name| name == "integer"),
+            Some(name) => name == "integer",
+            None => false,
+        };
+        let format = keywords.get("format").and_then(Value::as_str);
+        let Some((least, greatest)) = format.filter(|_| is_integer).and_then(range) else { return };
+        let mut bound = |keyword: &str, value: i64, tighter: fn(f64, f64) -> bool| {
+            let own = read.get(keyword).and_then(Value::as_f64);
+            if own.is_none_or(|own| !tighter(own, value as f64)) {
+                read.insert(keyword.to_owned(), Value::from(value));
+            }
+        };
+        bound("minimum", least, |own, value| own >= value);
+        let greatest = greatest.or_else(|| (self.unsigned == Unsigned::Bounded).then_some(i64::MAX));
+        match greatest {
+            Some(greatest) => bound("maximum", greatest, |own, value| own <= value),
+            None if read.contains_key("maximum") || read.contains_key("exclusiveMaximum") => {}
+            None => self.unbounded = Some(at.to_owned()),
+        }
+    }
 }
 
 /// The least and the greatest integers that the library's 64 bits hold and that a number of 64 bits floating point tells apart from those beyond.
@@ -128,39 +180,20 @@ const LEAST: i64 = i64::MIN + 1024;
 /// See [`LEAST`].
 const GREATEST: i64 = i64::MAX;
 
-/// The integers of a format. The specification gives these formats no meaning, and generators of schemas write them for the
-/// integers of programming languages, which cannot read any others.
-fn range(format: &str) -> Option<(i64, i64)> {
+/// The integers of a format; without a greatest one if that is the greatest of 64 bits without sign. The specification gives these formats no meaning, and
+/// generators of schemas write them for the integers of programming languages, which cannot read any others.
+fn range(format: &str) -> Option<(i64, Option<i64>)> {
     Some(match format {
-        "int8" => (i8::MIN.into(), i8::MAX.into()),
-        "int16" => (i16::MIN.into(), i16::MAX.into()),
-        "int32" => (i32::MIN.into(), i32::MAX.into()),
-        "int" | "int64" | "int128" => (LEAST, GREATEST),
-        "uint8" => (0, u8::MAX.into()),
-        "uint16" => (0, u16::MAX.into()),
-        "uint32" => (0, u32::MAX.into()),
-        "uint" | "uint64" | "uint128" => (0, GREATEST),
+        "int8" => (i8::MIN.into(), Some(i8::MAX.into())),
+        "int16" => (i16::MIN.into(), Some(i16::MAX.into())),
+        "int32" => (i32::MIN.into(), Some(i32::MAX.into())),
+        "int" | "int64" | "int128" => (LEAST, Some(GREATEST)),
+        "uint8" => (0, Some(u8::MAX.into())),
+        "uint16" => (0, Some(u16::MAX.into())),
+        "uint32" => (0, Some(u32::MAX.into())),
+        "uint" | "uint64" | "uint128" => (0, None),
         _ => return None,
     })
-}
-
-/// Adds the bounds that the format of an integer stands for, where the schema has none that are tighter.
-pub(super) fn bound_by_format(keywords: &Map<String, Value>, read: &mut Map<String, Value>) {
-    let is_integer = match keywords.get("type") {
-        Some(Value::Array(types)) => types.iter().any(|name| name == "integer"),
-        Some(name) => name == "integer",
-        None => false,
-    };
-    let format = keywords.get("format").and_then(Value::as_str);
-    let Some((least, greatest)) = format.filter(|_| is_integer).and_then(range) else { return };
-    let mut bound = |keyword: &str, value: i64, tighter: fn(f64, f64) -> bool| {
-        let own = read.get(keyword).and_then(Value::as_f64);
-        if own.is_none_or(|own| !tighter(own, value as f64)) {
-            read.insert(keyword.to_owned(), Value::from(value));
-        }
-    };
-    bound("minimum", least, |own, value| own >= value);
-    bound("maximum", greatest, |own, value| own <= value);
 }
 
 /// A number as an integer and how many of its digits are decimals. Signs are left out.

@@ -4,8 +4,8 @@ use super::super::error::GrammarError;
 use super::super::limits::MAX_REPEAT;
 use super::format::{self, FORMATS};
 use super::keyword::{self, Shape, TYPES};
-use super::number::{self, Numbers};
-use super::{pattern, unsupported, wrong};
+use super::number::Numbers;
+use super::{Unsigned, pattern, unsupported, wrong};
 use serde_json::{Map, Value};
 use std::collections::BTreeSet;
 
@@ -24,18 +24,18 @@ pub(super) struct Reader {
     /// References, and where they stand.
     references: Vec<(String, String)>,
     /// What is said about numbers.
-    numbers: Numbers,
+    pub(super) numbers: Numbers,
     /// Whether some object lists keys and has room for others.
     pub(super) keys_are_ambiguous: bool,
 }
 
 impl Reader {
-    pub(super) fn new(root: &Value) -> Result<Self, GrammarError> {
+    pub(super) fn new(root: &Value, unsigned: Unsigned) -> Result<Self, GrammarError> {
         Ok(Reader {
             draft: draft(root)?,
             schemas: BTreeSet::new(),
             references: Vec::new(),
-            numbers: Numbers::default(),
+            numbers: Numbers::new(unsigned),
             keys_are_ambiguous: false,
         })
     }
@@ -69,7 +69,7 @@ impl Reader {
                 read.insert(keyword.clone(), value);
             }
         }
-        number::bound_by_format(keywords, &mut read);
+        self.numbers.bound_by_format(keywords, &mut read, at);
         narrow_by_format(&mut read);
         Ok(Value::Object(read))
     }
@@ -227,7 +227,7 @@ fn check_plain(value: &Value, shape: Shape, keyword: &str, at: &str) -> Result<(
     Ok(())
 }
 
-/// Formats of strings. Those of numbers are not for the library: see [`number::bound_by_format`].
+/// Formats of strings. Those of numbers are not for the library: see [`Numbers::bound_by_format`].
 fn string_format(
     value: &Value,
     keywords: &Map<String, Value>,

@@ -135,3 +135,45 @@ fn special_tokens_are_a_way_out_too() {
     let rest = matcher.rest().unwrap();
     assert_eq!(rest, [TOOL, u32::from(b'b')]);
 }
+
+/// The rest that two texts have in common, and whether both end behind it.
+fn rest_together(sources: [Source; 2], begun: &str) -> Option<String> {
+    let mut matchers = sources.map(matcher);
+    matchers.iter_mut().for_each(|matcher| matcher.accept(&cut(begun, |_| 0)).unwrap());
+    let way = way_out_together(&matchers.each_ref())?;
+    for matcher in &mut matchers {
+        matcher.accept(&way.tokens).unwrap();
+        assert!(matcher.can_end().unwrap(), "{way:?}");
+    }
+    assert_eq!(way.ends, [END]);
+    Some(String::from_utf8(VOCABULARY.trie().decode_raw(&way.tokens)).unwrap())
+}
+
+#[test]
+fn several_grammars_have_a_way_out_together() {
+    let regex = |text: &str| Source::Regex(text.to_owned());
+    let named = schema(
+        r#"{"type":"object","properties":{"name":{"type":"string"}},"required":["name"],"additionalProperties":false}"#,
+    );
+    let word = regex(r#"\{"name": ?"[a-z]{3,9}"\}"#);
+    let cases = [
+        // Each of them alone leads away from the end of the other.
+        (regex("[ab]*a"), regex("[ab]*bba"), "ab", 2, "ba"),
+        (regex("(aa)*"), regex("(aaa)*"), "a", 5, "a"),
+        (named, word, "{\"name\":\"a", 5, "\"}"),
+        (regex("(cat|dog|zebra)!"), regex(".*zebra!?"), "", 6, "zebra!"),
+    ];
+    for (first, second, begun, most, end) in cases {
+        let shown = format!("{first:?} and {second:?}");
+        for sources in [[first.clone(), second.clone()], [second, first]] {
+            let rest = rest_together(sources, begun).unwrap_or_else(|| panic!("{shown}: no way"));
+            assert!(rest.ends_with(end) && rest.len() <= most, "{shown}: {rest:?}");
+        }
+    }
+}
+
+#[test]
+fn where_several_grammars_have_no_end_in_common_no_way_is_found() {
+    let sources = ["[ab]*aab", "[ab]*bba"].map(|text| Source::Regex(text.to_owned()));
+    assert_eq!(rest_together(sources, "abab"), None);
+}

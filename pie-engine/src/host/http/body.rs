@@ -1,4 +1,10 @@
 //! Bodies: buffers that look like streams.
+//!
+//! What comes from outside and what is asked there is recorded whole, so that a run can be played back, and in pieces it would depend on the weather
+//! when a guest sees them. So a guest gets a body when all of it is there, and a request goes out when its body has ended. A response that a guest makes is
+//! the one thing that nobody in the run waits for: its client reads it as it is written ([`Responded`]). No body is longer than its limit.
+//!
+//! Trailers are not sent, and those that come are left out: hardly any server reads or writes them, and a recording has no place for them.
 
 use super::bindings::wasi::http::types::{
     ErrorCode, HostFutureTrailers, HostIncomingBody, HostOutgoingBody, Trailers,
@@ -9,6 +15,7 @@ use crate::host::budget::Held;
 use crate::host::limits::LimitExceeded;
 use crate::host::state::State;
 use crate::host::work::HTTP_BYTE;
+use crate::respond::Responded;
 use crate::trace::{Limit, Whole};
 use bytes::Bytes;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -37,6 +44,8 @@ struct Written {
     allowed: u64,
     /// What `content-length` says.
     announced: Option<u64>,
+    /// Who reads it while it is written.
+    client: Option<Responded>,
     /// How it ended.
     end: Option<Result<(), ErrorCode>>,
     /// What is to be done with it once it has ended.
@@ -54,6 +63,13 @@ pub(super) enum Then {
 impl Draft {
     fn lock(&self) -> MutexGuard<'_, Written> {
         self.shared.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// What was written and what will be is handed to the client as well, before the body has ended.
+    pub(super) fn goes_to(&self, client: Responded) {
+        let mut written = self.lock();
+        client.write(&written.bytes);
+        written.client = Some(client);
     }
 }
 
@@ -90,6 +106,7 @@ impl State {
             held: self.held.nothing(),
             allowed: self.permit.body_bytes,
             announced,
+            client: None,
             end: None,
             then: None,
         };
@@ -180,6 +197,7 @@ impl Written {
         }
         self.held.grow(bytes.len() as u64)?;
         self.bytes.extend_from_slice(bytes);
+        self.client.iter().for_each(|client| client.write(bytes));
         Ok(())
     }
 }

@@ -4,6 +4,7 @@ use super::bindings::wasi::http::types::{HeaderError, HostFields};
 use crate::host::budget::Held;
 use crate::host::limits::LimitExceeded;
 use crate::host::state::State;
+use crate::outside::is_of_the_connection;
 use crate::trace::Whole;
 use http::header::{HeaderName, HeaderValue};
 use std::sync::Arc;
@@ -24,21 +25,6 @@ pub struct Fields {
 /// What every header takes besides its name and value, in bytes.
 const ENTRY_BYTES: u64 = 64;
 
-/// Headers that the connection is steered with. They are the client's and the server's own business.
-const FORBIDDEN: [&str; 11] = [
-    "connection",
-    "host",
-    "http2-settings",
-    "keep-alive",
-    "proxy-authenticate",
-    "proxy-authorization",
-    "proxy-connection",
-    "te",
-    "trailer",
-    "transfer-encoding",
-    "upgrade",
-];
-
 /// The room that headers take.
 pub(super) fn bytes_of(entries: &Entries) -> u64 {
     entries.iter().map(|(name, value)| (name.len() + value.len()) as u64 + ENTRY_BYTES).sum()
@@ -58,7 +44,8 @@ pub(super) fn entries(headers: &[(String, Whole)]) -> Entries {
 fn name(name: &str) -> Result<String, HeaderError> {
     let name = HeaderName::from_bytes(name.as_bytes()).map_err(|_| HeaderError::InvalidSyntax)?;
     let name = name.as_str().to_owned();
-    if FORBIDDEN.contains(&name.as_str()) { Err(HeaderError::Forbidden) } else { Ok(name) }
+    // Where a request goes is said with its authority.
+    if name == "host" || is_of_the_connection(&name) { Err(HeaderError::Forbidden) } else { Ok(name) }
 }
 
 fn value(value: Vec<u8>) -> Result<Vec<u8>, HeaderError> {

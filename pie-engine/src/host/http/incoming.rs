@@ -8,6 +8,7 @@ use super::fields::{self, Entries};
 use crate::host::budget::Held;
 use crate::host::state::State;
 use crate::outside::{HttpRequest, HttpResponse};
+use crate::respond::Head;
 use crate::trace::{Event, Whole};
 use bytes::Bytes;
 use std::sync::Arc;
@@ -77,10 +78,7 @@ impl State {
         let Response { status, headers } = response;
         let response = HttpResponse { status, headers: fields::wholes(&headers), body };
         self.record(|instance| Event::Responded { instance, response: response.shown() })?;
-        if let Some(responded) = &self.responded {
-            // There is one outparam.
-            let _ = responded.set(response);
-        }
+        self.responded.iter().for_each(|responded| responded.end(response.clone()));
         Ok(())
     }
 }
@@ -197,6 +195,10 @@ impl HostResponseOutparam for State {
             Ok(response) => {
                 let OutgoingResponse { status, headers, body } = self.table.delete(response)?;
                 let headers = Arc::clone(headers.entries());
+                if let (Some(responded), Some(body)) = (&self.responded, &body) {
+                    responded.begin(Head { status, headers: fields::wholes(&headers) });
+                    body.goes_to(responded.clone());
+                }
                 self.with_body(body.as_ref(), Then::Respond(Response { status, headers }))
             }
             Err(code) => {

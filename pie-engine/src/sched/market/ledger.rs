@@ -137,6 +137,16 @@ impl Ledger {
         }
     }
 
+    /// Whose account an instance uses, and what it has and received as [`Ledger::balance`] and [`Ledger::dividend`] say.
+    pub fn statement(&self, instance: InstanceId) -> (Option<InstanceId>, Credits, Credits) {
+        let owner = self.owner(instance);
+        let Some(account) = owner.and_then(|owner| self.accounts.get(&owner)) else {
+            return (owner, Credits::ZERO, Credits::ZERO);
+        };
+        let dividend = if account.paid == self.payments { account.dividend } else { Credits::ZERO };
+        (owner, account.balance, dividend)
+    }
+
     /// What an instance has left to spend; nothing without an account.
     pub fn balance(&self, instance: InstanceId) -> Credits {
         self.account(instance).map_or(Credits::ZERO, |account| account.balance)

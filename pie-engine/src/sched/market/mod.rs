@@ -114,6 +114,29 @@ pub struct Stepped<'a> {
     pub now: Duration,
 }
 
+/// A context in an auction, and what it has to bid with.
+#[derive(Clone, Copy)]
+struct Party<'a> {
+    demand: &'a Demand<'a>,
+    context: &'a Context,
+    owner: Option<InstanceId>,
+    balance: Credits,
+    dividend: Credits,
+}
+
+/// How many pages the contexts on each account have and want, by owner. Tables come nearly in the order of instances, so that sorting takes no time.
+fn pages_by_owner(parties: &[Party<'_>]) -> Vec<(Option<InstanceId>, u64)> {
+    let pages = |party: &Party<'_>| party.demand.pages.len() as u64 + u64::from(party.demand.wants);
+    let mut pages: Vec<_> = parties.iter().map(|party| (party.owner, pages(party))).collect();
+    pages.sort_unstable_by_key(|&(owner, _)| owner);
+    pages.dedup_by(|next, kept| {
+        let same = next.0 == kept.0;
+        kept.1 += if same { next.1 } else { 0 };
+        same
+    });
+    pages
+}
+
 impl Market {
     /// A market without accounts, for pages of `page_size` tokens.
     pub fn new(rules: Rules, page_size: u32) -> Self {
@@ -202,22 +225,29 @@ impl Market {
         supply: Supply<'_>,
         bid: impl Fn(Credits, bool) -> Credits,
     ) -> Allocation {
-        // By account.
-        let mut pages: BTreeMap<Option<InstanceId>, u64> = BTreeMap::new();
-        for (demand, context) in self.participants(demands) {
-            *pages.entry(self.ledger.owner(context.instance)).or_default() +=
-                demand.pages.len() as u64 + u64::from(demand.wants);
-        }
-        let bidders: Vec<Bidder<'_>> = self
+        let parties: Vec<Party<'_>> = self
             .participants(demands)
-            .map(|(demand, context)| Bidder {
-                table: demand.table,
-                bid: bid(self.offer(context, pages[&self.ledger.owner(context.instance)]), demand.busy),
-                place: context.place,
-                pages: demand.pages,
-                wants: demand.wants,
-                waited: context.waited,
-                busy: demand.busy,
+            .map(|(demand, context)| {
+                let (owner, balance, dividend) = self.ledger.statement(context.instance);
+                Party { demand, context, owner, balance, dividend }
+            })
+            .collect();
+        let pages = pages_by_owner(&parties);
+        let bidders: Vec<Bidder<'_>> = parties
+            .iter()
+            .map(|party| {
+                let Party { demand, context, owner, .. } = *party;
+                let found = pages.binary_search_by_key(&owner, |&(owner, _)| owner);
+                let pages = found.map_or(0, |at| pages[at].1);
+                Bidder {
+                    table: demand.table,
+                    bid: bid(self.offer(party, pages), demand.busy),
+                    place: context.place,
+                    pages: demand.pages,
+                    wants: demand.wants,
+                    waited: context.waited,
+                    busy: demand.busy,
+                }
             })
             .collect();
         auction(&bidders, supply, &self.rules)
@@ -276,21 +306,21 @@ impl Market {
         self.ledger.balance(instance)
     }
 
-    fn participants<'a, 'b>(
+    fn participants<'a>(
         &'a self,
-        demands: &'b [Demand<'b>],
-    ) -> impl Iterator<Item = (&'b Demand<'b>, &'a Context)> {
+        demands: &'a [Demand<'a>],
+    ) -> impl Iterator<Item = (&'a Demand<'a>, &'a Context)> {
         demands.iter().filter_map(|demand| Some((demand, self.contexts.get(&demand.table)?)))
     }
 
-    /// What a context bids if the contexts on its account have and want `pages` pages together: not more than can be paid for all of them.
-    fn offer(&self, context: &Context, pages: u64) -> Credits {
-        let balance = self.ledger.balance(context.instance);
+    /// What a context bids if the contexts on its account have and want so many pages together: not more than can be paid for all of them.
+    fn offer(&self, party: &Party<'_>, pages: u64) -> Credits {
+        let Party { context, balance, dividend, .. } = *party;
         let affordable = Credits::from_millionths(balance.millionths() / u128::from(pages.max(1)));
         let wished = context.bid.unwrap_or_else(|| {
             let pages = u32::try_from(pages).unwrap_or(u32::MAX);
             let outlook = Outlook { steps: Outlook::STEPS, pages, page_size: self.page_size };
-            default_bid(balance, self.ledger.dividend(context.instance), outlook)
+            default_bid(balance, dividend, outlook)
         });
         wished.min(affordable)
     }

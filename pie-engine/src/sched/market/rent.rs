@@ -27,6 +27,10 @@ pub fn rents(holdings: &[Holding<'_>], rates: &[Credits]) -> Vec<Credits> {
     }
     let mut owes = |page: &PageId, rate: Credits| {
         let (count, asked) = &mut sharers[page.0 as usize];
+        if *count == 1 {
+            // Most pages are nobody else's, and divisions of such large numbers take long.
+            return rate;
+        }
         let (count, index) = (u128::from(*count), u128::from(std::mem::replace(asked, *asked + 1)));
         let (part, rest) = (rate.millionths() / count, rate.millionths() % count);
         Credits::from_millionths(part + u128::from(index < rest))

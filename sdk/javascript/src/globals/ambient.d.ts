@@ -30,6 +30,13 @@ type AbortSignal = import('./abort.js').AbortSignal;
 declare var DOMException: typeof import('./exception.js').DOMException;
 type DOMException = import('./exception.js').DOMException;
 
+declare var Blob: typeof import('./blob.js').Blob;
+type Blob = import('./blob.js').Blob;
+declare var File: typeof import('./blob.js').File;
+type File = import('./blob.js').File;
+declare var FormData: typeof import('./blob.js').FormData;
+type FormData = import('./blob.js').FormData;
+
 declare var TextEncoder: typeof import('./encoding.js').TextEncoder;
 type TextEncoder = import('./encoding.js').TextEncoder;
 declare var TextDecoder: typeof import('./encoding.js').TextDecoder;

@@ -4,6 +4,7 @@ import * as bindings from '../bindings.ts';
 import { drop, isRefusal, u8s } from '../boundary.ts';
 import type { Bytes, Maybe, RawInputStream, RawOutputStream, RawPollable, RawResult, Resource } from '../interfaces.ts';
 import { ready } from '../waiting.ts';
+import { together } from './blob.ts';
 import { Headers } from './headers.ts';
 import { Request, type RequestInit, Response, withUrl } from './messages.ts';
 
@@ -154,13 +155,7 @@ async function read(http: Http, body: IncomingBody, signal: AbortSignal | null):
   }
   drop(stream);
   drop(http.types.IncomingBody.finish(body));
-  const bytes = new Uint8Array(pieces.reduce((sum, piece) => sum + piece.length, 0));
-  let at = 0;
-  for (const piece of pieces) {
-    bytes.set(piece, at);
-    at += piece.length;
-  }
-  return bytes;
+  return together(pieces);
 }
 
 /** What is there; `undefined` at the end. */

@@ -10,6 +10,7 @@
 
 import './vendor.js';
 import { AbortController, AbortSignal } from './abort.ts';
+import { Blob, File, FormData } from './blob.ts';
 import { makeConsole } from './console.ts';
 import { TextDecoder, TextEncoder } from './encoding.ts';
 import { Event, EventTarget } from './events.ts';
@@ -27,9 +28,12 @@ export function install(scope: object): void {
   const lacking = {
     AbortController,
     AbortSignal,
+    Blob,
     DOMException,
     Event,
     EventTarget,
+    File,
+    FormData,
     Headers,
     Request,
     Response,

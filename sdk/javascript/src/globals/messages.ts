@@ -1,11 +1,13 @@
 /** `Request` and `Response`. Bodies are whole. */
 
 import type { AbortSignal } from './abort.ts';
+import { Blob, FormData, multipart } from './blob.ts';
 import { TextDecoder, TextEncoder, bytesOf } from './encoding.ts';
 import { Headers, type HeadersInit } from './headers.ts';
+import { Crypto } from './random.ts';
 
 /** What a body is made of. */
-export type BodyInit = string | ArrayBuffer | ArrayBufferView | URLSearchParams;
+export type BodyInit = string | ArrayBuffer | ArrayBufferView | URLSearchParams | Blob | FormData;
 
 /** A body, which can be read once. */
 class Body {
@@ -31,6 +33,11 @@ class Body {
     return this.#taken().slice().buffer;
   }
 
+  /** Its bytes, and what they are. */
+  async blob(): Promise<Blob> {
+    return new Blob([this.#taken()], { type: this.kind() });
+  }
+
   /** Its text. */
   async text(): Promise<string> {
     return new TextDecoder().decode(this.#taken());
@@ -39,6 +46,11 @@ class Body {
   /** Its value. */
   async json(): Promise<any> {
     return JSON.parse(await this.text());
+  }
+
+  /** @internal What its headers say that it is. */
+  kind(): string {
+    return '';
   }
 
   /** @internal Its bytes, without reading it. */
@@ -58,6 +70,11 @@ class Body {
 function extracted(body: BodyInit | null | undefined): [Uint8Array | null, string | undefined] {
   if (body === null || body === undefined) return [null, undefined];
   if (body instanceof ArrayBuffer || ArrayBuffer.isView(body)) return [bytesOf(body).slice(), undefined];
+  if (body instanceof Blob) return [body.content(), body.type || undefined];
+  if (body instanceof FormData) {
+    const boundary = `inferlet-${new Crypto().randomUUID()}`;
+    return [multipart(body, boundary), `multipart/form-data; boundary=${boundary}`];
+  }
   const isForm = typeof body === 'object' && body.constructor?.name === 'URLSearchParams';
   const kind = isForm ? 'application/x-www-form-urlencoded;charset=UTF-8' : 'text/plain;charset=UTF-8';
   return [new TextEncoder().encode(String(body)), kind];
@@ -102,6 +119,11 @@ export class Request extends Body {
     this.headers = new Headers(init.headers ?? from?.headers);
     if (kind !== undefined && !this.headers.has('content-type')) this.headers.set('content-type', kind);
     this.signal = init.signal === undefined ? (from?.signal ?? null) : init.signal;
+  }
+
+  /** @internal */
+  override kind(): string {
+    return this.headers.get('content-type') ?? '';
   }
 
   /** The same once more. */
@@ -160,6 +182,11 @@ export class Response extends Body {
   /** Whether the status says that the request was successful. */
   get ok(): boolean {
     return this.status >= 200 && this.status < 300;
+  }
+
+  /** @internal */
+  override kind(): string {
+    return this.headers.get('content-type') ?? '';
   }
 
   /** The same once more. */

@@ -20,7 +20,7 @@ written without ``main``, as statements that are run; the same calls block there
 
 from __future__ import annotations
 
-from . import brle, chat, mcp, messaging, reasoning, runtime, scheduling, session, spec, tools, zo
+from . import brle, chat, http, mcp, messaging, reasoning, runtime, scheduling, session, spec, tools, zo
 from .adapter import Adapter
 from .constraint import AnyJson, Constraint, Ebnf, GrammarConstraint, JsonSchema, Regex, Schema
 from .context import Context
@@ -41,8 +41,8 @@ __all__ = [
     "Adapter", "AnyJson", "Child", "Constraint", "Context", "Decoder", "Distribution", "Ebnf", "Embedding", "Entropy", "Event",
     "EventStream", "Forward", "ForwardPass", "GenStep", "Generator", "Grammar", "GrammarConstraint", "InferletError", "JsonSchema",
     "Logits", "Logprob", "Logprobs", "Matcher", "McpError", "Model", "Output", "Probe", "ProbeHandle", "Regex", "SampleHandle", "Sampler",
-    "Schema", "Speculator", "TokenStream", "Tokenizer", "Tool", "Tools", "brle", "chat", "launch", "mcp", "messaging", "reasoning",
-    "runtime", "scheduling", "session", "spec", "tool", "tools", "zo",
+    "Schema", "Speculator", "TokenStream", "Tokenizer", "Tool", "Tools", "brle", "chat", "http", "launch", "mcp", "messaging",
+    "reasoning", "runtime", "scheduling", "session", "spec", "tool", "tools", "zo",
 ]  # fmt: skip
 
 __version__ = "0.1.0"

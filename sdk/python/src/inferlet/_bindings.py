@@ -44,6 +44,8 @@ chat: Any = _interface("pie_instruct_chat")
 clock: Any = _interface("wasi_clocks_monotonic_clock")
 context: Any = _interface("pie_core_context")
 environment: Any = _interface("wasi_cli_environment")
+http: Any = _interface("wasi_http_outgoing_handler")
+http_types: Any = _interface("wasi_http_types")
 inference: Any = _interface("pie_core_inference")
 mcp: Any = _interface("pie_mcp_client")
 messaging: Any = _interface("pie_core_messaging")
@@ -70,8 +72,8 @@ except ModuleNotFoundError:
     Err = _Err
 
 _INTERFACES = (
-    "adapter", "chat", "clock", "context", "environment", "inference", "mcp", "messaging", "model", "poll", "reasoning", "runtime",
-    "scheduling", "session", "tool_use", "zo",
+    "adapter", "chat", "clock", "context", "environment", "http", "http_types", "inference", "mcp", "messaging", "model", "poll",
+    "reasoning", "runtime", "scheduling", "session", "tool_use", "zo",
 )  # fmt: skip
 
 

@@ -52,6 +52,10 @@ class Adapter:
         """
         fallible(self._raw.load, path)
 
+    def destroy(self) -> None:
+        """Removes the adapter itself, for all who could open it. Passes that were accepted before still have it."""
+        self._raw.destroy()
+
     def __enter__(self) -> Adapter:
         return self
 

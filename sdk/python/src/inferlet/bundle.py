@@ -43,6 +43,13 @@ class Bundle(importlib.abc.MetaPathFinder):
         """The code of a source. Raises ``SyntaxError`` with its path and line."""
         return compile(self.files[path], path, "exec", dont_inherit=True)
 
+    def find_distributions(self, context: Any = None) -> Iterator[Any]:
+        """What ``importlib.metadata`` asks: the packages whose descriptions are among the files."""
+        wanted = _normal(context.name) if context is not None and context.name else None
+        for folder in sorted({path.partition("/")[0] for path in self.files if path.partition("/")[0].endswith(".dist-info")}):
+            if wanted is None or _normal(folder.partition("-")[0]) == wanted:
+                yield _distribution(self, folder)
+
     def find_spec(
         self, fullname: str, path: Any = None, target: ModuleType | None = None
     ) -> importlib.machinery.ModuleSpec | None:
@@ -71,6 +78,27 @@ def module_name(path: str) -> str | None:
     if parts[-1] == "__init__":
         parts.pop()
     return ".".join(parts) if parts and all(part.isidentifier() for part in parts) else None
+
+
+def _normal(name: str) -> str:
+    """The name of a package in the one form that is compared."""
+    return name.lower().replace("-", "_").replace(".", "_")
+
+
+def _distribution(bundle: Bundle, folder: str) -> Any:
+    from importlib.metadata import Distribution
+
+    class Bundled(Distribution):
+        """A package in a bundle, as ``importlib.metadata`` reads it."""
+
+        def read_text(self, filename: Any) -> str | None:
+            path = f"{folder}/{filename}"
+            return _bytes(bundle, path).decode() if path in bundle.files else None
+
+        def locate_file(self, path: Any) -> Any:
+            return _Entry(bundle, str(path))
+
+    return Bundled()
 
 
 class _Loader(importlib.abc.InspectLoader):

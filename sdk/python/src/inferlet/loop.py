@@ -68,7 +68,7 @@ class InferletLoop(base_events.BaseEventLoop):
         """Seconds of the monotonic clock: virtual in test runs."""
         return float(_bindings.clock.now() / _NANOSECONDS)
 
-    def create_task(self, coro: Coroutine[Any, Any, Any], **kwargs: Any) -> asyncio.Task[Any]:
+    def create_task(self, coro: Coroutine[Any, Any, Any], **kwargs: Any) -> asyncio.Task[Any]:  # type: ignore[override, unused-ignore]
         """Runs a coroutine beside the others."""
         if self._task_factory is not None:  # type: ignore[attr-defined]
             return super().create_task(coro, **kwargs)
@@ -118,7 +118,8 @@ class InferletLoop(base_events.BaseEventLoop):
         self._wake(_bindings.poll.poll(pollables))
 
     def _wake(self, ready: list[int]) -> None:
-        woken = [self._waits[index] for index in ready if index < len(self._waits)]
+        # The host tells them in the order of their handles, which follows from what was freed before.
+        woken = [self._waits[index] for index in sorted(ready) if index < len(self._waits)]
         for wait in woken:
             wait.future.set_result(None)
         if woken:
@@ -157,7 +158,7 @@ class InferletLoop(base_events.BaseEventLoop):
     def _process_events(self, event_list: Any) -> None:
         pass
 
-    def run_in_executor(self, executor: Any, func: Callable[..., Any], *args: Any) -> Any:  # type: ignore[override]
+    def run_in_executor(self, executor: Any, func: Callable[..., Any], *args: Any) -> Any:  # type: ignore[override, unused-ignore]
         """There are no threads in an inferlet."""
         # `asyncio.to_thread` hands over a call of `Context.run` with the function as its argument.
         inner = getattr(func, "args", (func,))

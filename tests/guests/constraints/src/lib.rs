@@ -76,8 +76,11 @@ async fn text(ctx: &Context, case: Case) -> Result<String> {
         Ok(text) => Ok(text),
         Err(error) => {
             let length = fork.seq_len() + fork.buffer().len() as u32;
-            let after = fork.generate(Sampler::Argmax).max_tokens(3).collect_tokens().await?;
-            if after.len() == 3 && fork.seq_len() + fork.buffer().len() as u32 == length + 3 {
+            // Whatever came before: a model might end its text at once.
+            let digits = fork.generate(Sampler::Argmax).max_tokens(9).constrain_with(Regex("[0-9]{3}"))?;
+            let after = digits.collect_text().await?;
+            let longer = fork.seq_len() + fork.buffer().len() as u32 > length;
+            if longer && after.len() == 3 && after.bytes().all(|byte| byte.is_ascii_digit()) {
                 Ok(format!("error: {error}"))
             } else {
                 Err(format!("after {error:?} the context went on with {after:?}"))

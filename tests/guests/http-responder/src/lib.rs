@@ -1,6 +1,6 @@
 //! Responds to HTTP requests in each way that there is, also wrong ones.
 
-use inferlet::http::{IncomingRequest, OutgoingResponse};
+use inferlet::http::{self, IncomingRequest, OutgoingResponse};
 use inferlet::prelude::*;
 use serde_json::json;
 
@@ -33,6 +33,19 @@ async fn handle(request: IncomingRequest) -> Result<OutgoingResponse> {
             let _ = inferlet::session::receive().wait_async().await;
             Ok(OutgoingResponse::new(204))
         }
+        "/stream" => {
+            let asked = request.query().unwrap_or_default().to_owned();
+            Ok(OutgoingResponse::text("first\n").stream(|mut body| async move {
+                body.write("second\n").await?;
+                // Whoever answers this has read what there is.
+                let third = http::get(&asked).await?.text()?;
+                body.write(third).await
+            }))
+        }
+        "/cut" => Ok(OutgoingResponse::text("first\n").stream(|_| async {
+            inferlet::sleep(std::time::Duration::from_secs(1)).await;
+            Err("the oven went out".to_owned())
+        })),
         "/status" => Ok(OutgoingResponse::new(42)),
         "/forbidden" => Ok(OutgoingResponse::new(200).header("connection", "close")),
         "/teapot" => {

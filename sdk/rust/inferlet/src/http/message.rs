@@ -4,10 +4,67 @@ use crate::Result;
 use crate::entry::from_json;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
+use std::fmt;
+use std::future::Future;
+use std::pin::Pin;
 use std::time::Duration;
 
 /// Names and values, in order.
 pub(super) type Headers = Vec<(String, Vec<u8>)>;
+
+/// What is the same for all messages that are made.
+macro_rules! writing {
+    ($message:ty) => {
+        impl $message {
+            /// Adds a header.
+            #[must_use]
+            pub fn header(mut self, name: impl Into<String>, value: impl AsRef<[u8]>) -> Self {
+                self.headers.push((name.into(), value.as_ref().to_vec()));
+                self
+            }
+
+            /// The body.
+            #[must_use]
+            pub fn body(mut self, body: impl Into<Vec<u8>>) -> Self {
+                self.body = body.into();
+                self
+            }
+        }
+    };
+}
+
+/// What is the same for all messages that come.
+macro_rules! reading {
+    ($message:ty) => {
+        impl $message {
+            /// The first value of a header, if it is text.
+            pub fn header(&self, name: &str) -> Option<&str> {
+                let (_, value) = self.headers.iter().find(|(own, _)| own.eq_ignore_ascii_case(name))?;
+                std::str::from_utf8(value).ok()
+            }
+
+            /// All headers, with names in lower case, in the order in which they came.
+            pub fn headers(&self) -> impl Iterator<Item = (&str, &[u8])> {
+                self.headers.iter().map(|(name, value)| (name.as_str(), value.as_slice()))
+            }
+
+            /// The body as text.
+            pub fn text(self) -> Result<String> {
+                text(self.body)
+            }
+
+            /// The body as JSON.
+            pub fn json<T: DeserializeOwned>(&self) -> Result<T> {
+                json(&self.body)
+            }
+
+            /// The body.
+            pub fn bytes(self) -> Vec<u8> {
+                self.body
+            }
+        }
+    };
+}
 
 /// A request to be sent.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -47,18 +104,6 @@ impl Request {
         Self::new("DELETE", url)
     }
 
-    /// Adds a header.
-    pub fn header(mut self, name: impl Into<String>, value: impl AsRef<[u8]>) -> Self {
-        self.headers.push((name.into(), value.as_ref().to_vec()));
-        self
-    }
-
-    /// The body.
-    pub fn body(mut self, body: impl Into<Vec<u8>>) -> Self {
-        self.body = body.into();
-        self
-    }
-
     /// A value as JSON in the body, and the header that says so.
     pub fn json(self, value: &impl Serialize) -> Result<Self> {
         let body = to_json(value)?;
@@ -71,6 +116,8 @@ impl Request {
         self
     }
 }
+
+writing!(Request);
 
 /// A response that has come.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -94,32 +141,9 @@ impl Response {
         let head: String = String::from_utf8_lossy(&self.body).chars().take(200).collect();
         Err(format!("the server answered with status {}: {head}", self.status))
     }
-
-    /// The first value of a header, if it is text.
-    pub fn header(&self, name: &str) -> Option<&str> {
-        header(&self.headers, name)
-    }
-
-    /// All headers, with names in lower case, in the order in which they came.
-    pub fn headers(&self) -> impl Iterator<Item = (&str, &[u8])> {
-        pairs(&self.headers)
-    }
-
-    /// The body as text.
-    pub fn text(self) -> Result<String> {
-        text(self.body)
-    }
-
-    /// The body as JSON.
-    pub fn json<T: DeserializeOwned>(&self) -> Result<T> {
-        json(&self.body)
-    }
-
-    /// The body.
-    pub fn bytes(self) -> Vec<u8> {
-        self.body
-    }
 }
+
+reading!(Response);
 
 /// The request that the inferlet responds to.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -152,45 +176,66 @@ impl IncomingRequest {
     pub fn query(&self) -> Option<&str> {
         self.path.split_once('?').map(|(_, query)| query)
     }
-
-    /// The first value of a header, if it is text.
-    pub fn header(&self, name: &str) -> Option<&str> {
-        header(&self.headers, name)
-    }
-
-    /// All headers, with names in lower case, in the order in which they came.
-    pub fn headers(&self) -> impl Iterator<Item = (&str, &[u8])> {
-        pairs(&self.headers)
-    }
-
-    /// The body as text.
-    pub fn text(self) -> Result<String> {
-        text(self.body)
-    }
-
-    /// The body as JSON.
-    pub fn json<T: DeserializeOwned>(&self) -> Result<T> {
-        json(&self.body)
-    }
-
-    /// The body.
-    pub fn bytes(self) -> Vec<u8> {
-        self.body
-    }
 }
 
+reading!(IncomingRequest);
+
 /// The inferlet's response.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Debug)]
 pub struct OutgoingResponse {
     pub(super) status: u16,
     pub(super) headers: Headers,
     pub(super) body: Vec<u8>,
+    /// What writes the rest of the body.
+    pub(super) stream: Option<Stream>,
+}
+
+/// What writes a body piece by piece.
+pub(super) struct Stream(Box<dyn FnOnce(BodyWriter) -> Pin<Box<dyn Future<Output = Result<()>>>>>);
+
+impl Stream {
+    pub(super) fn write(self, body: BodyWriter) -> impl Future<Output = Result<()>> {
+        self.0(body)
+    }
+}
+
+impl fmt::Debug for Stream {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Stream")
+    }
+}
+
+/// Takes the body of a response piece by piece.
+pub struct BodyWriter {
+    pieces: Box<dyn Pieces>,
+}
+
+/// Where the pieces go.
+pub(super) trait Pieces {
+    fn write<'a>(&'a mut self, bytes: &'a [u8]) -> Pin<Box<dyn Future<Output = Result<()>> + 'a>>;
+}
+
+impl BodyWriter {
+    pub(super) fn new(pieces: impl Pieces + 'static) -> Self {
+        BodyWriter { pieces: Box::new(pieces) }
+    }
+
+    /// Writes a piece. The client gets it at the latest when the inferlet waits for something else.
+    pub async fn write(&mut self, bytes: impl AsRef<[u8]>) -> Result<()> {
+        self.pieces.write(bytes.as_ref()).await
+    }
+}
+
+impl fmt::Debug for BodyWriter {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("BodyWriter")
+    }
 }
 
 impl OutgoingResponse {
     /// A response with a status from 200 to 999, and no body.
     pub fn new(status: u16) -> Self {
-        OutgoingResponse { status, headers: Vec::new(), body: Vec::new() }
+        OutgoingResponse { status, headers: Vec::new(), body: Vec::new(), stream: None }
     }
 
     /// A text, with status 200.
@@ -203,36 +248,39 @@ impl OutgoingResponse {
         Ok(Self::new(200).header("content-type", "application/json").body(to_json(value)?))
     }
 
+    /// Has the rest of the body written while the client reads it, behind what [`OutgoingResponse::body`] was given: for a text that a model writes. The status
+    /// and the headers go out before, so an error in the middle only cuts the response off.
+    ///
+    /// ```no_run
+    /// # async fn example() -> inferlet::Result<inferlet::http::OutgoingResponse> {
+    /// use inferlet::http::OutgoingResponse;
+    /// use inferlet::prelude::*;
+    ///
+    /// Ok(OutgoingResponse::text("").stream(async |mut body| {
+    ///     let mut ctx = Context::new(&Model::load("default")?)?;
+    ///     ctx.user("Tell me about bread.").cue();
+    ///     body.write(ctx.generate(Sampler::Argmax).max_tokens(40).collect_text().await?).await
+    /// }))
+    /// # }
+    /// ```
+    #[must_use]
+    pub fn stream<F>(mut self, write: impl FnOnce(BodyWriter) -> F + 'static) -> Self
+    where
+        F: Future<Output = Result<()>> + 'static,
+    {
+        self.stream = Some(Stream(Box::new(|body| Box::pin(write(body)))));
+        self
+    }
+
     /// Another status.
     #[must_use]
     pub fn status(mut self, status: u16) -> Self {
         self.status = status;
         self
     }
-
-    /// Adds a header.
-    #[must_use]
-    pub fn header(mut self, name: impl Into<String>, value: impl AsRef<[u8]>) -> Self {
-        self.headers.push((name.into(), value.as_ref().to_vec()));
-        self
-    }
-
-    /// The body.
-    #[must_use]
-    pub fn body(mut self, body: impl Into<Vec<u8>>) -> Self {
-        self.body = body.into();
-        self
-    }
 }
 
-fn header<'a>(headers: &'a Headers, name: &str) -> Option<&'a str> {
-    let (_, value) = headers.iter().find(|(own, _)| own.eq_ignore_ascii_case(name))?;
-    std::str::from_utf8(value).ok()
-}
-
-fn pairs(headers: &Headers) -> impl Iterator<Item = (&str, &[u8])> {
-    headers.iter().map(|(name, value)| (name.as_str(), value.as_slice()))
-}
+writing!(OutgoingResponse);
 
 fn text(body: Vec<u8>) -> Result<String> {
     String::from_utf8(body).map_err(|error| format!("the body is not text: {error}"))
@@ -304,6 +352,28 @@ mod tests {
         };
         assert_eq!((request("/a?b?c").path(), request("/a?b?c").query()), ("/a", Some("b?c")));
         assert_eq!((request("/a").path(), request("/a").query()), ("/a", None));
+    }
+
+    #[test]
+    fn a_body_is_written_piece_by_piece() {
+        struct Kept(std::rc::Rc<std::cell::RefCell<Vec<u8>>>);
+        impl Pieces for Kept {
+            fn write<'a>(&'a mut self, bytes: &'a [u8]) -> Pin<Box<dyn Future<Output = Result<()>> + 'a>> {
+                self.0.borrow_mut().extend_from_slice(bytes);
+                Box::pin(std::future::ready(Ok(())))
+            }
+        }
+        let kept = std::rc::Rc::default();
+        let response = OutgoingResponse::new(200).stream(|mut body| async move {
+            body.write("rye ").await?;
+            body.write([98, 114]).await?;
+            Err("burnt".to_owned())
+        });
+        let written = response.stream.unwrap().write(BodyWriter::new(Kept(std::rc::Rc::clone(&kept))));
+        let polled =
+            std::pin::pin!(written).poll(&mut std::task::Context::from_waker(std::task::Waker::noop()));
+        assert_eq!(polled, std::task::Poll::Ready(Err("burnt".to_owned())));
+        assert_eq!(*kept.borrow(), b"rye br");
     }
 
     #[test]

@@ -22,8 +22,9 @@
 //! # }
 //! ```
 //!
-//! Requests are futures as everything else: several that are joined are under way at once. Redirects are not followed. Bodies are whole, and what the
-//! engine records of a run has them, without what is secret in headers; so a run can be replayed without a network.
+//! Requests are futures as everything else: several that are joined are under way at once. Redirects are not followed. Bodies are whole, up to a limit, and what the
+//! engine records of a run has them, without what is secret in headers; so a run can be replayed without a network. Only a response that an inferlet
+//! gives can be written while its client reads it: [`OutgoingResponse::stream`].
 //!
 //! An inferlet that *responds* to requests has [`#[inferlet::http]`](macro@crate::http) in the place of `#[inferlet::main]`, and runs under `bakery run --http
 //! 127.0.0.1:8080`, once for each request:
@@ -48,7 +49,7 @@ mod url;
 #[cfg(not(test))]
 pub(crate) mod wire;
 
-pub use message::{IncomingRequest, OutgoingResponse, Request, Response};
+pub use message::{BodyWriter, IncomingRequest, OutgoingResponse, Request, Response};
 
 /// Gets what is at a URL.
 #[cfg(not(test))]

@@ -1,6 +1,8 @@
 //! The same over `wasi:http`.
 
-use super::message::{Headers, IncomingRequest, OutgoingResponse, Request, Response};
+use super::message::{
+    BodyWriter, Headers, IncomingRequest, OutgoingResponse, Pieces, Request, Response, Stream,
+};
 use super::url::Url;
 use crate::executor;
 use crate::pie_wasi::http::outgoing_handler;
@@ -8,8 +10,9 @@ use crate::pie_wasi::http::types::{
     self, ErrorCode, Fields, HeaderError, IncomingBody, Method, OutgoingBody, RequestOptions,
     ResponseOutparam, Scheme,
 };
-use crate::pie_wasi::io::streams::StreamError;
+use crate::pie_wasi::io::streams::{OutputStream, StreamError};
 use std::future::Future;
+use std::pin::Pin;
 
 /// The most bytes of one read.
 const READ_BYTES: u64 = 64 << 10;
@@ -40,7 +43,7 @@ async fn exchange(request: Request) -> Result<Response, String> {
     });
     let draft = message.body().map_err(|()| "the request has no body".to_owned())?;
     let future = outgoing_handler::handle(message, options).map_err(|code| explain(&code))?;
-    write(draft, &body).await?;
+    write(draft, &body, None).await?;
     executor::wait(future.subscribe()).await;
     let response = future.get().and_then(Result::ok).ok_or("the response was taken before")?;
     let response = response.map_err(|code| explain(&code))?;
@@ -95,11 +98,13 @@ fn method_name(method: Method) -> String {
     .to_owned()
 }
 
-async fn write(body: OutgoingBody, bytes: &[u8]) -> Result<(), String> {
-    let cut = |_: StreamError| "the body was cut off while it was sent".to_owned();
-    if !bytes.is_empty() {
-        let stream = body.write().map_err(|()| "the body is being written already".to_owned())?;
-        let mut rest = bytes;
+/// A stream into a body.
+struct Sink(OutputStream);
+
+impl Sink {
+    async fn put(&self, mut rest: &[u8]) -> Result<(), String> {
+        let cut = |_: StreamError| "the body was cut off while it was sent".to_owned();
+        let Sink(stream) = self;
         while !rest.is_empty() {
             let room =
                 usize::try_from(stream.check_write().map_err(cut)?).unwrap_or(usize::MAX).min(rest.len());
@@ -112,6 +117,23 @@ async fn write(body: OutgoingBody, bytes: &[u8]) -> Result<(), String> {
         }
         stream.flush().map_err(cut)?;
         executor::wait(stream.subscribe()).await;
+        Ok(())
+    }
+}
+
+impl Pieces for Sink {
+    fn write<'a>(&'a mut self, bytes: &'a [u8]) -> Pin<Box<dyn Future<Output = Result<(), String>> + 'a>> {
+        Box::pin(self.put(bytes))
+    }
+}
+
+async fn write(body: OutgoingBody, bytes: &[u8], rest: Option<Stream>) -> Result<(), String> {
+    if !bytes.is_empty() || rest.is_some() {
+        let sink = Sink(body.write().map_err(|()| "the body is being written already".to_owned())?);
+        sink.put(bytes).await?;
+        if let Some(rest) = rest {
+            rest.write(BodyWriter::new(sink)).await?;
+        }
     }
     OutgoingBody::finish(body, None).map_err(|code| explain(&code))
 }
@@ -199,7 +221,7 @@ async fn receive(request: types::IncomingRequest) -> Result<IncomingRequest, Str
 }
 
 async fn respond(out: ResponseOutparam, response: OutgoingResponse) -> Result<(), String> {
-    let OutgoingResponse { status, headers, body } = response;
+    let OutgoingResponse { status, headers, body, stream } = response;
     let message = match fields(headers).map(types::OutgoingResponse::new) {
         Ok(message) => message,
         Err(error) => {
@@ -214,5 +236,5 @@ async fn respond(out: ResponseOutparam, response: OutgoingResponse) -> Result<()
     }
     let draft = message.body().map_err(|()| "the response has no body".to_owned())?;
     ResponseOutparam::set(out, Ok(message));
-    write(draft, &body).await
+    write(draft, &body, stream).await
 }

@@ -1,4 +1,8 @@
-//! `bakery trace`
+//! `bakery trace`: recorded runs are shown, compared, counted and converted. A file is read record by record, so how long it is does not matter.
+
+mod diff;
+mod export;
+mod stats;
 
 use std::path::{Path, PathBuf};
 
@@ -21,14 +25,45 @@ Examples:
         /// The file that `bakery run --trace` wrote
         file: PathBuf,
     },
+    /// Say where two traces part, and why
+    #[command(after_help = "\
+Examples:
+  bakery trace diff old.jsonl new.jsonl                   What the inferlet did otherwise, from the first difference on
+  bakery trace diff old.jsonl new.jsonl --layer numbers   Log-probabilities and margins, with a tolerance
+
+Exit codes: 0 they are the same, 1 they differ")]
+    Diff(diff::Args),
+    /// Count what happened in a trace
+    #[command(after_help = "\
+Examples:
+  bakery trace stats t.jsonl          Passes, tokens, steps, margins, and what was called
+  bakery trace stats t.jsonl --json   The same as a document")]
+    Stats {
+        /// The file that `bakery run --trace` wrote
+        file: PathBuf,
+    },
+    /// Write a trace for another program
+    #[command(after_help = "\
+Examples:
+  bakery trace export t.jsonl --format perfetto -o t.json   For Perfetto and other viewers of Chrome traces
+  bakery trace export t.jsonl --format csv                  A table of forward passes")]
+    Export(export::Args),
 }
+
+pub use diff::DiffDocument;
+pub use stats::StatsDocument;
 
 /// Runs a subcommand.
 ///
 /// # Errors
 /// The file cannot be read or is no whole trace, or standard output is closed.
 pub fn run(args: Args, env: &Environment, ui: &Ui) -> Result<()> {
-    let Args::Show { file } = args;
+    let file = match args {
+        Args::Show { file } => file,
+        Args::Diff(args) => return diff::run(&args, env, ui),
+        Args::Stats { file } => return stats::run(&file, env, ui),
+        Args::Export(args) => return export::run(&args, env, ui),
+    };
     if ui.json() {
         show(&file, env, &mut JsonLines::new(ui.stdout()))
     } else {

@@ -1,0 +1,79 @@
+//! `--record` and `--replay` of a folder: what the model says is kept, or played back, beside what else comes from outside.
+
+use std::path::PathBuf;
+
+use pie_engine::Control;
+use pie_engine::loaded::LoadedModel;
+
+use super::Args;
+use crate::environment::Environment;
+use crate::error::{Error, Result};
+use crate::outside::recording::{self, Recorder, Replayed, Started};
+use crate::outside::replay::Rerun;
+use crate::report::audience::Audience;
+
+/// The recording that is played back, where `--replay` names one and not a trace.
+pub(super) fn find(args: &Args, env: &Environment) -> Result<Option<Replayed>> {
+    let folder = args.replay.as_deref().filter(|path| Replayed::is_at(&env.current_dir.join(path)));
+    folder.map(|folder| Replayed::read(folder, env)).transpose()
+}
+
+/// The arguments, with those of the recording where nothing else was said.
+pub(super) fn arguments(args: &Args, replayed: Option<&Replayed>) -> Args {
+    let mut args = args.clone();
+    let (Some(replayed), Some(folder)) = (replayed, &args.replay) else { return args };
+    args.replay = Some(folder.join(recording::TRACE));
+    args.seed = replayed.begun.seed;
+    args.pages = replayed.begun.pages;
+    if args.input.is_none() && args.parameters.is_empty() {
+        args.input = Some(replayed.begun.input.clone());
+    }
+    // They are sent by the recording.
+    (args.send, args.file) = (Vec::new(), Vec::<PathBuf>::new());
+    args
+}
+
+/// Begins a recording, if one is wanted.
+pub(super) fn begin(args: &Args, audience: &Audience, env: &Environment) -> Result<Option<Recorder>> {
+    let Some(folder) = &args.record else { return Ok(None) };
+    let recorder = Recorder::create(folder, env)?;
+    let shown = folder.display().to_string();
+    audience.add(recorder.clone(), move |cause| {
+        Error::environment(format!("cannot write `{shown}`")).caused_by(cause)
+    });
+    Ok(Some(recorder))
+}
+
+/// The model that the inferlet is to run beside: itself, kept, or played back.
+pub(super) fn model(
+    model: LoadedModel,
+    replayed: Option<&Replayed>,
+    recorder: Option<&Recorder>,
+    control: &Control,
+) -> Result<LoadedModel> {
+    match (replayed, recorder) {
+        (Some(replayed), _) => replayed.model(model, recording::ending(control)),
+        (None, Some(recorder)) => Ok(recorder.taping(model)),
+        (None, None) => Ok(model),
+    }
+}
+
+/// Completes a recording, if one is made.
+pub(super) fn finish(
+    recorder: Option<&Recorder>,
+    args: &Args,
+    rerun: &Rerun<'_>,
+    model: &LoadedModel,
+    files: &[Vec<u8>],
+) -> Result<()> {
+    let Some(recorder) = recorder else { return Ok(()) };
+    recorder.finish(&Started {
+        program: rerun.program,
+        input: rerun.input,
+        seed: args.seed,
+        pages: args.pages,
+        model,
+        messages: &args.send,
+        files,
+    })
+}

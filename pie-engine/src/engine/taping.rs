@@ -1,0 +1,75 @@
+//! Passes that are kept with their answers, or get answers that were kept: see [`crate::model::tape`].
+
+use super::Core;
+use super::operation::Answer;
+use super::passes::{Pending, describe};
+use crate::model::tape::{Numbers, Reply, Take};
+use crate::trace::Event;
+
+impl Core {
+    /// Whether answers are played back, and nothing is computed.
+    pub(super) fn plays(&self) -> bool {
+        self.tape.as_ref().is_some_and(|tape| !tape.keeps())
+    }
+
+    /// The answers of a pass, or why there are none, where they are played back.
+    pub(super) fn played(&mut self, asked: &Event) -> (Option<Take>, Option<String>) {
+        match self.tape.as_mut().and_then(|tape| tape.play(asked)) {
+            None => (None, None),
+            Some(Ok(take)) => (Some(take), None),
+            Some(Err(why)) => (None, Some(format!("the recording cannot answer: {why}"))),
+        }
+    }
+
+    /// What a pass asked, if it is to be kept.
+    pub(super) fn asked_to_keep(&self, pending: &Pending) -> Option<Event> {
+        let keeps = self.tape.as_ref().is_some_and(|tape| tape.keeps());
+        keeps.then(|| describe(pending.instance, pending.pass, &pending.request, pending.claim.start, 0))
+    }
+
+    /// Keeps a pass.
+    pub(super) fn keep(&mut self, asked: &Event, answers: &[Answer], margin: Option<f32>) {
+        if let Some(tape) = &mut self.tape {
+            let replies = answers.iter().map(reply).collect();
+            tape.keep(Take { asked: Take::asked(asked), replies, margin });
+        }
+    }
+}
+
+impl Pending {
+    /// Takes the answers that were kept, if there are any; one for each question.
+    pub(super) fn take_played(&mut self) {
+        let Some(Take { replies, margin, .. }) = self.played.take() else { return };
+        if replies.len() != self.request.questions.len() {
+            let (wanted, found) = (self.request.questions.len(), replies.len());
+            self.error = Some(format!("the recording has {found} answers to {wanted} questions"));
+            return;
+        }
+        self.margin = margin;
+        self.answers = replies.into_iter().map(|reply| Some(answer(reply))).collect();
+    }
+}
+
+fn reply(answer: &Answer) -> Reply {
+    match answer {
+        Answer::Token(token) => Reply::Token(*token),
+        Answer::Distribution(ids, probabilities) => {
+            Reply::Distribution(ids.clone(), Numbers(probabilities.clone()))
+        }
+        Answer::Logits(logits) => Reply::Logits(Numbers(logits.clone())),
+        Answer::Logprobs(logprobs) => Reply::Logprobs(Numbers(logprobs.clone())),
+        Answer::Entropy(entropy) => Reply::Entropy(Numbers(vec![*entropy])),
+        Answer::Embedding(embedding) => Reply::Embedding(Numbers(embedding.clone())),
+    }
+}
+
+fn answer(reply: Reply) -> Answer {
+    match reply {
+        Reply::Token(token) => Answer::Token(token),
+        Reply::Distribution(ids, Numbers(probabilities)) => Answer::Distribution(ids, probabilities),
+        Reply::Logits(Numbers(logits)) => Answer::Logits(logits),
+        Reply::Logprobs(Numbers(logprobs)) => Answer::Logprobs(logprobs),
+        Reply::Entropy(Numbers(entropy)) => Answer::Entropy(entropy.first().copied().unwrap_or(f32::NAN)),
+        Reply::Embedding(Numbers(embedding)) => Answer::Embedding(embedding),
+    }
+}
