@@ -452,6 +452,17 @@ fn types_are_checked_by_a_build_unless_it_is_told_not_to() {
 }
 
 #[test]
+fn syntax_that_the_engine_does_not_know_is_no_mistake_of_ours() {
+    let folder = Folder::new(&[(
+        "main.js",
+        "export async function main() {\n  return /(?<a>x)|(?<a>y)[[]/v.source;\n}\n",
+    )]);
+    for command in ["run", "build"] {
+        folder.fails(&[command, "main.js"], 1, &["main.js"]);
+    }
+}
+
+#[test]
 fn a_plan_says_what_a_build_would_do() {
     let folder = Folder::new(&[("main.ts", GREETER)]);
     let output = folder.bakery(&["build", "main.ts", "--plan"]);

@@ -88,11 +88,13 @@ error: there is no template `caht`
    hint: did you mean `chat`?
 
 "#]]);
-    world.bakery(["new", "x", "--lang", "javascript"]).assert().code(2).stderr_eq(str![[r#"
-error: there are no templates for javascript yet
-   hint: there are templates for rust, python
+    world.bakery(["new", "x", "--lang", "js", "--template", "forward"]).assert().code(2).stderr_eq(str![[
+        r#"
+error: there is no template `forward`
+   hint: the templates are `hello`, `chat`, `agent`, `constrained`
 
-"#]]);
+"#
+    ]]);
     world.write("taken/file", "mine");
     world.bakery(["new", "taken"]).assert().code(2).stderr_eq(str![[r#"
 error: the folder `taken` is not empty
@@ -116,6 +118,14 @@ hello        python      One question to the model, one answer
 chat         python      A conversation: reads messages, streams answers, keeps its context
 agent        python      An agent: the model calls functions until it has an answer
 constrained  python      Structured output: JSON that satisfies a schema, whatever the model would like to say
+hello        javascript  One question to the model, one answer
+chat         javascript  A conversation: reads messages, streams answers, keeps its context
+agent        javascript  An agent: the model calls functions until it has an answer
+constrained  javascript  Structured output: JSON that satisfies a schema, whatever the model would like to say
+hello        typescript  One question to the model, one answer
+chat         typescript  A conversation: reads messages, streams answers, keeps its context
+agent        typescript  An agent: the model calls functions until it has an answer
+constrained  typescript  Structured output: JSON that satisfies a schema, whatever the model would like to say
 
 "#]])
         .stderr_eq("");
@@ -129,7 +139,7 @@ fn a_script_gets_documents() {
 
 "#]]).stderr_eq("");
     world.bakery(["new", "--list", "--json"]).assert().success().stdout_eq(str![[r#"
-{"type":"templates","templates":[{"name":"hello","language":"rust","description":"One question to the model, one answer"},{"name":"chat","language":"rust","description":"A conversation: reads messages, streams answers, keeps its context"},{"name":"forward","language":"rust","description":"A sampling loop of its own: reads distributions, decides each token"},{"name":"hello","language":"python","description":"One question to the model, one answer"},{"name":"chat","language":"python","description":"A conversation: reads messages, streams answers, keeps its context"},{"name":"agent","language":"python","description":"An agent: the model calls functions until it has an answer"},{"name":"constrained","language":"python","description":"Structured output: JSON that satisfies a schema, whatever the model would like to say"}]}
+{"type":"templates","templates":[{"name":"hello","language":"rust","description":"One question to the model, one answer"},{"name":"chat","language":"rust","description":"A conversation: reads messages, streams answers, keeps its context"},{"name":"forward","language":"rust","description":"A sampling loop of its own: reads distributions, decides each token"},{"name":"hello","language":"python","description":"One question to the model, one answer"},{"name":"chat","language":"python","description":"A conversation: reads messages, streams answers, keeps its context"},{"name":"agent","language":"python","description":"An agent: the model calls functions until it has an answer"},{"name":"constrained","language":"python","description":"Structured output: JSON that satisfies a schema, whatever the model would like to say"},{"name":"hello","language":"javascript","description":"One question to the model, one answer"},{"name":"chat","language":"javascript","description":"A conversation: reads messages, streams answers, keeps its context"},{"name":"agent","language":"javascript","description":"An agent: the model calls functions until it has an answer"},{"name":"constrained","language":"javascript","description":"Structured output: JSON that satisfies a schema, whatever the model would like to say"},{"name":"hello","language":"typescript","description":"One question to the model, one answer"},{"name":"chat","language":"typescript","description":"A conversation: reads messages, streams answers, keeps its context"},{"name":"agent","language":"typescript","description":"An agent: the model calls functions until it has an answer"},{"name":"constrained","language":"typescript","description":"Structured output: JSON that satisfies a schema, whatever the model would like to say"}]}
 
 "#]]).stderr_eq("");
     world.bakery(["new", "x", "--json"]).assert().code(2).stdout_eq(str![[r#"

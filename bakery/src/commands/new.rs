@@ -220,7 +220,7 @@ fn next(template: &Template, folder: &Path) -> Vec<String> {
 fn tests(template: &Template) -> &'static str {
     match template.language {
         Language::Python => "python3 -m unittest",
-        Language::JavaScript | Language::TypeScript => "node --test",
+        Language::JavaScript | Language::TypeScript => "bakery test",
         Language::Rust => "cargo test",
     }
 }

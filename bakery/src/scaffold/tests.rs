@@ -115,7 +115,7 @@ fn check_javascript(template: &Template, files: &[File]) {
     let package: serde_json::Value = serde_json::from_str(text(files, "package.json")).unwrap();
     assert_eq!((&package["name"], &package["type"]), (&"my-agent".into(), &"module".into()));
     assert!(text(files, ".gitignore").contains("/.inferlet\n"));
-    assert!(text(files, ".inferlet/index.ts").contains("from \"/cache/sdk's/src/index.ts\";"));
+    assert!(text(files, ".inferlet/index.ts").contains("/src/index.ts\";"));
     let is_typescript = template.language == Language::TypeScript;
     let settings = if is_typescript { "tsconfig.json" } else { "jsconfig.json" };
     let settings: serde_json::Value = serde_json::from_str(text(files, settings)).unwrap();

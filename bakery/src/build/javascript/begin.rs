@@ -56,7 +56,7 @@ pub fn script(sdk: &Sdk, inside: Inside<'_>, network: bool) -> String {
     );
     script.push_str("const inferletModules = {\n");
     for (specifier, number) in &sdk.modules {
-        let _ = writeln!(script, "    \"{specifier}\": inferletSdk({number}),");
+        let _ = writeln!(script, "    \"{specifier}\": inferletSdk.begin({number}),");
     }
     script.push_str(ANSWER);
     match inside {
@@ -70,6 +70,7 @@ pub fn script(sdk: &Sdk, inside: Inside<'_>, network: bool) -> String {
 
 /// How `run` answers. What it throws is the error of the run, as a text.
 const ANSWER: &str = r#"};
+inferletSdk.settle();
 function inferletOutside(name) {
     return known(inferletModules, name);
 }
@@ -90,12 +91,18 @@ const RUN_RECEIVED: &str =
 /// A component that goes on from where `script` has led it.
 ///
 /// # Errors
-/// The script cannot be run up to its end, which is our own mistake: programs are only compiled in there.
-pub fn begin(linked: &[u8], script: &str, cache: &Path) -> Result<Vec<u8>> {
-    let beginning = Beginning::new(Some(cache.join("code"))).map_err(failed)?;
-    beginning.make(linked, "globalThis.wit = {};\n", script, NAME).map_err(failed)
-}
-
-fn failed(error: PreinitError) -> Error {
-    Error::bug("QuickJS cannot be begun with the SDK").caused_by(error)
+/// The program has syntax that QuickJS does not know, or the SDK cannot be run up to its end, which is our own mistake.
+pub fn begin(linked: &[u8], script: &str, inside: Inside<'_>, cache: &Path) -> Result<Vec<u8>> {
+    let begun = Beginning::new(Some(cache.join("code")))
+        .and_then(|beginning| beginning.make(linked, "globalThis.wit = {};\n", script, NAME));
+    begun.map_err(|error| match (inside, error) {
+        // The SDK has been run without a program by then, or a test fails.
+        (Inside::Program(bundle), PreinitError::Refused(said)) => {
+            let entry = bundle.names.first().map_or("the program", String::as_str);
+            Error::failed(format!("`{entry}` does not build: QuickJS cannot read it, or a module that it imports"))
+                .caused_by(said)
+                .hint("QuickJS knows JavaScript up to ES2023; what is newer has to be written in another way, or compiled before")
+        }
+        (_, error) => Error::bug("QuickJS cannot be begun with the SDK").caused_by(error),
+    })
 }

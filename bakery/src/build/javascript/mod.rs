@@ -87,7 +87,7 @@ impl Language {
     /// The SDK cannot be run, which a test rules out.
     pub fn begin(&self, inside: Inside<'_>) -> Result<Vec<u8>> {
         let script = begin::script(&self.sdk, inside, self.network);
-        begin::begin(&self.linked, &script, &self.cache)
+        begin::begin(&self.linked, &script, inside, &self.cache)
     }
 }
 

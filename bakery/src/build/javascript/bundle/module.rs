@@ -148,7 +148,7 @@ pub fn compile(source: Source<'_>) -> Result<Module, Vec<Mistake>> {
     }
     let (kept, later) = ModuleRunnerTransform::new().transform(&allocator, &mut program, scoping);
     let form = form(&allocator, &mut program);
-    let (body, map) = print(&program, source.name);
+    let (body, map) = print(&program, source);
     let imports = record.imports.into_iter().filter(|import| kept.contains(&import.specifier)).collect();
     let later = record.later.into_iter().filter(|import| later.contains(&import.specifier)).collect();
     Ok(Module {
@@ -175,7 +175,7 @@ fn common(source: Source<'_>) -> Result<Module, Vec<Mistake>> {
     let mut required = Required { scoping: &scoping, found: Vec::new() };
     required.visit_program(&program);
     let later = required.found;
-    let (body, map) = print(&program, source.name);
+    let (body, map) = print(&program, source);
     Ok(Module {
         body,
         map,
@@ -225,10 +225,13 @@ fn defined<'a>(allocator: &'a Allocator, program: &mut Program<'a>, scoping: Sco
     ReplaceGlobalDefines::new(allocator, defines).build(scoping, program).scoping
 }
 
-fn print(program: &Program<'_>, name: &str) -> (String, Map) {
+fn print(program: &Program<'_>, source: Source<'_>) -> (String, Map) {
+    // Functions keep their texts, so what nobody looks at is short.
+    let is_looked_at = source.owner != Owner::Sdk;
     let options = CodegenOptions {
-        source_map_path: Some(name.into()),
+        source_map_path: is_looked_at.then(|| source.name.into()),
         comments: CommentOptions::disabled(),
+        minify: !is_looked_at,
         ..CodegenOptions::default()
     };
     let printed = Codegen::new().with_options(options).build(program);
