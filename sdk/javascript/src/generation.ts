@@ -280,6 +280,8 @@ export class State {
   untold: number[] = [];
   untoldSpeculator: number[] = [];
   rejected = 0;
+  /** Whether there are drafts from anywhere. */
+  readonly hasDrafter: boolean;
   adapter: Adapter | undefined;
   zoSeed: number | undefined;
   horizon: number | undefined;
@@ -310,6 +312,7 @@ export class State {
     this.progress = new Progress(stop, maxTokens === undefined ? undefined : count(maxTokens, '`maxTokens`'));
     this.speculator = options.speculator;
     this.engineDrafts = options.systemSpeculation === true ? NONE : undefined;
+    this.hasDrafter = this.speculator !== undefined || this.engineDrafts !== undefined;
     this.adapter = options.adapter;
     this.zoSeed = options.zoSeed === undefined ? undefined : integer(options.zoSeed, 'a seed');
     this.horizon = options.horizon === undefined ? undefined : count(options.horizon, '`horizon`');
@@ -322,25 +325,34 @@ export class State {
 
   /** The next step; `undefined` at the end. */
   next(): GenStep | undefined {
+    const { ctx, progress } = this;
     if (this.fault !== undefined) {
       const { fault } = this;
       this.fault = undefined;
       throw fault;
     }
-    if (this.progress.isDone) return undefined;
+    if (progress.isDone) return undefined;
     if (this.#isOpen) {
       throw new InferletError('the last step chose no token: after `clearSampler` call `accept`');
     }
     if (this.isMaskStale) this.askConstraints();
-    const { ctx } = this;
-    let drafts = this.#askDrafter();
-    if (drafts.length > 0) {
-      // Whatever is verified beyond the end of the generation would be taken back, and would have drawn random numbers.
-      drafts = drafts.subarray(0, this.progress.usefulDrafts(drafts));
-      drafts = drafts.subarray(0, ctx.affordableDrafts(drafts.length));
+    const drafts = this.hasDrafter ? this.#drafts() : NONE;
+    if (this.horizon !== undefined || ctx.bidding.isPending) {
+      if (ctx.bidding.beginStep(this.horizon !== undefined)) ctx.bidFor(this.#expectedSteps());
     }
-    if (ctx.bidding.beginStep(this.horizon !== undefined)) ctx.bidFor(this.#expectedSteps());
     return new GenStep(this, drafts);
+  }
+
+  #drafts(): Uint32Array {
+    const drafts = this.#askDrafter();
+    // Whatever is verified beyond the end of the generation would be taken back, and would have drawn random numbers.
+    const useful = drafts.subarray(0, this.progress.usefulDrafts(drafts));
+    return useful.subarray(0, this.ctx.affordableDrafts(useful.length));
+  }
+
+  /** Whether steps read nothing but what the sampler chooses, and change nothing in the model. */
+  get isPlain(): boolean {
+    return !this.hasDrafter && this.adapter === undefined && this.zoSeed === undefined && this.readings.isOnly(0);
   }
 
   accept(tokens: Uint32Array): Uint32Array {
@@ -395,13 +407,11 @@ export class State {
    * it chooses without, if that is allowed; what another sampler draws is not, so with it there would be other tokens with drafts than without.
    */
   get speculates(): boolean {
-    const hasDrafter = this.speculator !== undefined || this.engineDrafts !== undefined;
-    return hasDrafter && (this.constraints.isEmpty || this.sampler.isArgmax);
+    return this.hasDrafter && (this.constraints.isEmpty || this.sampler.isArgmax);
   }
 
   /** Drafts for the next step. */
   #askDrafter(): Uint32Array {
-    if (this.speculator === undefined && this.engineDrafts === undefined) return NONE;
     // A pass of the last token once more has no place for drafts.
     const isUsable = this.ctx.buffered > 0 && this.speculates;
     if (this.speculator === undefined) {

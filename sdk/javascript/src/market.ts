@@ -54,9 +54,16 @@ export function sustainableBid(s: Situation): number {
 
 /** Whether the program has overridden the bid of the next pass. */
 export class Bidding {
+  /** What the program bids for the next pass. */
   override: number | undefined;
-  /** An override was used up: the next step restores the bid of the formula. */
-  #restore = false;
+  /** There is an override, or one was used up and the next step restores the bid of the formula. */
+  isPending = false;
+
+  /** Overrides the bid. */
+  bid(value: number): void {
+    this.override = value;
+    this.isPending = true;
+  }
 
   /**
    * Called before each step. Whether to bid by the formula now: always for a generator with a horizon, and once after an override, but never in the step that
@@ -65,11 +72,10 @@ export class Bidding {
   beginStep(hasHorizon: boolean): boolean {
     if (this.override !== undefined) {
       this.override = undefined;
-      this.#restore = true;
       return false;
     }
-    const restore = this.#restore;
-    this.#restore = false;
-    return restore || hasHorizon;
+    const restores = this.isPending;
+    this.isPending = false;
+    return restores || hasHorizon;
   }
 }

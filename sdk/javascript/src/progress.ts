@@ -44,6 +44,16 @@ export class Progress {
     return this.accepted - before;
   }
 
+  /** Accepts one token; whether it did. */
+  acceptOne(token: number): boolean {
+    if (this.stop.has(token)) {
+      this.stoppedBy = token;
+      return false;
+    }
+    this.accepted += 1;
+    return true;
+  }
+
   checkpoint(): Checkpoint {
     return { accepted: this.accepted, stoppedBy: this.stoppedBy };
   }

@@ -1,6 +1,7 @@
 /** One step of a generation: its pass, and what the generation makes of the output. */
 
-import { list } from './boundary.ts';
+import * as bindings from './bindings.ts';
+import { drop, list } from './boundary.ts';
 import * as brle from './brle.ts';
 import type { Submitted } from './context.ts';
 import { InferletError } from './errors.ts';
@@ -11,7 +12,7 @@ import type { Extent } from './pages.ts';
 import { NONE, type Pass, type Readings } from './passes.ts';
 import type { Probe, Sampler } from './sample.ts';
 import { type Advanced, type Verified, verify } from './speculation.ts';
-import { outputOf } from './waiting.ts';
+import { given, outputOf, waits } from './waiting.ts';
 
 /** The request number of the sampler that a generator attaches. */
 const AUTO_SAMPLER = 0;
@@ -77,6 +78,17 @@ export class GenStep {
    */
   async execute(): Promise<Output> {
     const g = this.#state;
+    // Nearly all steps are of one token, which is why they have a shorter way.
+    if (g.constraints.isEmpty && g.ctx.buffered === 1 && this.#readings === g.readings && g.isPlain) {
+      const decode = g.ctx.beginDecode(g.sampler.raw, undefined);
+      waits.open += 1;
+      const output = await bindings.wait.forOutput(decode.pending);
+      waits.open -= 1;
+      drop(decode.pending);
+      const raw = given(output);
+      g.ctx.endDecode(decode);
+      return new Output(raw, ONE, decoded(g, raw), AUTO_HANDLE);
+    }
     const isSampled = this.#readings.isAttached(AUTO_SAMPLER);
     if (this.#readings.isOnly(AUTO_SAMPLER) && !g.speculates) {
       force(g);
@@ -101,6 +113,18 @@ export class GenStep {
 }
 
 const AUTO_HANDLE = new SampleHandle(AUTO_SAMPLER);
+/** Its slot where it is alone. */
+const ONE: [number, number][] = [[0, 1]];
+
+/** Accepts the one token of a step without constraints and drafts. */
+function decoded(g: State, raw: RawOutput): Uint32Array {
+  const slot = raw.slots[0];
+  if (slot?.tag !== 'token') throw new InferletError('the engine chose 0 tokens, 1 were asked for');
+  g.settleLast(g.progress.checkpoint());
+  if (!g.progress.acceptOne(slot.val)) return NONE;
+  g.ctx.push(slot.val);
+  return Uint32Array.of(slot.val);
+}
 
 /** What the generator's sampler chose. It was attached first, so its slots are in front. */
 function choices(raw: RawOutput, count: number): Uint32Array {

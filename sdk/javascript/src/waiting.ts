@@ -6,18 +6,18 @@ import { InferletError } from './errors.ts';
 import type { RawFutureOutput, RawOutput, RawPollable } from './interfaces.ts';
 
 /** How much is waited for at this moment. */
-let waiting = 0;
+export const waits: { open: number } = { open: 0 };
 
 /** Waits for something of the engine. */
 export function arrival<T>(promise: Promise<T>): Promise<T> {
-  waiting += 1;
+  waits.open += 1;
   return promise.then(
     (value) => {
-      waiting -= 1;
+      waits.open -= 1;
       return value;
     },
     (error: unknown) => {
-      waiting -= 1;
+      waits.open -= 1;
       throw error;
     },
   );
@@ -25,10 +25,10 @@ export function arrival<T>(promise: Promise<T>): Promise<T> {
 
 /** Waits for the output of a pass. */
 export function outputOf(pending: RawFutureOutput): Promise<RawOutput> {
-  waiting += 1;
+  waits.open += 1;
   // Not an `async` function: each takes some microseconds.
   return bindings.wait.forOutput(pending).then((output) => {
-    waiting -= 1;
+    waits.open -= 1;
     drop(pending);
     return given(output);
   });
@@ -51,7 +51,8 @@ export function outputNow(pending: RawFutureOutput): RawOutput {
   }
 }
 
-function given(output: RawOutput | null | undefined): RawOutput {
+/** An output that has come. */
+export function given(output: RawOutput | null | undefined): RawOutput {
   if (output) return output;
   throw new InferletError('the engine gave no output for this pass');
 }
@@ -71,7 +72,7 @@ export async function ready(pollable: RawPollable, signal?: AbortSignal | null):
     for (let turn = 0; turn < TURNS; turn += 1) await undefined;
     while (!pollable.ready()) {
       signal?.throwIfAborted();
-      if (waiting === 0 && pollables === 1) pollable.block();
+      if (waits.open === 0 && pollables === 1) pollable.block();
       else await sleep(AGAIN_NS);
     }
   } finally {
