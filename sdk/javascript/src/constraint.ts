@@ -185,12 +185,12 @@ export class Constraints {
   // The length of masks that are known to be right.
   #vocabSize: number | undefined;
 
+  /** Whether there are none. */
+  isEmpty = true;
+
   push(constraint: Constraint): void {
     this.#list.push(constraint);
-  }
-
-  get isEmpty(): boolean {
-    return this.#list.length === 0;
+    this.isEmpty = false;
   }
 
   /** Takes note of a mask that the engine has accepted. */

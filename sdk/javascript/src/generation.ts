@@ -98,12 +98,14 @@ export class Generator implements AsyncIterable<GenStep> {
   /** Applies an adapter in every step. */
   adapter(a: Adapter): this {
     this.state.adapter = a;
+    this.state.isPlain = false;
     return this;
   }
 
   /** Perturbs the adapter with the noise of this seed in every step (see {@link zo}). */
   zoSeed(seed: number): this {
     this.state.zoSeed = integer(seed, 'a seed');
+    this.state.isPlain = false;
     return this;
   }
 
@@ -112,6 +114,7 @@ export class Generator implements AsyncIterable<GenStep> {
    * drafts.
    */
   probeEachStep(idx: number, probe: Probe): ProbeHandle {
+    this.state.isPlain = false;
     return new ProbeHandle(this.state.readings.add(list([idx], 'indices'), probe.raw));
   }
 
@@ -280,6 +283,8 @@ export class State {
   untold: number[] = [];
   untoldSpeculator: number[] = [];
   rejected = 0;
+  /** Whether steps read nothing but what the sampler chooses, use no drafts, and change nothing in the model. */
+  isPlain: boolean;
   /** Whether there are drafts from anywhere. */
   readonly hasDrafter: boolean;
   adapter: Adapter | undefined;
@@ -316,6 +321,7 @@ export class State {
     this.adapter = options.adapter;
     this.zoSeed = options.zoSeed === undefined ? undefined : integer(options.zoSeed, 'a seed');
     this.horizon = options.horizon === undefined ? undefined : count(options.horizon, '`horizon`');
+    this.isPlain = !this.hasDrafter && this.adapter === undefined && this.zoSeed === undefined;
     this.readings.add(Uint32Array.of(0), sampler.raw);
     for (const one of constrain === undefined ? [] : several(constrain)) {
       this.constraints.push(asConstraint(one, ctx.model));
@@ -348,11 +354,6 @@ export class State {
     // Whatever is verified beyond the end of the generation would be taken back, and would have drawn random numbers.
     const useful = drafts.subarray(0, this.progress.usefulDrafts(drafts));
     return useful.subarray(0, this.ctx.affordableDrafts(useful.length));
-  }
-
-  /** Whether steps read nothing but what the sampler chooses, and change nothing in the model. */
-  get isPlain(): boolean {
-    return !this.hasDrafter && this.adapter === undefined && this.zoSeed === undefined && this.readings.isOnly(0);
   }
 
   accept(tokens: Uint32Array): Uint32Array {

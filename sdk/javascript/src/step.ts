@@ -120,9 +120,10 @@ const ONE: [number, number][] = [[0, 1]];
 function decoded(g: State, raw: RawOutput): Uint32Array {
   const slot = raw.slots[0];
   if (slot?.tag !== 'token') throw new InferletError('the engine chose 0 tokens, 1 were asked for');
-  g.settleLast(g.progress.checkpoint());
-  if (!g.progress.acceptOne(slot.val)) return NONE;
-  g.ctx.push(slot.val);
+  const { progress, ctx } = g;
+  g.settleLast(progress.checkpoint());
+  if (!progress.acceptOne(slot.val)) return NONE;
+  ctx.push(slot.val);
   return Uint32Array.of(slot.val);
 }
 
