@@ -23,7 +23,7 @@ PAGES = [
     ("constraints", "Constraints and grammars", "constrained-json-python", ["constraint", "grammar:Grammar Matcher"]),
     ("formats", "Chat, reasoning and tools", "tool-use-python", ["chat|", "reasoning|", "tools|"]),
     ("world", "Sessions, messages and children", "map-reduce-python", ["session|", "messaging|", "mcp|", "http|", "launch:launch Child"]),
-    ("adapters", "Adapters and the market", "evolution-strategies-python", ["adapter:Adapter", "zo|", "scheduling|"]),
+    ("adapters", "Adapters and the market", "bidding-python", ["adapter:Adapter", "zo|", "scheduling|"]),
 ]
 
 
