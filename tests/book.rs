@@ -14,9 +14,10 @@ use crate::support::python;
 use crate::javascript_sdk;
 
 /// Languages of code blocks, and where their text comes from.
-const SOURCES: [(&str, &str); 5] = [
+const SOURCES: [(&str, &str); 6] = [
     ("rust", "-rust/src/lib.rs:"),
     ("python", "-python/main.py"),
+    ("ts", "-typescript/main.ts"),
     ("toml", "../../examples/"),
     ("console", "../listings/"),
     ("yaml", "../listings/"),

@@ -144,7 +144,10 @@ fn warm(env: &Environment, shared: &Shared) -> (Arc<Runtime>, Inferlet) {
     let ceiling = Limits { memory_bytes: 64 << 20, ..Limits::default() };
     let runtime = Runtime::new(RuntimeConfig { code_cache, instances, ceiling, threads: 1 });
     let runtime = Arc::new(runtime.expect("the runtime starts"));
-    let inferlet = runtime.find(shared.digest.as_str()).expect("it is compiled");
+    let inferlet = runtime.find(shared.digest.as_str()).unwrap_or_else(|| {
+        let wasm = std::fs::read(&shared.path).expect("it is in the cache");
+        runtime.compile(&wasm).expect("it is an inferlet")
+    });
     (runtime, inferlet)
 }
 
@@ -162,7 +165,7 @@ fn instances(runtime: &Arc<Runtime>, inferlet: &Inferlet, folder: &Path) {
     let waiter = launch(folder, WAITER, "{}");
     for count in [1, MANY] {
         let engine = Engine::on(Arc::clone(runtime), EngineConfig::dummy()).expect("the engine starts");
-        let launches: Vec<_> = (0..count).map(|_| (inferlet.clone(), waiter.clone())).collect();
+        let launches: Vec<_> = (0..count).map(|_| (inferlet.clone(), waiter.again())).collect();
         let before = resident();
         let started = Instant::now();
         let finished = engine.run_all(launches, Box::new(Discard));
