@@ -384,14 +384,3 @@ fn without_any_compiler_and_offline_the_error_says_what_to_type() {
     let plan = command().arg("--plan").output().unwrap();
     assert!(String::from_utf8(plan.stdout).unwrap().starts_with("1. provide a Rust compiler"));
 }
-
-#[test]
-fn other_languages_are_refused_in_words() {
-    let world = World::new();
-    world.write("js/Pie.toml", "[package]\nname = \"js\"\nversion = \"0.1.0\"\n");
-    world.write("js/package.json", "{}\n");
-    world.write("js/main.js", "export async function main(input) {}\n");
-    let (code, text) = refused(bakery(&world, &["build", "js"]));
-    assert_eq!(code, 2);
-    assert!(text.contains("bakery cannot build javascript yet"), "{text}");
-}

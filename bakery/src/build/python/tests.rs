@@ -29,7 +29,7 @@ fn a_plan_names_every_step_before_anything_is_there() {
         "`attrs`",
         "bakery.lock",
         "main.py",
-        "--world pie:my-agent/program",
+        "--world pie:python/program",
         "my-agent.wasm",
     ] {
         assert!(shown.contains(part), "{part} is not in\n{shown}");
