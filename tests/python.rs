@@ -337,7 +337,8 @@ fn a_runtime_and_sources_give_the_same_bytes_in_every_cache_and_share_the_code_o
     for part in ["languages", "code"] {
         let copy = other.path().join(part);
         std::fs::create_dir(&copy).unwrap();
-        for entry in python::cache().join(part).read_dir().unwrap().map(Result::unwrap) {
+        let entries = python::cache().join(part).read_dir().unwrap().map(Result::unwrap);
+        for entry in entries.filter(|entry| entry.path().is_file()) {
             std::fs::copy(entry.path(), copy.join(entry.file_name())).unwrap();
         }
     }

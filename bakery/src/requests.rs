@@ -9,8 +9,8 @@ use std::net::{SocketAddr, TcpListener};
 use std::sync::Arc;
 use std::time::Duration;
 
-use futures_util::StreamExt;
 use futures_util::stream::{self, BoxStream};
+use futures_util::{FutureExt, StreamExt};
 use http_body_util::{BodyExt, Either, Full, LengthLimitError, Limited, StreamBody};
 use hyper::body::{Body, Bytes, Frame, Incoming};
 use hyper::header::{CONTENT_TYPE, HOST, HeaderName, HeaderValue};
@@ -173,6 +173,12 @@ impl Responder {
             () = deadline.passes() => deadline.end(&awaited),
         }
         let end = ended.wait().await;
+        // It may have begun and ended before this task had a turn: what there is of a response goes out all the same.
+        if responded.get().is_none()
+            && let Some(head) = responded.begun().now_or_never()
+        {
+            return Responding { responded, ended, awaited, deadline }.as_it_comes(&head);
+        }
         match (responded.get(), &end.outcome) {
             (Some(HttpResponse { status, headers, body }), _) => {
                 let body = Full::new(Bytes::copy_from_slice(body.as_bytes()));
@@ -282,7 +288,11 @@ impl Responding {
             let mut responding = responding?;
             match responding.piece().await {
                 Ok(piece) => Some((Ok(Frame::data(piece?)), Some(responding))),
-                Err(error) => Some((Err(error), None)),
+                Err(error) => {
+                    // The connection ends at once on an error, and only flushes what it has when it has to wait.
+                    tokio::task::yield_now().await;
+                    Some((Err(error), None))
+                }
             }
         });
         message(head.status, &head.headers, Message::Right(StreamBody::new(pieces.boxed())))

@@ -174,7 +174,7 @@ fn template<'a>(args: &Args, templates: &'a [Template], ui: &Ui) -> Result<&'a T
     let choices: Vec<_> = of_language(templates, args.lang)?;
     let language = |template: &Template| if args.lang.is_none() { template.language.name() } else { "" };
     let line = |template: &&Template| {
-        format!("{:11} {:6} {}", template.kind, language(template), template.description)
+        format!("{:11} {:10} {}", template.kind, language(template), template.description)
     };
     let lines: Vec<_> = choices.iter().map(line).collect();
     let chosen = ui.choose("Template", &lines)?;

@@ -200,7 +200,7 @@ mod tests {
         let lines: Vec<_> = (0..11).map(|unit| line(&table, unit, 7).unwrap()).collect();
         assert_eq!(lines, [7, 8, 8, 9, 10, 10, 10, 10, 10, 9, 9]);
         assert_eq!(line(&table, 11, 7), None, "the function has no more instructions");
-        assert_eq!(line(&[0x80, 0, 0xe9, 9, 0x41], 1, 7), None, "a number that is cut off");
+        assert_eq!(line(&[0x80, 0, 0xe9, 0x49], 1, 7), None, "a number that is cut off");
         assert_eq!(line(&[], 0, 7), None);
     }
 

@@ -206,7 +206,6 @@ fn calls_that_are_under_way_end_with_the_run() {
 fn what_async_functions_may_not_do_is_a_trap() {
     let sleep = "(call $pending (call $sleep (i64.const 1000000)))";
     for (body, expected) in [
-        ("(i32.const 0)".to_owned(), "async-lifted export failed to produce a result"),
         (
             "(call $true) (call $true) (i32.const 0)".to_owned(),
             "`task.return` or `task.cancel` called more than once",
@@ -219,6 +218,14 @@ fn what_async_functions_may_not_do_is_a_trap() {
         let Outcome::Trap { message, .. } = ends(&guest(&body, "unreachable")) else { panic!("{body}") };
         assert!(message.contains(expected), "{body}: {message}");
     }
+}
+
+#[test]
+fn who_ends_without_an_answer_and_waits_for_nothing_is_stuck() {
+    let Outcome::Stuck(message) = ends(&guest("(i32.const 0)", "unreachable")) else {
+        panic!("it is not stuck")
+    };
+    assert_eq!(message, "the inferlet waits for something that cannot happen");
 }
 
 #[test]
