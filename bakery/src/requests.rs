@@ -168,7 +168,7 @@ impl Responder {
         tokio::select! {
             _ = ended.wait() => {}
             head = responded.begun() => {
-                return Responding { responded, ended, awaited, deadline }.as_it_comes(&head);
+                return Responding { responded, ended, awaited, deadline }.into_message(&head);
             }
             () = deadline.passes() => deadline.end(&awaited),
         }
@@ -177,7 +177,7 @@ impl Responder {
         if responded.get().is_none()
             && let Some(head) = responded.begun().now_or_never()
         {
-            return Responding { responded, ended, awaited, deadline }.as_it_comes(&head);
+            return Responding { responded, ended, awaited, deadline }.into_message(&head);
         }
         match (responded.get(), &end.outcome) {
             (Some(HttpResponse { status, headers, body }), _) => {
@@ -283,7 +283,7 @@ impl Responding {
     }
 
     /// A response whose body has begun. With the body goes the instance, if its client goes away.
-    fn as_it_comes(self, head: &Head) -> Response<Message> {
+    fn into_message(self, head: &Head) -> Response<Message> {
         let pieces = stream::unfold(Some(self), |responding| async {
             let mut responding = responding?;
             match responding.piece().await {

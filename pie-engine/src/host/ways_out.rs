@@ -69,8 +69,8 @@ impl WaysOut {
 
     /// The way out for a pass by one matcher: the first that leads to a token which the pass can choose.
     fn alone(&self, handles: &[u32], draft: &Draft) -> Option<WayOut> {
-        let leading = handles.iter().filter_map(|handle| self.noted.get(handle)?.way.as_ref());
-        leading.cloned().find(|way| may_choose(draft, way))
+        let mut leading = handles.iter().filter_map(|handle| self.noted.get(handle)?.way.as_ref());
+        leading.find(|way| may_choose(draft, way)).cloned()
     }
 }
 

@@ -17,14 +17,12 @@ macro_rules! writing {
     ($message:ty) => {
         impl $message {
             /// Adds a header.
-            #[must_use]
             pub fn header(mut self, name: impl Into<String>, value: impl AsRef<[u8]>) -> Self {
                 self.headers.push((name.into(), value.as_ref().to_vec()));
                 self
             }
 
             /// The body.
-            #[must_use]
             pub fn body(mut self, body: impl Into<Vec<u8>>) -> Self {
                 self.body = body.into();
                 self
@@ -182,6 +180,7 @@ reading!(IncomingRequest);
 
 /// The inferlet's response.
 #[derive(Debug)]
+#[must_use = "a response goes out when it is returned"]
 pub struct OutgoingResponse {
     pub(super) status: u16,
     pub(super) headers: Headers,
@@ -191,7 +190,10 @@ pub struct OutgoingResponse {
 }
 
 /// What writes a body piece by piece.
-pub(super) struct Stream(Box<dyn FnOnce(BodyWriter) -> Pin<Box<dyn Future<Output = Result<()>>>>>);
+pub(super) struct Stream(Box<dyn FnOnce(BodyWriter) -> Writing>);
+
+/// The work of such a thing.
+type Writing = Pin<Box<dyn Future<Output = Result<()>>>>;
 
 impl Stream {
     pub(super) fn write(self, body: BodyWriter) -> impl Future<Output = Result<()>> {
@@ -263,7 +265,6 @@ impl OutgoingResponse {
     /// }))
     /// # }
     /// ```
-    #[must_use]
     pub fn stream<F>(mut self, write: impl FnOnce(BodyWriter) -> F + 'static) -> Self
     where
         F: Future<Output = Result<()>> + 'static,
@@ -273,7 +274,6 @@ impl OutgoingResponse {
     }
 
     /// Another status.
-    #[must_use]
     pub fn status(mut self, status: u16) -> Self {
         self.status = status;
         self
