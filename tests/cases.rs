@@ -9,26 +9,27 @@ use std::process::{Command, Stdio};
 use serde_json::Value;
 
 use crate::book::repository;
+use crate::support::{javascript, python};
 
 /// How many cases run at once, time after time.
 const JOBS: [&str; 2] = ["1", "2"];
 
-/// The examples in Rust.
-fn examples() -> Vec<PathBuf> {
+/// The examples in some languages.
+fn examples(languages: &[&str]) -> Vec<PathBuf> {
     let entries = std::fs::read_dir(repository().join("examples")).expect("there are examples");
     let folders = entries.map(|entry| entry.expect("the folder can be read").path());
-    let rust = |path: &PathBuf| path.to_string_lossy().ends_with("-rust") && path.join("Pie.toml").is_file();
-    let mut examples: Vec<PathBuf> = folders.filter(rust).collect();
+    let is_wanted = |path: &PathBuf| {
+        let language = path.to_string_lossy().rsplit('-').next().map(str::to_owned);
+        language.is_some_and(|language| languages.contains(&&*language)) && path.join("Pie.toml").is_file()
+    };
+    let mut examples: Vec<PathBuf> = folders.filter(is_wanted).collect();
     examples.sort();
     examples
 }
 
 /// What `bakery test --json` prints of some projects, without times.
-fn tested(projects: &[PathBuf], jobs: &str) -> Vec<Value> {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_bakery"));
+fn tested(mut command: Command, projects: &[PathBuf], jobs: &str) -> Vec<Value> {
     command.arg("test").args(projects).args(["--json", "--jobs", jobs]).env("CI", "true");
-    // The folder in which other tests have built them.
-    command.env("CARGO_TARGET_DIR", Path::new(env!("CARGO_TARGET_TMPDIR")).join("examples"));
     let output = command.stdin(Stdio::null()).output().expect("bakery is there");
     let text = String::from_utf8(output.stdout).expect("documents are text");
     assert!(output.status.success(), "{text}{}", String::from_utf8_lossy(&output.stderr));
@@ -40,11 +41,11 @@ fn tested(projects: &[PathBuf], jobs: &str) -> Vec<Value> {
     documents
 }
 
-#[test]
-fn the_cases_of_every_example_pass_and_give_the_same_with_any_number_of_threads() {
-    let examples = examples();
-    assert!(examples.len() >= 30, "only {} examples", examples.len());
-    let first = tested(&examples, JOBS[0]);
+/// All cases pass, and give the same however many of them run at once.
+fn pass(languages: &[&str], bakery: impl Fn() -> Command) {
+    let examples = examples(languages);
+    assert!(examples.len() >= 15, "only {} examples", examples.len());
+    let first = tested(bakery(), &examples, JOBS[0]);
     for example in &examples {
         let shown = example.display().to_string();
         assert!(first.iter().any(|document| document["project"] == shown), "`{shown}` has no case");
@@ -53,7 +54,29 @@ fn the_cases_of_every_example_pass_and_give_the_same_with_any_number_of_threads(
         std::env::var("BAKERY_TEST_REPETITIONS").ok().and_then(|times| times.parse().ok()).unwrap_or(1);
     for _ in 0..times {
         for jobs in JOBS {
-            assert_eq!(tested(&examples, jobs), first, "--jobs {jobs}");
+            assert_eq!(tested(bakery(), &examples, jobs), first, "--jobs {jobs}");
         }
     }
+}
+
+#[test]
+fn the_cases_of_every_example_in_rust_pass_and_give_the_same_with_any_number_of_threads() {
+    pass(&["rust"], || {
+        let mut bakery = Command::new(env!("CARGO_BIN_EXE_bakery"));
+        // The folder in which other tests have built them.
+        bakery.env("CARGO_TARGET_DIR", Path::new(env!("CARGO_TARGET_TMPDIR")).join("examples"));
+        bakery
+    });
+}
+
+#[test]
+fn the_cases_of_every_example_in_python_pass_and_give_the_same_with_any_number_of_threads() {
+    python::prepare();
+    pass(&["python"], python::bakery);
+}
+
+#[test]
+fn the_cases_of_every_example_in_javascript_pass_and_give_the_same_with_any_number_of_threads() {
+    javascript::prepare();
+    pass(&["typescript", "javascript"], javascript::bakery);
 }
