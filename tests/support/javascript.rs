@@ -9,12 +9,12 @@ pub fn cache() -> PathBuf {
     Path::new(env!("CARGO_TARGET_TMPDIR")).join("javascript")
 }
 
-/// `bakery` with that cache, and with the tools of whoever runs the tests.
+/// `bakery` with that cache, and with the tools of whoever runs the tests, among them npm.
 pub fn bakery() -> Command {
     let program =
         std::env::var_os("BAKERY_TEST_RELEASE").unwrap_or_else(|| env!("CARGO_BIN_EXE_bakery").into());
     let mut command = Command::new(program);
-    command.env("BAKERY_CACHE_DIR", cache());
+    command.env("BAKERY_CACHE_DIR", cache()).env("PATH", super::node::search_path());
     command
 }
 

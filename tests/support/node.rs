@@ -1,6 +1,7 @@
 //! Servers of the Model Context Protocol, which are programs for Node.js: small ones of ours, and one that others wrote, which npm installs. Where the machine
 //! has no Node.js, it is installed too.
 
+use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 
@@ -73,6 +74,38 @@ fn installed(env: &Environment) -> Node {
 /// The program that runs JavaScript.
 pub fn node() -> &'static Path {
     &found().program
+}
+
+/// A search path with `node` and `npm` before all that is in the tests' own. Where the machine has none, they are the installed ones.
+pub fn search_path() -> OsString {
+    let own = std::env::var_os("PATH").unwrap_or_default();
+    let Node { program, npm } = found();
+    if npm.len() == 1 {
+        return own;
+    }
+    static WRITTEN: OnceLock<PathBuf> = OnceLock::new();
+    let tools = WRITTEN.get_or_init(|| {
+        let tools = Path::new(env!("CARGO_TARGET_TMPDIR")).join("node-tools");
+        std::fs::create_dir_all(&tools).expect("the target folder can be written");
+        write_script(&tools.join("node"), std::slice::from_ref(program));
+        write_script(&tools.join("npm"), npm);
+        tools
+    });
+    let folders = std::iter::once(tools.clone()).chain(std::env::split_paths(&own));
+    std::env::join_paths(folders).expect("the folders have no separators in their names")
+}
+
+/// A program that runs a command with the arguments that it is given.
+fn write_script(path: &Path, command: &[PathBuf]) {
+    let words = command.iter().map(|word| word.to_str().expect("the path is UTF-8"));
+    std::fs::write(path, format!("#!/bin/sh\nexec {} \"$@\"\n", shell_words::join(words)))
+        .expect("the target folder can be written");
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt;
+        std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o755))
+            .expect("the target folder is ours");
+    }
 }
 
 /// A command line that runs a file with arguments.

@@ -94,7 +94,7 @@ describe('what a program throws', () => {
   test('a mistake is its kind and the line', async () => {
     await fails(run(async (input) => input.a.b), /^`main.ts`, line \d+: TypeError: Cannot read properties/);
     await fails(run(async () => nothing), /^`main.ts`, line \d+: ReferenceError: nothing is not defined$/);
-    await fails(run(async function deep() { return deep(); }), /^`main.ts`, line \d+: RangeError: Maximum call stack/);
+    await fails(run(async function main() { const deep = () => deep() + 1; return deep(); }), /^`main.ts`, line \d+: RangeError: Maximum call stack/);
   });
 
   test('a refusal of the SDK is the error, and says its line where it comes from one', async () => {
