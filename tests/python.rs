@@ -1,53 +1,13 @@
 //! Programs in Python: run as they are, built, and what is said about their mistakes.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{Command, Output, Stdio};
 
+use crate::support::folder::{self, text};
 use crate::support::python;
 
 /// A folder with a program.
-struct Folder(tempfile::TempDir);
-
-impl Folder {
-    fn new(files: &[(&str, &str)]) -> Folder {
-        let folder = Folder(tempfile::tempdir().expect("the machine has a folder for temporary files"));
-        for (name, text) in files {
-            folder.write(name, text);
-        }
-        folder
-    }
-
-    fn path(&self, name: &str) -> PathBuf {
-        self.0.path().join(name)
-    }
-
-    fn write(&self, name: &str, text: &str) {
-        let path = self.path(name);
-        std::fs::create_dir_all(path.parent().expect("it is in the folder")).expect("the folder can be made");
-        std::fs::write(path, text).expect("the file can be written");
-    }
-
-    /// `bakery` in the folder; nothing of the machine is there for it but its cache.
-    fn bakery(&self, arguments: &[&str]) -> Output {
-        python::prepare();
-        self.finished(python::bakery().env_clear().env("BAKERY_CACHE_DIR", python::cache()), arguments)
-    }
-
-    /// `bakery` with the tools of whoever runs the tests.
-    fn bakery_with_tools(&self, arguments: &[&str]) -> Output {
-        python::prepare();
-        self.finished(&mut python::bakery(), arguments)
-    }
-
-    fn finished(&self, command: &mut Command, arguments: &[&str]) -> Output {
-        command.current_dir(self.0.path()).args(arguments).stdin(Stdio::null());
-        command.output().expect("bakery is there")
-    }
-}
-
-fn text(bytes: &[u8]) -> String {
-    String::from_utf8_lossy(bytes).into_owned()
-}
+type Folder = folder::Folder<python::Python>;
 
 /// What `main.py` answers.
 #[track_caller]
@@ -388,7 +348,7 @@ fn what_a_project_depends_on_is_locked_and_bundled() {
     let lock = std::fs::read_to_string(folder.path("bakery.lock")).unwrap();
     assert_eq!(value, "1");
     assert!(lock.contains(&format!("iniconfig=={version} ")) && lock.contains("--hash=sha256:"), "{lock}");
-    assert!(!lock.contains(&*Path::new(folder.0.path()).to_string_lossy()), "{lock}");
+    assert!(!lock.contains(&*Path::new(folder.root()).to_string_lossy()), "{lock}");
 }
 
 #[test]

@@ -4,6 +4,8 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::Once;
 
+use super::folder::Language;
+
 /// The cache folder of all tests that run JavaScript.
 pub fn cache() -> PathBuf {
     Path::new(env!("CARGO_TARGET_TMPDIR")).join("javascript")
@@ -29,4 +31,21 @@ pub fn prepare() {
             bakery().arg("run").arg(&program).stdin(Stdio::null()).output().expect("bakery is there");
         assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     });
+}
+
+/// JavaScript, for [`Folder`](super::folder::Folder).
+pub struct JavaScript;
+
+impl Language for JavaScript {
+    fn cache() -> PathBuf {
+        cache()
+    }
+
+    fn bakery() -> Command {
+        bakery()
+    }
+
+    fn prepare() {
+        prepare();
+    }
 }

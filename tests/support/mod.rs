@@ -1,5 +1,6 @@
 //! A world of its own for each test: an empty home, an empty current folder, no terminal, and only the variables that are named.
 
+pub mod folder;
 pub mod guest;
 pub mod javascript;
 pub mod node;

@@ -8,6 +8,8 @@ use bakery::environment::{CACHE_DIR_VARIABLE, Environment};
 use bakery::progress::Silent;
 use bakery::toolchain::{self, Network};
 
+use super::folder::Language;
+
 /// The cache folder of all tests that run Python.
 pub fn cache() -> PathBuf {
     Path::new(env!("CARGO_TARGET_TMPDIR")).join("python")
@@ -48,4 +50,21 @@ pub fn prepare() {
             bakery().arg("run").arg(&program).stdin(Stdio::null()).output().expect("bakery is there");
         assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     });
+}
+
+/// Python, for [`Folder`](super::folder::Folder).
+pub struct Python;
+
+impl Language for Python {
+    fn cache() -> PathBuf {
+        cache()
+    }
+
+    fn bakery() -> Command {
+        bakery()
+    }
+
+    fn prepare() {
+        prepare();
+    }
 }

@@ -55,23 +55,35 @@ pub fn unpack(cache: &Path) -> Result<PathBuf> {
     if place.is_dir() {
         return Ok(krate);
     }
-    let unwritable =
-        |error| Error::environment(format!("cannot write `{}`", place.display())).caused_by(error);
-    let parent = cache.join("sdk");
-    fs::create_dir_all(&parent).map_err(unwritable)?;
-    let work = tempfile::Builder::new().prefix(".making-").tempdir_in(&parent).map_err(unwritable)?;
-    let made = work.path().join("sdk");
-    for (path, bytes) in files(&SOURCES) {
-        let file = made.join(&path);
+    let files = files(&SOURCES).into_iter().map(|(path, bytes)| {
         let bytes =
             if path.ends_with("Cargo.toml") { stand_alone(bytes)?.into_bytes() } else { bytes.to_vec() };
+        Ok((path, bytes))
+    });
+    lay_down(&place, files.collect::<Result<Vec<_>>>()?)?;
+    Ok(krate)
+}
+
+/// Makes a folder of the cache with files in it, whole or not at all.
+///
+/// # Errors
+/// The cache cannot be written.
+pub fn lay_down<B: AsRef<[u8]>>(place: &Path, files: impl IntoIterator<Item = (String, B)>) -> Result<()> {
+    let unwritable =
+        |error| Error::environment(format!("cannot write `{}`", place.display())).caused_by(error);
+    let parent = place.parent().unwrap_or(place);
+    fs::create_dir_all(parent).map_err(unwritable)?;
+    let work = tempfile::Builder::new().prefix(".making-").tempdir_in(parent).map_err(unwritable)?;
+    let made = work.path().join("sdk");
+    for (path, bytes) in files {
+        let file = made.join(&path);
         fs::create_dir_all(file.parent().unwrap_or(&made)).map_err(unwritable)?;
         fs::write(&file, bytes).map_err(unwritable)?;
     }
-    match fs::rename(&made, &place) {
+    match fs::rename(&made, place) {
         // Another bakery was faster, with the same content.
-        Err(_) if place.is_dir() => Ok(krate),
-        result => result.map(|()| krate).map_err(unwritable),
+        Err(_) if place.is_dir() => Ok(()),
+        result => result.map_err(unwritable),
     }
 }
 

@@ -9,6 +9,7 @@ use include_dir::{Dir, include_dir};
 
 use super::bundle::{self, Bundle};
 use crate::build::Digest;
+use crate::build::sdk::lay_down;
 use crate::error::{Error, Result};
 
 static SOURCES: Dir<'static> = include_dir!("$CARGO_MANIFEST_DIR/../sdk/javascript/src");
@@ -48,22 +49,8 @@ pub fn unpack(cache: &Path) -> Result<PathBuf> {
     if place.is_dir() {
         return Ok(place);
     }
-    let unwritable =
-        |error| Error::environment(format!("cannot write `{}`", place.display())).caused_by(error);
-    let parent = cache.join("sdk");
-    fs::create_dir_all(&parent).map_err(unwritable)?;
-    let work = tempfile::Builder::new().prefix(".making-").tempdir_in(&parent).map_err(unwritable)?;
-    let made = work.path().join("sdk");
-    for (path, bytes) in files() {
-        let file = made.join(&path);
-        fs::create_dir_all(file.parent().unwrap_or(&made)).map_err(unwritable)?;
-        fs::write(&file, bytes).map_err(unwritable)?;
-    }
-    match fs::rename(&made, &place) {
-        // Another bakery was faster, with the same content.
-        Err(_) if place.is_dir() => Ok(place),
-        result => result.map(|()| place.clone()).map_err(unwritable),
-    }
+    lay_down(&place, files())?;
+    Ok(place)
 }
 
 /// Bundles the SDK in a folder: what its `package.json` exports.

@@ -1,7 +1,6 @@
 //! The Python SDK and the WIT package that this bakery carries, unpacked into the cache under a digest of their content.
 
 use std::collections::BTreeMap;
-use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::LazyLock;
 
@@ -9,7 +8,8 @@ use include_dir::{Dir, include_dir};
 
 use crate::build::Digest;
 use crate::build::check::WIT;
-use crate::error::{Error, Result};
+use crate::build::sdk::lay_down;
+use crate::error::Result;
 
 static SOURCES: Dir<'static> = include_dir!("$CARGO_MANIFEST_DIR/../sdk/python/src");
 
@@ -55,22 +55,8 @@ pub fn unpack(cache: &Path) -> Result<Sdk> {
     if place.is_dir() {
         return Ok(sdk);
     }
-    let unwritable =
-        |error| Error::environment(format!("cannot write `{}`", place.display())).caused_by(error);
-    let parent = cache.join("sdk");
-    fs::create_dir_all(&parent).map_err(unwritable)?;
-    let work = tempfile::Builder::new().prefix(".making-").tempdir_in(&parent).map_err(unwritable)?;
-    let made = work.path().join("sdk");
-    for (path, bytes) in files() {
-        let file = made.join(&path);
-        fs::create_dir_all(file.parent().unwrap_or(&made)).map_err(unwritable)?;
-        fs::write(&file, bytes).map_err(unwritable)?;
-    }
-    match fs::rename(&made, &place) {
-        // Another bakery was faster, with the same content.
-        Err(_) if place.is_dir() => Ok(sdk),
-        result => result.map(|()| sdk).map_err(unwritable),
-    }
+    lay_down(&place, files())?;
+    Ok(sdk)
 }
 
 /// The files by path, without what Python leaves beside them.
@@ -104,6 +90,7 @@ fn collect(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::fs;
 
     #[test]
     fn the_sdk_is_unpacked_once_with_the_worlds_beside_it() {
