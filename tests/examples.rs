@@ -173,6 +173,9 @@ fn without_answers(trace: &str) -> String {
             *outcome = serde_json::Value::Null;
         } else if record["event"] == "finished" {
             record["outcome"] = serde_json::Value::Null;
+        } else if record.pointer("/response/status").is_some_and(|status| status == 400) {
+            // What is wrong with a request, each language says in its words.
+            record["response"]["body"] = serde_json::Value::Null;
         }
         format!("{record}\n")
     });

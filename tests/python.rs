@@ -194,11 +194,15 @@ fn an_endless_loop_ends_at_the_limit_of_fuel() {
 
 #[test]
 fn a_list_that_is_too_large_is_an_error_of_the_program() {
-    let folder = Folder::new(&[("main.py", "async def main():\n    return len([0] * 10**9)\n")]);
-    let output = folder.bakery(&["run", "main.py"]);
-    let stderr = text(&output.stderr);
-    assert_eq!(output.status.code(), Some(1), "{stderr}");
-    assert!(stderr.contains("MemoryError") || stderr.contains("memory"), "{stderr}");
+    fails(
+        "async def main():\n    return len([0] * 10**9)\n",
+        &[],
+        1,
+        &["error", "`main.py`, line 2: MemoryError"],
+    );
+    let source =
+        "async def main():\n    parts = []\n    while True:\n        parts.append([0] * 1_000_000)\n";
+    fails(source, &[], 1, &["error", "`main.py`, line 4: MemoryError"]);
 }
 
 #[test]
@@ -243,6 +247,91 @@ fn a_program_asks_hosts_that_its_manifest_lists_and_no_others() {
         &[],
         1,
         &["main.py\", line 3", "`[permissions]`"],
+    );
+}
+
+#[test]
+fn a_value_that_does_not_fit_the_interface_is_an_error_that_a_program_can_catch() {
+    let source = "from inferlet import Context, InferletError, Model, Sampler, messaging\n\nasync def main():\n    \
+                  model = Model.load('default')\n    said = []\n    for attempt in [\n        \
+                  lambda: model.tokenizer().decode([-5]),\n        \
+                  lambda: Context(model).user('\\ud800'),\n        \
+                  lambda: messaging.push(7, 'a'),\n        \
+                  lambda: Context(model).user('a').cue().generate(Sampler.top_k(1.0, 2**40), max_tokens=1).collect_text(),\n    \
+                  ]:\n        try:\n            await attempt()\n        except InferletError as error:\n            said.append(str(error))\n    \
+                  return said\n";
+    let expected = [
+        "`tokens` of `Tokenizer.decode` takes an integer from 0 to 4294967295, and not `-5`",
+        r"`message` of `user` takes a text without halves of characters, and not `'\\ud800'`",
+        "`topic` of `push` takes a text, and not `7`",
+        "`sampler` of `ForwardPass.sampler` takes an integer from 0 to 4294967295, and not `1099511627776`",
+    ];
+    let expected = format!("[{}]", expected.map(|text| format!("\"{text}\"")).join(","));
+    answers(source, &[], &expected);
+}
+
+#[test]
+fn a_program_responds_to_requests_at_once_or_piece_by_piece_and_its_mistakes_are_responses() {
+    let manifest = r#"
+[package]
+name = "oven"
+version = "0.1.0"
+
+[[test]]
+name = "value"
+request = { path = "/value?a=1", headers = { x-shop = "mill" } }
+expect = { status = 200, equals = '["GET","/value","a=1","mill"]' }
+
+[[test]]
+name = "pieces"
+request = { path = "/pieces", body = '["rye","spelt"]' }
+expect = { status = 200, equals = "rye;spelt;" }
+
+[[test]]
+name = "mistake"
+request = { path = "/mistake" }
+expect = { status = 500, contains = "`main.py`, line 13: ZeroDivisionError" }
+
+[[test]]
+name = "said"
+request = { path = "/said" }
+expect = { status = 500, equals = "no flour\n" }
+
+[[test]]
+name = "status"
+request = { path = "/status" }
+expect = { status = 500 }
+"#;
+    let source = r#"from inferlet import http
+
+@http.handler
+async def handle(request: http.IncomingRequest):
+    if request.path == "/value":
+        return [request.method, request.path, request.query, request.header("X-Shop")]
+    if request.path == "/pieces":
+        async def write(body: http.BodyWriter) -> None:
+            for piece in request.json(list[str]):
+                await body.write(piece + ";")
+        return http.OutgoingResponse(write=write)
+    if request.path == "/mistake":
+        return 1 / 0
+    if request.path == "/status":
+        return http.OutgoingResponse(99999)
+    raise ValueError("no flour")
+"#;
+    let folder = Folder::new(&[("Pie.toml", manifest), ("main.py", source)]);
+    let output = folder.bakery(&["test"]);
+    assert!(output.status.success(), "{}{}", text(&output.stdout), text(&output.stderr));
+    let output = folder.bakery(&["run", "."]);
+    assert_eq!(output.status.code(), Some(2), "{}", text(&output.stderr));
+    assert!(text(&output.stderr).contains("responds to HTTP requests"), "{}", text(&output.stderr));
+    let both = "from inferlet import http\n@http.handler\nasync def f(request): ...\nasync def main(): ...\n";
+    let folder = Folder::new(&[("main.py", both)]);
+    let output = folder.bakery(&["build", "main.py"]);
+    assert!(
+        text(&output.stderr).contains("line 4: there are `main` and a handler"),
+        "{}",
+        text(&output.stderr)
     );
 }
 

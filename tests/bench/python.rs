@@ -43,10 +43,12 @@ const WAITER: &str = "import asyncio\nfrom inferlet import session\n\nasync def 
 const WRITER: &str = "from inferlet import Context, Model, Sampler\n\nasync def main(n: int) -> int:\n    ctx = Context(Model.load('default'))\n    \
                       ctx.user('Tell a story.')\n    return len(await ctx.generate(Sampler.multinomial(1.0), max_tokens=n, stop=[]).collect_tokens())\n";
 
+/// Programs that answer an input and ask no host.
+const PLAIN: World = World { network: false, responds: false };
+
 fn main() {
     let env = Environment::read().expect("the process has surroundings");
-    let shared =
-        shared::provide(&env, World::Plain, Network::Allowed, &Silent).expect("the runtime can be made");
+    let shared = shared::provide(&env, PLAIN, Network::Allowed, &Silent).expect("the runtime can be made");
     if std::env::args().any(|argument| argument == FLOOR) {
         return floor(&env, &shared);
     }
@@ -132,7 +134,7 @@ fn alone(env: &Environment, source: &str) -> Duration {
     let python = toolchain::python::provide(env, Network::Allowed, &Silent).expect("it is installed");
     let sdk = sdk::unpack(&env.cache_dir().expect("there is a cache")).expect("the cache can be written");
     let work = tempfile::tempdir().expect("the machine has a folder for temporary files");
-    for (name, bytes) in wrapper::shared(World::Plain) {
+    for (name, bytes) in wrapper::shared(PLAIN) {
         write(&work.path().join(name), &bytes);
     }
     let program = format!(
@@ -142,7 +144,7 @@ fn alone(env: &Environment, source: &str) -> Duration {
     );
     write(&work.path().join("app/inferlet_program.py"), program.as_bytes());
     let output = work.path().join("built.wasm");
-    let invocation = componentize::invocation(&python, &sdk, World::Plain, work.path(), &output);
+    let invocation = componentize::invocation(&python, &sdk, PLAIN, work.path(), &output);
     let mut command = Command::new(&invocation.program);
     command.args(&invocation.arguments).envs(&invocation.variables).current_dir(work.path());
     timed(&mut command)

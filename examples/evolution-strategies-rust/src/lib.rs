@@ -86,8 +86,8 @@ impl Task {
         let probes: Vec<_> =
             (first..).zip(&self.goal).map(|(index, &token)| pass.probe(index, Logprob(token))).collect();
         let output = pass.execute().await?;
-        let total: f32 = probes.into_iter().filter_map(|probe| output.logprobs(probe)).flatten().sum();
-        Ok(total / self.goal.len() as f32)
+        let logprobs = probes.into_iter().filter_map(|probe| output.logprobs(probe)).flatten();
+        Ok((logprobs.copied().map(f64::from).sum::<f64>() / self.goal.len() as f64) as f32)
     }
     // ANCHOR_END: score
 }

@@ -8,6 +8,9 @@ import subprocess
 import sys
 from dataclasses import fields, is_dataclass
 
+from inferlet import Model, checks
+from inferlet._bindings import inference
+
 from . import TESTS
 from .support import Case
 
@@ -109,6 +112,72 @@ class Fake(Case):
             found = list(inspect.signature(getattr(fake, name)).parameters)
             found = found if is_static else found[1:]
             self.assertEqual(found, expected, f"{fake.__name__}.{name}")
+
+
+def typed_functions(text):
+    """The functions of an interface by name, with the names and types of their parameters; methods behind the name of their resource."""
+    found = {}
+    for name, inner in blocks(text, "resource"):
+        found.update((f"{camel(name)}.{snake(m[1])}", m[3]) for m in FUNCTION.finditer(inner))
+        text = text.replace(inner, "")
+    for keyword in ("variant", "record"):
+        for _, inner in blocks(text, keyword):
+            text = text.replace(inner, "")
+    found.update((snake(m[1]), m[3]) for m in FUNCTION.finditer(text))
+    return {name: re.findall(r"([\w-]+)\s*:\s*((?:[\w-]|<[^:]*>)+)", parameters) for name, parameters in found.items()}
+
+
+class Checks(Case):
+    ALIASES = {"brle": "list<u32>", "json": "string", "blob": "list<u8>"}
+
+    def plain(self, kind):
+        return re.sub(r"[\w-]+", lambda name: self.ALIASES.get(name[0], name[0]), kind)
+
+    def test_every_value_that_has_to_fit_is_looked_at_before_it_crosses(self):
+        expected = {}
+        for file in sorted((REPOSITORY / "wit/deps").glob("pie-*/*.wit")):
+            text = re.sub(r"//.*", "", file.read_text())
+            for interface, body in blocks(text, "interface"):
+                module = f"{file.parent.name}_{interface}".replace("-", "_")
+                if module == "pie_core_wait":
+                    continue
+                for function, parameters in typed_functions(body).items():
+                    kinds = [(snake(name), self.plain(kind)) for name, kind in parameters]
+                    if any(kind in checks._CHECKS for _, kind in kinds):
+                        written = " ".join(f"{name}:{kind}" if kind in checks._CHECKS else name for name, kind in kinds)
+                        expected.setdefault(module, {})[function] = written
+        self.assertEqual(checks.TABLE, expected)
+        text = (REPOSITORY / "wit/deps/pie-core/inference.wit").read_text()
+        (sampler,) = [body for name, body in blocks(re.sub(r"//.*", "", text), "variant") if name == "sampler"]
+        cases = re.findall(r"([\w-]+)(?:\((?:tuple<(.*?)>|(.*?))\))?,\n", sampler)
+        held = {camel(name): tuple((several or one).split(", ")) if several or one else () for name, several, one in cases}
+        self.assertEqual(checks.SAMPLERS, held)
+
+    def test_a_value_that_does_not_fit_is_an_error_and_not_the_end(self):
+        tokenizer = Model.load("default").tokenizer()
+        for tokens, why in [
+            ([-5], "`tokens` of `Tokenizer.decode` takes an integer from 0 to 4294967295, and not `-5`"),
+            ([1 << 32], "not `4294967296`"),
+            ([1.5], "not `1.5`"),
+            ("ab", "a list, and not `'ab'`"),
+            (None, "a list, and not `None`"),
+        ]:
+            with self.refused(why):
+                tokenizer.decode(tokens)
+        for text, why in [("\ud800", "a text without halves of characters"), (7, "a text, and not `7`")]:
+            with self.refused("`text` of `Tokenizer.encode` takes", why):
+                tokenizer.encode(text)
+        raw = inference.ForwardPass(Model.load("default")._raw)
+        for sampler, why in [
+            (inference.Sampler_TopK((1.0, -1)), "not `-1`"),
+            (inference.Sampler_TopP((10**400, 0.5)), "no larger than a `float`"),
+            (inference.Sampler_Logprobs([1, "a"]), "not `'a'`"),
+            ("top", "a sampler or a probe"),
+        ]:
+            with self.refused("`sampler` of `ForwardPass.sampler` takes", why):
+                raw.sampler([0], sampler)
+        with self.refused("`mask` of `ForwardPass.attention_mask`"):
+            raw.attention_mask([[0, -1]])
 
 
 class WithoutEngine(Case):

@@ -1,16 +1,19 @@
 """What of HTTP is the same with and without an engine; requests themselves are tested over one (`tests/python.rs`)."""
 
-from inferlet import http
-from inferlet.http import Response
+from dataclasses import dataclass
+
+from inferlet import http, wire
+from inferlet.http import IncomingRequest, OutgoingResponse, Response
+from inferlet.style import Style, style_of
 
 from .support import Case
 
 
 class Urls(Case):
     def test_a_url_is_taken_apart(self):
-        self.assertEqual(http._parts("http://a.com"), (False, "a.com", "/"))
-        self.assertEqual(http._parts("HTTPS://a.com:8443/b?c=d#e"), (True, "a.com:8443", "/b?c=d"))
-        self.assertEqual(http._parts("http://a.com?c/d"), (False, "a.com", "/?c/d"))
+        self.assertEqual(wire.parts("http://a.com"), (False, "a.com", "/"))
+        self.assertEqual(wire.parts("HTTPS://a.com:8443/b?c=d#e"), (True, "a.com:8443", "/b?c=d"))
+        self.assertEqual(wire.parts("http://a.com?c/d"), (False, "a.com", "/?c/d"))
 
     def test_what_cannot_be_asked_is_refused_with_the_reason(self):
         for url, why in [
@@ -45,3 +48,34 @@ class Responses(Case):
         headers, body = http._content({"accept": "text/plain"}, b"", {"loaves": 2})
         self.assertEqual((list(headers)[1], body), (("content-type", "application/json"), b'{"loaves":2}'))
         self.assertEqual(http._content((), "é", None), ((), "é".encode()))
+
+
+@dataclass
+class Order:
+    loaves: int
+
+
+class Serving(Case):
+    def test_a_request_is_read_as_the_type_that_is_expected(self):
+        request = IncomingRequest("POST", "/", None, None, [("x-shop", b"mill")], b'{"loaves": 2}')
+        self.assertEqual((request.json(Order), request.json(), request.header("X-Shop")), (Order(2), {"loaves": 2}, "mill"))
+        with self.refused("the body is not the JSON that was expected: `loaves`"):
+            IncomingRequest("POST", "/", None, None, [], b'{"loaves": "two"}').json(Order)
+
+    def test_what_a_handler_returns_becomes_a_response(self):
+        for value, body, kind in [("hot", b"hot", "text/plain; charset=utf-8"), (Order(2), b'{"loaves":2}', "application/json")]:
+            response = http.response_of(value)
+            self.assertEqual((response.status, response.body, response.headers), (200, body, [("content-type", kind)]))
+        own = OutgoingResponse(204)
+        self.assertIs(http.response_of(own), own)
+
+    def test_the_mark_decides_that_a_program_responds(self):
+        for mark in ["handler", "http.handler", "inferlet.http.handler"]:
+            self.assertEqual(style_of(f"@{mark}\nasync def f(request): ...", "a.py"), Style.HANDLER)
+        marked = "@http.handler\nasync def f(request): ...\n"
+        with self.refused("`a.py`, line 4: there are `main` and a handler"):
+            style_of(f"{marked}\nasync def main(): ...", "a.py")
+        with self.refused("`a.py`, line 4: there is a second handler"):
+            style_of(marked * 2, "a.py")
+        with self.refused("`a.py`, line 2: a handler of requests is `async def`"):
+            style_of("@http.handler\ndef f(request): ...", "a.py")

@@ -20,24 +20,19 @@ const RENAMED: [&str; 3] = [
     "wasi:clocks/monotonic-clock@0.2.12=wasi_clocks_monotonic_clock",
 ];
 
-/// The same of the network.
-const RENAMED_OF_HTTP: [&str; 2] = [
-    "wasi:http/types@0.2.12=wasi_http_types",
-    "wasi:http/outgoing-handler@0.2.12=wasi_http_outgoing_handler",
-];
-
 /// What makes a component of the files of [`wrapper`](super::wrapper) in `folder`.
 pub fn invocation(python: &Python, sdk: &Sdk, world: World, folder: &Path, output: &Path) -> Invocation {
-    let renamed =
-        RENAMED.iter().chain(if world == World::Network { RENAMED_OF_HTTP.as_slice() } else { &[] });
+    let (imports, exports) = world.renamed();
     let world = format!("pie:{}", world.name());
     let text = |path: &Path| path.to_string_lossy().into_owned();
     let (program, mut arguments) = python.start();
     let mut add = |words: &[&str]| arguments.extend(words.iter().map(|word| (*word).to_owned()));
     add(&["--quiet", "--wit-path", &text(&sdk.wit), "--wit-path", &text(&folder.join("wit"))]);
     add(&["--world", &format!("{world}/program"), "--full-names", "--world-module", "inferlet_bindings"]);
-    add(&["--export-interface-name", &format!("{world}/run=run")]);
-    for renamed in renamed {
+    for renamed in &exports {
+        add(&["--export-interface-name", renamed]);
+    }
+    for renamed in RENAMED.into_iter().chain(imports.iter().map(String::as_str)) {
         add(&["--import-interface-name", renamed]);
     }
     let app = folder.join("app");

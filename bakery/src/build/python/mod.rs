@@ -80,7 +80,7 @@ pub fn build(
     let packages = dependencies::provide(project, how, env, progress)?;
     let own = contents.digest();
     contents.add(packages.read()?);
-    let shared = shared::provide(env, World::of(&project.manifest), options.network, progress)?;
+    let shared = shared::provide(env, World::of(project, &sources), options.network, progress)?;
     let wasm = preload::component(&shared, build.name(), &contents, build.shows_sources(), env, progress)?;
     let artifact = build.finish(&wasm, &shared, own, &packages)?;
     // The lock may have been written just now.
@@ -99,7 +99,7 @@ pub fn plan(project: &Project, options: &Options, env: &Environment) -> Result<R
     let build = Build::new(project, options, env)?;
     let sources = Sources::of(project)?;
     let mut steps = Vec::new();
-    let world = World::of(&project.manifest);
+    let world = World::of(project, &sources);
     let runtime = shared::place(&build.cache, world);
     if !runtime.exists() {
         let python = toolchain::python::find(env).unwrap_or_else(|| {
@@ -146,9 +146,10 @@ pub struct Unbuilt {
 /// # Errors
 /// As for [`build`], but that a mistake in the program is left for the run to find.
 pub fn unbuilt(project: &Project, how: How, env: &Environment, progress: &dyn Progress) -> Result<Unbuilt> {
-    let mut contents = Sources::of(project)?.read()?;
+    let sources = Sources::of(project)?;
+    let mut contents = sources.read()?;
     contents.add(dependencies::provide(project, how, env, progress)?.read()?);
-    let shared = shared::provide(env, World::of(&project.manifest), how.network, progress)?;
+    let shared = shared::provide(env, World::of(project, &sources), how.network, progress)?;
     Ok(Unbuilt { shared, input: wrapper::input(&contents) })
 }
 

@@ -8,14 +8,12 @@
 use std::sync::Arc;
 
 use pie_engine::trace::{Discard, Outcome};
-use pie_engine::{
-    Engine, EngineConfig, Inferlet, Launch, Limits, Preload, Runtime, RuntimeConfig, observable,
-};
+use pie_engine::{Engine, EngineConfig, Inferlet, Launch, Limits, Preload, Runtime, RuntimeConfig};
 
 use super::componentize;
 use super::shared::Shared;
 use super::sources::Contents;
-use super::wrapper;
+use super::wrapper::{self, World};
 use crate::build::sections;
 use crate::environment::Environment;
 use crate::error::{Error, Result};
@@ -67,8 +65,30 @@ pub fn component(
     }
     let made = preload.made().ok_or_else(|| Error::bug("the runtime has answered and kept nothing"))?;
     let made = made.map_err(|error| Error::bug("the program cannot be kept").caused_by(error))?;
-    let (old, new) = (wrapper::export(shared.world.name()), wrapper::export(name));
-    sections::rename_export(made, &old, &new).ok_or_else(|| Error::bug(format!("there is no export `{old}`")))
+    if shared.world.responds {
+        return Ok(made.to_vec());
+    }
+    renamed(made, &shared.world.export(), &wrapper::export(name))
+}
+
+/// The shared component with exports for all that it keeps, and with no other export that it is called by than the one that keeps a program.
+///
+/// # Errors
+/// It is not what it should be.
+pub fn observable(wasm: &[u8], world: World) -> Result<Vec<u8>> {
+    let wasm = pie_engine::observable(wasm)
+        .map_err(|error| Error::bug("the Python runtime is not what it should be").caused_by(error))?;
+    match world.handler() {
+        None => Ok(wasm),
+        Some(handler) => {
+            let hidden = renamed(&wasm, &handler, "pie:hidden/handler")?;
+            renamed(&hidden, &world.export(), &wrapper::export(world.name()))
+        }
+    }
+}
+
+fn renamed(wasm: &[u8], old: &str, new: &str) -> Result<Vec<u8>> {
+    sections::rename_export(wasm, old, new).ok_or_else(|| Error::bug(format!("there is no export `{old}`")))
 }
 
 /// The shared component in its observable form, compiled. Its libraries are those of the shared one.
@@ -78,6 +98,6 @@ fn observed(shared: &Shared, runtime: &Runtime, wasm: &[u8], progress: &dyn Prog
     }
     let _task = progress.start("compiling the Python runtime, once", None, Unit::Items);
     let bug = "the Python runtime is not what it should be";
-    let observable = observable(wasm).map_err(|error| Error::bug(bug).caused_by(error))?;
+    let observable = observable(wasm, shared.world)?;
     runtime.compile(&observable).map_err(|error| Error::bug(bug).caused_by(error))
 }

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 
 use super::wrapper::World;
-use super::{componentize, sdk, wrapper};
+use super::{componentize, preload, sdk, wrapper};
 use crate::build::Digest;
 use crate::build::run::write_atomically;
 use crate::environment::Environment;
@@ -17,7 +17,7 @@ use crate::toolchain::python::UNFINISHED;
 use crate::toolchain::{self, Network};
 
 /// Changes when an older component can no longer be used.
-const FORMAT: u32 = 2;
+const FORMAT: u32 = 3;
 
 /// The component, in bakery's cache.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -71,8 +71,7 @@ pub fn provide(env: &Environment, world: World, network: Network, progress: &dyn
         componentize::run(env, &componentize::invocation(&python, &sdk, world, work.path(), &output))?;
     }
     let bytes = std::fs::read(&output).map_err(unwritable)?;
-    let observable = pie_engine::observable(&bytes)
-        .map_err(|error| Error::bug("the Python runtime is not what it should be").caused_by(error))?;
+    let observable = preload::observable(&bytes, world)?;
     let made = Record {
         digest: Digest::of(&bytes),
         observable: Digest::of(&observable),
@@ -121,11 +120,13 @@ fn places(cache: &Path, world: World) -> (PathBuf, PathBuf) {
 mod tests {
     use super::*;
 
+    const PLAIN: World = World { network: false, responds: false };
+
     #[test]
     fn a_file_that_is_not_as_recorded_does_not_count() {
         let cache = tempfile::tempdir().unwrap();
-        let (path, record) = places(cache.path(), World::Plain);
-        let open = |path: &Path, record: &Path| open(path, record, World::Plain);
+        let (path, record) = places(cache.path(), PLAIN);
+        let open = |path: &Path, record: &Path| open(path, record, PLAIN);
         assert_eq!(open(&path, &record), None);
         write_atomically(&path, b"abc").unwrap();
         let made = || Record {
@@ -135,7 +136,7 @@ mod tests {
             size_bytes: 3,
         };
         write_atomically(&record, &serde_json::to_vec(&made()).unwrap()).unwrap();
-        assert_eq!(open(&path, &record), Some(made().shared(&path, World::Plain)));
+        assert_eq!(open(&path, &record), Some(made().shared(&path, PLAIN)));
         write_atomically(&path, b"ab").unwrap();
         assert_eq!(open(&path, &record), None);
     }

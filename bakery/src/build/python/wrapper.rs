@@ -7,7 +7,9 @@ use base64::engine::general_purpose::STANDARD;
 
 use super::settings;
 use super::sources::Contents;
-use crate::project::Manifest;
+use super::sources::Sources;
+use crate::project::Project;
+use crate::project::python::signature;
 
 /// The module that componentize-py is given.
 pub const MODULE: &str = "inferlet_program";
@@ -78,16 +80,20 @@ def keep(text):
         cause = error.__context__ if type(error).__name__ == "BuildError" and error.__context__ else error
         raise Err(json.dumps(place(cause, files))) from None
     kept = program
+    # What is here now stays: nobody has to look through it again.
+    gc.collect()
+    gc.freeze()
 
 
+"#;
+
+/// Calls a program with its input.
+const RUN: &str = r#"
 class Run:
     def run(self, input):
         if not input.startswith(KEEP):
             return (kept or received()).run(input)
         keep(input[1:])
-        # What is here now stays: nobody has to look through it again.
-        gc.collect()
-        gc.freeze()
         return "null"
 
 
@@ -95,49 +101,112 @@ gc.collect()
 gc.freeze()
 "#;
 
-/// The worlds that programs live in. There is a shared component for each.
+/// Calls a program with a request. What is to be kept comes in by an export of its own.
+const RESPOND: &str = r#"
+class Keep:
+    def run(self, input):
+        keep(input[1:])
+        return "null"
+
+
+class IncomingHandler:
+    def handle(self, request, response_out):
+        (kept or received()).respond(request, response_out)
+
+
+gc.collect()
+gc.freeze()
+"#;
+
+/// Where a program lives. There is a shared component for each.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum World {
-    /// What every inferlet has.
-    Plain,
-    /// HTTP to the hosts that its manifest lists too.
-    Network,
+pub struct World {
+    /// Whether there is HTTP to the hosts that its manifest lists.
+    pub network: bool,
+    /// Whether it responds to requests, instead of answering an input.
+    pub responds: bool,
 }
+
+/// The package of WASI's interfaces for HTTP.
+const HTTP: &str = "wasi:http";
+/// Its release in `wit/`.
+const RELEASE: &str = "0.2.12";
 
 impl World {
     /// That of a project.
-    pub fn of(manifest: &Manifest) -> World {
-        if manifest.permissions.network.is_empty() { World::Plain } else { World::Network }
+    pub fn of(project: &Project, sources: &Sources) -> World {
+        let entry = sources.files.get(&sources.entry);
+        // What cannot be read is found out when all sources are.
+        let text = entry.and_then(|path| std::fs::read_to_string(path).ok()).unwrap_or_default();
+        World {
+            network: !project.manifest.permissions.network.is_empty(),
+            responds: signature::responds(&text),
+        }
     }
 
     /// The name of the shared component's package.
     pub fn name(self) -> &'static str {
-        match self {
-            World::Plain => "python",
-            World::Network => "python-network",
+        match (self.responds, self.network) {
+            (false, false) => "python",
+            (false, true) => "python-network",
+            (true, false) => "python-server",
+            (true, true) => "python-server-network",
         }
     }
 
-    /// The worlds of the interface that it consists of.
-    fn includes(self) -> &'static str {
-        match self {
-            World::Plain => "include pie:inferlet/inferlet;",
-            World::Network => "include pie:inferlet/inferlet;\n    include pie:inferlet/network;",
+    /// The export by which a program is called, or kept where it responds.
+    pub fn export(self) -> String {
+        format!("pie:{}/{}", self.name(), self.interface())
+    }
+
+    /// The export by which it responds.
+    pub fn handler(self) -> Option<String> {
+        self.responds.then(|| format!("{HTTP}/incoming-handler@{RELEASE}"))
+    }
+
+    fn interface(self) -> &'static str {
+        if self.responds { "keep" } else { "run" }
+    }
+
+    /// What of HTTP is imported, by the ends of the interfaces' names.
+    fn http(self) -> &'static [&'static str] {
+        match (self.responds, self.network) {
+            (_, true) => &["types", "outgoing-handler"],
+            (true, false) => &["types"],
+            (false, false) => &[],
         }
+    }
+
+    /// How componentize-py calls interfaces whose names have a version: `NAME=name_in_python`, for imports and for exports.
+    pub fn renamed(self) -> (Vec<String>, Vec<String>) {
+        let imports = self
+            .http()
+            .iter()
+            .map(|name| format!("{HTTP}/{name}@{RELEASE}=wasi_http_{}", name.replace('-', "_")));
+        let own = format!("{}={}", self.export(), self.interface());
+        let handler = self.handler().map(|handler| format!("{handler}=incoming_handler"));
+        (imports.collect(), [own].into_iter().chain(handler).collect())
+    }
+
+    fn wit(self) -> String {
+        let (package, interface) = (self.name(), self.interface());
+        let imports: String =
+            self.http().iter().map(|name| format!("    import {HTTP}/{name}@{RELEASE};\n")).collect();
+        let handler = self.handler().map(|handler| format!("    export {handler};\n")).unwrap_or_default();
+        format!(
+            "package pie:{package};\n\ninterface {interface} {{\n    run: func(input: string) -> result<string, string>;\n}}\n\n\
+             world program {{\n    include pie:inferlet/inferlet;\n{imports}    export {interface};\n{handler}}}\n"
+        )
     }
 }
 
 /// The files that are given to componentize-py, by their places in its folder.
 pub fn shared(world: World) -> BTreeMap<String, Vec<u8>> {
-    let (package, includes) = (world.name(), world.includes());
-    let world = format!(
-        "package pie:{package};\n\ninterface run {{\n    run: func(input: string) -> result<string, string>;\n}}\n\n\
-         world program {{\n    {includes}\n    export run;\n}}\n"
-    );
+    let module = [SHARED, if world.responds { RESPOND } else { RUN }].concat();
     BTreeMap::from([
-        (format!("app/{MODULE}.py"), SHARED.as_bytes().to_vec()),
+        (format!("app/{MODULE}.py"), module.into_bytes()),
         (format!("app/{}", settings::FILE), settings::library()),
-        ("wit/program.wit".to_owned(), world.into_bytes()),
+        ("wit/program.wit".to_owned(), world.wit().into_bytes()),
     ])
 }
 

@@ -28,7 +28,8 @@ pub(super) fn check(args: &Args, inferlet: &Inferlet) -> Result<()> {
             .hint(format!("bakery run --http 127.0.0.1:8080 {path}"))),
         (Some(_), false) => Err(Error::usage(format!("`{path}` does not respond to HTTP requests"))
             .caused_by(format!("it exports `{}`, and not `wasi:http/incoming-handler`", inferlet.export()))
-            .hint("`#[inferlet::http] async fn handle(request: http::IncomingRequest) -> inferlet::Result<http::OutgoingResponse>` does")),
+            .hint("in Rust: `#[inferlet::http] async fn handle(request: http::IncomingRequest) -> inferlet::Result<http::OutgoingResponse>`")
+            .hint("in Python: `@http.handler` before `async def handle(request: http.IncomingRequest) -> http.OutgoingResponse`")),
         _ => Ok(()),
     }
 }

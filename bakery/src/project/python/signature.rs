@@ -37,6 +37,21 @@ pub fn read(text: &str) -> Entry {
     Entry { parameters, description: docstring.summary.or(about), span }
 }
 
+/// Whether a program responds to HTTP requests: it has a function with the mark of the SDK. The rule of `sdk/python/src/inferlet/style.py`.
+pub fn responds(text: &str) -> bool {
+    // Most programs do not even mention it.
+    let Some(source) = text.contains("handler").then(|| Source::parse(text)).flatten() else { return false };
+    let marks = ["handler", "http.handler", "inferlet.http.handler"];
+    let is_mark = |node: &Node<'_>| {
+        node.kind() == "decorator"
+            && node.named_child(0).is_some_and(|name| marks.contains(&source.text(name)))
+    };
+    named_children(source.root())
+        .into_iter()
+        .filter(|node| undecorated(*node).kind() == "function_definition")
+        .any(|node| named_children(node).iter().any(is_mark))
+}
+
 /// A definition of the module's, by its name.
 fn definition<'t>(source: &'t Source<'_>, kind: &str, name: &str) -> Option<Node<'t>> {
     let all = named_children(source.root()).into_iter().map(undecorated);
@@ -245,6 +260,24 @@ mod tests {
     fn check(source: &str, expected: Option<&str>) {
         let found = read(source).parameters.map(|parameters| table(&parameters).to_string());
         assert_eq!(found.as_deref(), expected);
+    }
+
+    #[test]
+    fn a_program_with_a_marked_function_responds_to_requests() {
+        for text in [
+            "from inferlet import http\n@http.handler\nasync def f(request): pass\n",
+            "@log\n@handler\nasync def f(request): pass\n",
+        ] {
+            assert!(responds(text), "{text}");
+        }
+        for text in [
+            "async def handler(request): pass\n",
+            "@http.handler_of(1)\nasync def f(request): pass\n",
+            "# @http.handler\nasync def main(): pass\n",
+            "class A:\n    @http.handler\n    async def f(self): pass\n",
+        ] {
+            assert!(!responds(text), "{text}");
+        }
     }
 
     #[test]

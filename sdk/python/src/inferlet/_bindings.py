@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
+from . import checks
 from .errors import InferletError
 
 
@@ -32,11 +33,13 @@ class _Absent:
 
 def _interface(module: str) -> Any:
     try:
-        return importlib.import_module(f"inferlet_bindings.imports.{module}")
+        found = importlib.import_module(f"inferlet_bindings.imports.{module}")
     except ModuleNotFoundError as missing:
         if (missing.name or "").partition(".")[0] != "inferlet_bindings":
             raise
         return _Absent(module)
+    checks.guard(found, module)
+    return found
 
 
 adapter: Any = _interface("pie_core_adapter")
@@ -60,8 +63,10 @@ zo: Any = _interface("pie_zo_zo")
 
 Err: Any
 """The error that functions of the interface raise, with a ``value``; also the failure in a ``result`` that one returns."""
+Ok: Any = None
+"""The success in a ``result``."""
 try:
-    Err = importlib.import_module("componentize_py_types").Err
+    Err, Ok = (getattr(importlib.import_module("componentize_py_types"), name) for name in ("Err", "Ok"))
 except ModuleNotFoundError:
 
     class _Err(Exception):

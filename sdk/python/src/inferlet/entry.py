@@ -1,7 +1,7 @@
 """Between the export of the component and the program: JSON in, JSON out.
 
 The wrapper that a build generates makes a :class:`Program` of the files, calls :meth:`Program.prepare` while the component is built, and
-:meth:`Program.run` in its export.
+:meth:`Program.run` or :meth:`Program.respond` in its export.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from collections.abc import Callable, Mapping
 from contextlib import redirect_stderr, redirect_stdout
 from typing import Any
 
-from . import _bindings, jsons, signature, waiting
+from . import _bindings, http, jsons, signature, waiting, wire
 from ._bindings import Err
 from .bundle import Bundle, Files, module_name
 from .errors import InferletError
@@ -93,6 +93,8 @@ class Program:
             module = ast.parse(self._bundle.files[self._entry])
             return jsons.dumps({"style": "script", "description": ast.get_docstring(module) or "", "parameters": None})
         main = self._main or self._import_main()
+        if self._style is Style.HANDLER:
+            return jsons.dumps({"style": "handler", "description": inspect.getdoc(main) or "", "parameters": None})
         description, fields = signature.fields(main)
         whole = _whole_input(main)
         if whole is None:
@@ -120,6 +122,8 @@ class Program:
     def _run(self, input: str) -> str:
         self._bundle.install()
         self._load_style()
+        if self._style is Style.HANDLER:
+            raise InferletError(f"`{self._entry}` responds to HTTP requests, and was called without one")
         if self._style is Style.SCRIPT:
             self._run_script()
             return "null"
@@ -136,6 +140,25 @@ class Program:
         except InferletError as error:
             raise InferletError(f"{signature.place(main)}: the result of `main`: {error}") from None
 
+    def respond(self, request: Any, out: Any) -> None:
+        """Responds to a request of the bindings. What the program raises is a response with status 500; the traceback is printed."""
+        _start()
+        try:
+            self._bundle.install()
+            self._load_style()
+            handle = self._main or self._import_main()
+            loop = InferletLoop()
+            asyncio.set_event_loop(loop)
+            try:
+                loop.run_until_complete(_responded(handle, request, out))
+            finally:
+                loop.end()
+        except BaseException as error:
+            # There is nobody any more who could be told; the engine says that there was no response, or cuts it off.
+            _failed(error)
+        finally:
+            _clean_up()
+
     def _load_style(self) -> None:
         if self._style is None:
             if self._entry not in self._bundle.files:
@@ -149,6 +172,8 @@ class Program:
         module = __import__(name)
         for part in name.split(".")[1:]:
             module = getattr(module, part)
+        if self._style is Style.HANDLER:
+            return next(value for value in vars(module).values() if getattr(value, http.HANDLER, False))
         main = getattr(module, "main", None)
         if main is None:
             raise InferletError(f"`{self._entry}` defines no `main`")
@@ -185,6 +210,14 @@ def _start() -> None:
 
 async def _called(main: Callable[..., Any], arguments: dict[str, Any] | list[Any]) -> Any:
     return await (main(*arguments) if isinstance(arguments, list) else main(**arguments))
+
+
+async def _responded(handle: Callable[..., Any], raw: Any, out: Any) -> None:
+    try:
+        response = http.response_of(await handle(await http.received(raw)))
+    except Exception as error:
+        response = http.OutgoingResponse.text(f"{_failed(error).value}\n", status=500)
+    await wire.respond(out, response)
 
 
 def use_engine_loop() -> None:

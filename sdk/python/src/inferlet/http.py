@@ -4,6 +4,9 @@
 at once. Redirects are not followed. What the engine records of a run has the bodies, without what is secret in headers, so a run can be
 replayed without a network.
 
+A program that *responds* to requests has a function with :func:`handler` in the place of ``main``, and runs under ``bakery run --http
+127.0.0.1:8080``, once for each request.
+
 >>> response = Response(200, [("content-type", b"application/json")], b'{"loaves":2}')
 >>> response.success().json()
 {'loaves': 2}
@@ -12,56 +15,28 @@ replayed without a network.
 from __future__ import annotations
 
 import json as json_module
-from collections.abc import Iterable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
-from . import _bindings, jsons
-from ._bindings import Err
+from . import jsons, wire
 from .errors import InferletError
-from .waiting import pollable_ready, waits
+from .waiting import waits
+from .wire import BodyWriter, Headers
 
-__all__ = ["Response", "get", "post", "request"]
+__all__ = ["BodyWriter", "IncomingRequest", "OutgoingResponse", "Response", "get", "handler", "post", "request"]
 
-_READ_BYTES = 64 << 10
-_METHODS = ("GET", "HEAD", "POST", "PUT", "DELETE", "CONNECT", "OPTIONS", "TRACE", "PATCH")
+HANDLER = "__inferlet_handler__"
+"""What marks the function that responds to requests."""
 
-Headers = Mapping[str, "str | bytes"] | Iterable["tuple[str, str | bytes]"]
-"""Names and values; a name may come more than once in a list of pairs."""
-
-# Those that a manifest can help with say so.
-_REASONS = {
-    "HttpRequestDenied": "the host is not among those that `[permissions]` in `Pie.toml` lists under `network`",
-    "DestinationIpProhibited": "the host leads to an address of a private network, and such have to be listed themselves under `network`",
-    "HttpResponseTimeout": "the server took too long",
-    "ConnectionTimeout": "the server took too long",
-    "HttpResponseBodySize": "the body of the response is too long",
-    "ConnectionRefused": "the server refused the connection",
-    "DnsError": "the host cannot be found",
-    "DestinationNotFound": "the host cannot be found",
-    "TlsCertificateError": "the server's certificate is not trusted",
-    "HttpRequestUriInvalid": "the URL has no host that can be asked",
-}
+_Handler = TypeVar("_Handler", bound=Callable[..., Awaitable[Any]])
 
 
-@dataclass(frozen=True)
-class Response:
-    """A response that has come."""
+class _Message:
+    """What is the same for all messages that come."""
 
-    status: int
-    """``200``, for example."""
     headers: list[tuple[str, bytes]]
-    """Names in lower case, in the order in which they came."""
     body: bytes
-    """All of it."""
-
-    def success(self) -> Response:
-        """The response itself if its status says that the request was successful, from 200 to 299. Else raises :class:`InferletError` with the
-        status and the beginning of the body."""
-        if 200 <= self.status < 300:
-            return self
-        head = self.body.decode(errors="replace")[:200]
-        raise InferletError(f"the server answered with status {self.status}: {head}")
 
     def header(self, name: str) -> str | None:
         """The first value of a header, if it is text."""
@@ -80,12 +55,109 @@ class Response:
         except UnicodeDecodeError as error:
             raise InferletError(f"the body is not text: {error}") from None
 
-    def json(self) -> Any:
-        """The body as JSON. Raises :class:`InferletError` if it is none."""
+    def json(self, kind: Any = Any) -> Any:
+        """The body as JSON; of a type, if one is given: a dataclass, ``list[str]``, a pydantic model. Raises :class:`InferletError` if it is none."""
         try:
-            return json_module.loads(self.body)
+            value = json_module.loads(self.body)
         except ValueError as error:
             raise InferletError(f"the body is not JSON: {error}") from None
+        try:
+            return value if kind is Any else jsons.from_json(value, kind)
+        except InferletError as error:
+            raise InferletError(f"the body is not the JSON that was expected: {error}") from None
+
+
+@dataclass(frozen=True)
+class Response(_Message):
+    """A response that has come."""
+
+    status: int
+    """``200``, for example."""
+    headers: list[tuple[str, bytes]]
+    """Names in lower case, in the order in which they came."""
+    body: bytes
+    """All of it."""
+
+    def success(self) -> Response:
+        """The response itself if its status says that the request was successful, from 200 to 299. Else raises :class:`InferletError` with the
+        status and the beginning of the body."""
+        if 200 <= self.status < 300:
+            return self
+        head = self.body.decode(errors="replace")[:200]
+        raise InferletError(f"the server answered with status {self.status}: {head}")
+
+
+@dataclass(frozen=True)
+class IncomingRequest(_Message):
+    """The request that the program responds to."""
+
+    method: str
+    """``"GET"`` and the like."""
+    path: str
+    """``"/bread"``, for example, without what follows ``?``."""
+    query: str | None
+    """What follows ``?``, as it was sent."""
+    authority: str | None
+    """The host that the client asked, and the port if it is given."""
+    headers: list[tuple[str, bytes]]
+    """Names in lower case, in the order in which they came."""
+    body: bytes
+    """All of it."""
+
+
+class OutgoingResponse:
+    """The program's response.
+
+    ``write`` writes the rest of the body while the client reads it, behind ``body``: for a text that a model writes. The status and the
+    headers go out before, so an error in the middle only cuts the response off::
+
+        async def tell(body: http.BodyWriter) -> None:
+            async for text in ctx.generate(Sampler.argmax(), max_tokens=40).text():
+                await body.write(text)
+
+        return http.OutgoingResponse(headers={"content-type": "text/plain"}, write=tell)
+    """
+
+    def __init__(
+        self,
+        status: int = 200,
+        *,
+        body: str | bytes = b"",
+        headers: Headers = (),
+        write: Callable[[BodyWriter], Awaitable[None]] | None = None,
+    ) -> None:
+        self.status = status
+        self.headers = headers
+        self.body = body.encode() if isinstance(body, str) else bytes(body)
+        self.write = write
+
+    @classmethod
+    def text(cls, text: str, status: int = 200) -> OutgoingResponse:
+        """A text, and the header that says so."""
+        return cls(status, body=text, headers=[("content-type", "text/plain; charset=utf-8")])
+
+    @classmethod
+    def json(cls, value: Any, status: int = 200) -> OutgoingResponse:
+        """A value as JSON, and the header that says so: what JSON has, dataclasses, pydantic models."""
+        return cls(status, body=jsons.dumps(value), headers=[("content-type", "application/json")])
+
+
+def handler(function: _Handler) -> _Handler:
+    """Marks the ``async def`` that responds to requests, with an :class:`IncomingRequest` as its parameter. It returns an
+    :class:`OutgoingResponse`, or a text or a value, which become one. What it raises is a response with status 500 and the error as its text.
+
+    bakery reads from the source whether a program responds to requests, so the mark is written as ``@http.handler``, at the top level::
+
+        from inferlet import http
+
+        @http.handler
+        async def handle(request: http.IncomingRequest) -> http.OutgoingResponse:
+            if request.path != "/bread":
+                return http.OutgoingResponse.text("there is only bread\\n", status=404)
+            return http.OutgoingResponse.json({"loaves": len(request.json())})
+    """
+    setattr(function, HANDLER, True)
+    return function
 
 
 @waits
@@ -119,6 +191,20 @@ async def request(
     return await _sent(method, url, *_content(headers, body, json), timeout)
 
 
+async def received(raw: Any) -> IncomingRequest:
+    """The request of the bindings, whole."""
+    method, authority, target, headers, body = await wire.receive(raw)
+    path, found, query = target.partition("?")
+    return IncomingRequest(method, path, query if found else None, authority, headers, body)
+
+
+def response_of(value: Any) -> OutgoingResponse:
+    """What a handler has returned, as a response."""
+    if isinstance(value, OutgoingResponse):
+        return value
+    return OutgoingResponse.text(value) if isinstance(value, str) else OutgoingResponse.json(value)
+
+
 def _content(headers: Headers, body: str | bytes, value: Any) -> tuple[Headers, bytes]:
     if value is None:
         return headers, body.encode() if isinstance(body, str) else bytes(body)
@@ -128,133 +214,6 @@ def _content(headers: Headers, body: str | bytes, value: Any) -> tuple[Headers, 
 
 async def _sent(method: str, url: str, headers: Headers, body: bytes, timeout: float | None) -> Response:
     try:
-        return await _exchange(method, url, headers, body, timeout)
+        return Response(*await wire.exchange(method, url, headers, body, timeout))
     except InferletError as error:
         raise InferletError(f"{method} {url}: {error}") from None
-
-
-async def _exchange(method: str, url: str, headers: Headers, body: bytes, timeout: float | None) -> Response:
-    secure, authority, path = _parts(url)
-    if isinstance(_bindings.http, _bindings._Absent):
-        raise InferletError("the program may not ask any host: `network` under `[permissions]` in `Pie.toml` lists them")
-    raw = _bindings.http_types
-    message = raw.OutgoingRequest(_fields(headers))
-    named = method in _METHODS
-    try:
-        message.set_method(getattr(raw, f"Method_{method.capitalize()}")() if named else raw.Method_Other(method))
-        message.set_scheme(raw.Scheme_Https() if secure else raw.Scheme_Http())
-        message.set_authority(authority)
-        message.set_path_with_query(path)
-    except Err:
-        raise InferletError("the method or the URL has characters that cannot be sent") from None
-    options = None
-    if timeout is not None:
-        options = raw.RequestOptions()
-        options.set_first_byte_timeout(max(0, round(timeout * 1_000_000_000)))
-    draft = message.body()
-    future = _explained(_bindings.http.handle, message, options)
-    await _write(draft, body)
-    await pollable_ready(future.subscribe())
-    response = _response(future.get())
-    status, found = response.status(), response.headers().entries()
-    return Response(status, [(name, bytes(value)) for name, value in found], await _read(response.consume()))
-
-
-def _response(got: Any) -> Any:
-    """What a future of ``wasi:http`` holds: a result in a result."""
-    inner = getattr(got, "value", None)
-    if isinstance(inner, Err):
-        raise InferletError(_reason(inner.value))
-    if inner is None:
-        raise InferletError("the response was taken before")
-    return inner.value
-
-
-def _parts(url: str) -> tuple[bool, str, str]:
-    """Whether it is ``https``, host and port, and the path with what follows it. What is behind ``#`` is for the reader and not for the server."""
-
-    def wrong(why: str) -> InferletError:
-        return InferletError(f"that is no URL that can be asked: {why}")
-
-    scheme, found, rest = url.partition("://")
-    if not found:
-        raise wrong("it begins with neither `http://` nor `https://`")
-    if scheme.lower() not in ("http", "https"):
-        raise wrong("its scheme is neither `http` nor `https`")
-    rest = rest.partition("#")[0]
-    end = min((index for index in (rest.find("/"), rest.find("?")) if index >= 0), default=len(rest))
-    authority, path = rest[:end], rest[end:]
-    if not authority:
-        raise wrong("it has no host")
-    if "@" in authority:
-        raise wrong("names and passwords belong in a header")
-    return scheme.lower() == "https", authority, path if path.startswith("/") else f"/{path}"
-
-
-def _fields(headers: Headers) -> Any:
-    raw = _bindings.http_types
-    fields = raw.Fields()
-    for name, value in headers.items() if isinstance(headers, Mapping) else headers:
-        try:
-            fields.append(name, value.encode() if isinstance(value, str) else bytes(value))
-        except Err as error:
-            kind = type(error.value).__name__
-            is_reserved = kind.endswith("Forbidden")
-            why = "belongs to the connection, and is not for an inferlet to set" if is_reserved else "has characters that cannot be sent"
-            raise InferletError(f"the header `{name}` {why}") from None
-    return fields
-
-
-async def _write(draft: Any, body: bytes) -> None:
-    raw = _bindings.http_types
-    if body:
-        with draft.write() as stream:
-            try:
-                while body:
-                    room = min(stream.check_write(), len(body))
-                    if room == 0:
-                        await pollable_ready(stream.subscribe())
-                        continue
-                    stream.write(body[:room])
-                    body = body[room:]
-                stream.flush()
-                await pollable_ready(stream.subscribe())
-            except Err:
-                raise InferletError("the body was cut off while it was sent") from None
-    _explained(raw.OutgoingBody.finish, draft, None)
-
-
-async def _read(body: Any) -> bytes:
-    parts = []
-    with body.stream() as stream:
-        while True:
-            try:
-                part = stream.read(_READ_BYTES)
-            except Err as error:
-                is_over = type(error.value).__name__.endswith("Closed")
-                # It leads to the frames of all who wait for this, and would keep what they hold.
-                error.with_traceback(None)
-                if is_over:
-                    break
-                raise InferletError("the body was cut off") from None
-            if part:
-                parts.append(bytes(part))
-            else:
-                await pollable_ready(stream.subscribe())
-    _bindings.http_types.IncomingBody.finish(body)
-    return b"".join(parts)
-
-
-def _explained(function: Any, *arguments: Any) -> Any:
-    try:
-        return function(*arguments)
-    except Err as error:
-        raise InferletError(_reason(error.value)) from None
-
-
-def _reason(code: Any) -> str:
-    """An error of ``wasi:http`` as a person reads it."""
-    name = type(code).__name__.rpartition("_")[2]
-    if name == "InternalError":
-        return getattr(code, "value", None) or "the engine cannot ask"
-    return _REASONS.get(name, f"there is no response: {name}")

@@ -1,11 +1,12 @@
-"""Which of two ways a program is written in, decided from its source alone, before anything of it runs.
+"""Which of three ways a program is written in, decided from its source alone, before anything of it runs.
 
 * A file that defines ``main``, by ``async def``, by assignment or by importing it, is a program with an entry point. ``main`` is called
   with the input, inside an event loop; its result is the run's.
-* A file that does not, but does something, is a program whose statements are the program. It is run as ``__main__``, from top to
+* A file that has an ``async def`` marked with ``@http.handler`` is a program that responds to HTTP requests: it is called with each.
+* A file that has neither, but does something, is a program whose statements are the program. It is run as ``__main__``, from top to
   bottom, and calls that wait block.
 
-A file that does neither is an error, and so is a plain ``def main``.
+Any other file is an error, and so are a plain ``def main`` and one that has both ``main`` and a handler.
 """
 
 from __future__ import annotations
@@ -25,6 +26,8 @@ class Style(enum.Enum):
     """``async def main(input)`` is called."""
     SCRIPT = "script"
     """Its statements are run."""
+    HANDLER = "handler"
+    """What ``@http.handler`` marks is called with a request."""
 
 
 def style_of(source: str | bytes, path: str) -> Style:
@@ -33,13 +36,22 @@ def style_of(source: str | bytes, path: str) -> Style:
     Raises ``SyntaxError``, or :class:`InferletError` with the path and line, for a file that is no program.
     """
     module = ast.parse(source, path)
+    handlers = [node for node in module.body if _is_handler(node)]
     for statement in module.body:
         if isinstance(statement, ast.FunctionDef) and statement.name == "main" and not statement.decorator_list:
             raise InferletError(
                 f"`{path}`, line {statement.lineno}: `main` is a plain function; make it `async def main(input)`"
             )
         if _defines_main(statement):
+            if handlers:
+                raise InferletError(f"`{path}`, line {statement.lineno}: there are `main` and a handler of requests; a program has one of them")
             return Style.ENTRY
+    if len(handlers) > 1:
+        raise InferletError(f"`{path}`, line {handlers[1].lineno}: there is a second handler of requests; a program has one")
+    if handlers:
+        if not isinstance(handlers[0], ast.AsyncFunctionDef):
+            raise InferletError(f"`{path}`, line {handlers[0].lineno}: a handler of requests is `async def`")
+        return Style.HANDLER
     if any(_does_something(statement) for statement in module.body):
         return Style.SCRIPT
     raise InferletError(f"`{path}`{_hint(module)}: there is nothing to run; define `async def main(input)`")
@@ -57,6 +69,13 @@ def _defines_main(statement: ast.stmt) -> bool:
         inner = [*statement.body, *statement.orelse]
         return any(_defines_main(child) for child in inner)
     return False
+
+
+def _is_handler(statement: ast.stmt) -> bool:
+    """Whether it is a function with the mark of :func:`inferlet.http.handler`, written as one of these. bakery looks for the same."""
+    if not isinstance(statement, (ast.FunctionDef, ast.AsyncFunctionDef)):
+        return False
+    return any(ast.unparse(decorator) in ("handler", "http.handler", "inferlet.http.handler") for decorator in statement.decorator_list)
 
 
 def _does_something(statement: ast.stmt) -> bool:
