@@ -80,7 +80,7 @@ impl Core {
         let made = Context { table, draws, in_flight: 0, verifying: false, rejected: 0, drafter };
         entry.contexts.insert(context, made);
         entry.adjust(Counts::default(), counts);
-        self.pressure.market.join(table.as_u64(), instance);
+        self.join(table, instance, Some(context));
         self.record(instance, Event::ContextCreated { instance, context, origin });
         Ok((context, counts))
     }

@@ -91,7 +91,7 @@ impl Core {
             return Ok(self.context(instance, context)?.table);
         }
         let table = self.kv.create();
-        self.pressure.market.join(table.as_u64(), instance);
+        self.join(table, instance, None);
         let pages = (request.tokens.len() as u32).div_ceil(self.config.page_size);
         match self.kv.reserve(table, pages) {
             Ok(()) => Ok(table),

@@ -18,6 +18,16 @@ impl TableId {
     pub fn as_u64(self) -> u64 {
         u64::from(self.generation) << 32 | u64::from(self.index)
     }
+
+    /// A small number that no other table has at the same time, for lists by table.
+    pub fn place(self) -> usize {
+        self.index as usize
+    }
+
+    /// The place of the table with such a number.
+    pub fn place_of(number: u64) -> usize {
+        number as u32 as usize
+    }
 }
 
 impl fmt::Display for TableId {

@@ -17,10 +17,11 @@
 //!
 //! Saved contexts do not bid and keep their pages: whoever saved one can delete it.
 //!
-//! Read `wishes.rs` next, then `auctions.rs` and `moves.rs`.
+//! Read `wishes.rs` next, then `roster.rs`, `auctions.rs` and `moves.rs`.
 
 mod auctions;
 mod moves;
+mod roster;
 mod wishes;
 
 use super::operation::{Envelope, Quote};
@@ -31,12 +32,14 @@ use crate::kv::{Kv, TableId};
 use crate::model::Sequence;
 use crate::sched::market::{Credits, Market, Rules};
 use crate::trace::Event;
+use roster::Roster;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::time::Duration;
 
 /// What the engine keeps to drive the market.
 pub(super) struct Pressure {
     pub market: Market,
+    roster: Roster,
     /// In the order in which they came.
     wishes: VecDeque<Wish>,
     /// By the number they have in the queue.
@@ -92,6 +95,7 @@ impl Pressure {
     pub fn new(config: &CoreConfig) -> Self {
         Pressure {
             market: Market::new(Rules::default(), config.page_size),
+            roster: Roster::default(),
             wishes: VecDeque::new(),
             rebuilds: BTreeMap::new(),
             away: BTreeSet::new(),

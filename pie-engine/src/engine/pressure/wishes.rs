@@ -21,7 +21,7 @@ impl Core {
         let stands_in = table.is_none();
         let table = table.unwrap_or_else(|| {
             let table = self.kv.create();
-            self.pressure.market.join(table.as_u64(), envelope.instance);
+            self.join(table, envelope.instance, None);
             table
         });
         self.pressure.wishes.push_back(Wish { table, stands_in, pages, since: self.steps, envelope });
@@ -102,6 +102,7 @@ impl Core {
     /// A table is about to end: it bids no longer, and nothing of it waits.
     pub(in crate::engine) fn depart(&mut self, table: TableId) {
         self.pressure.market.leave(table.as_u64());
+        self.pressure.roster.leave(table);
         self.pressure.away.remove(&table);
         self.forget_rebuild(table);
         self.refuse_wishes(ENDED, |wish| wish.table == table && !wish.stands_in);

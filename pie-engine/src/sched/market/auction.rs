@@ -2,7 +2,6 @@
 
 use super::credits::Credits;
 use crate::ids::PageId;
-use std::cmp::Reverse;
 
 /// What protects contexts from each other besides their bids.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -99,7 +98,7 @@ impl Allocation {
 pub fn auction(bidders: &[Bidder<'_>], supply: Supply<'_>, rules: &Rules) -> Allocation {
     let mut room = Room::new(bidders, supply);
     let mut ranked: Vec<(Rank, &Bidder<'_>)> =
-        bidders.iter().map(|bidder| (rank(bidder, rules), bidder)).collect();
+        bidders.iter().map(|bidder| (Rank::of(bidder, rules), bidder)).collect();
     ranked.sort_unstable_by_key(|&(rank, _)| rank);
 
     let mut allocation = Allocation::default();
@@ -109,7 +108,7 @@ pub fn auction(bidders: &[Bidder<'_>], supply: Supply<'_>, rules: &Rules) -> All
     let mut turns = true;
     for (rank, bidder) in ranked {
         let resident = !bidder.is_suspended();
-        let overdue = rank.class == Class::Overdue;
+        let overdue = rank.is_overdue();
         let hopeless = room.is_hopeless(bidder);
         let may = !hopeless && (turns || (resident && !overdue));
         let admitted = may && room.admit(bidder, bidder.wants);
@@ -141,14 +140,8 @@ pub fn auction(bidders: &[Bidder<'_>], supply: Supply<'_>, rules: &Rules) -> All
 /// The order in which bidders are served, first the least.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 struct Rank {
-    class: Class,
-    /// Steps waited, but only of the overdue: they are served in the order in which they came.
-    overdue: Reverse<u32>,
-    bid: Reverse<Credits>,
-    /// Who has nothing to do comes after who has.
-    at_rest: bool,
-    suspended: bool,
-    waited: Reverse<u32>,
+    /// All that counts before the number of the table, what counts most on top: in each step all are compared with each other.
+    key: u128,
     table: u64,
 }
 
@@ -159,20 +152,36 @@ enum Class {
     Bidding,
 }
 
-fn rank(bidder: &Bidder<'_>, rules: &Rules) -> Rank {
-    let class = match bidder.place {
-        Place::Resident { turn } if turn > 0 && bidder.busy => Class::InTurn,
-        _ if bidder.is_overdue(rules) => Class::Overdue,
-        _ => Class::Bidding,
-    };
-    Rank {
-        class,
-        overdue: Reverse(if class == Class::Overdue { bidder.waited } else { 0 }),
-        bid: Reverse(bidder.bid),
-        at_rest: !bidder.busy,
-        suspended: bidder.is_suspended(),
-        waited: Reverse(bidder.waited),
-        table: bidder.table,
+impl Rank {
+    fn of(bidder: &Bidder<'_>, rules: &Rules) -> Self {
+        let class = Class::of(bidder, rules);
+        let waited = u128::from(u32::MAX - bidder.waited);
+        // Steps waited count before the bid only for the overdue: they are served in the order in which they came.
+        let overdue = if class == Class::Overdue { waited } else { u128::from(u32::MAX) };
+        let bid = Credits::MOST.saturating_sub(bidder.bid).millionths();
+        debug_assert!(bid < 1 << 50, "bids end at `Credits::MOST`, which has 50 bits");
+        // Who has nothing to do comes after who has.
+        let key = (class as u128) << 116
+            | overdue << 84
+            | bid << 34
+            | u128::from(!bidder.busy) << 33
+            | u128::from(bidder.is_suspended()) << 32
+            | waited;
+        Rank { key, table: bidder.table }
+    }
+
+    fn is_overdue(self) -> bool {
+        self.key >> 116 == Class::Overdue as u128
+    }
+}
+
+impl Class {
+    fn of(bidder: &Bidder<'_>, rules: &Rules) -> Self {
+        match bidder.place {
+            Place::Resident { turn } if turn > 0 && bidder.busy => Class::InTurn,
+            _ if bidder.is_overdue(rules) => Class::Overdue,
+            _ => Class::Bidding,
+        }
     }
 }
 

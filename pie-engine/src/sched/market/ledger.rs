@@ -1,8 +1,8 @@
 //! Who has how many credits. Every movement is a transfer between the places that [`Sums`] names.
 
 use super::credits::Credits;
+use super::numbers::Numbers;
 use crate::ids::InstanceId;
-use std::collections::BTreeMap;
 
 /// What it costs to make one page.
 pub const PAGE_PRICE: Credits = Credits::ONE;
@@ -12,10 +12,11 @@ pub const PAGE_PRICE: Credits = Credits::ONE;
 /// An account belongs to whoever opened it and to those who share it: a family has as many credits as one instance, however many it launches.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Ledger {
-    /// By who opened them.
-    accounts: BTreeMap<InstanceId, Account>,
-    /// Whose account each instance uses.
-    owners: BTreeMap<InstanceId, InstanceId>,
+    /// Those that nobody uses any more have nothing, and are given to who comes next.
+    accounts: Vec<Account>,
+    unused: Vec<usize>,
+    /// The place of the account that each instance uses.
+    places: Numbers<usize>,
     /// Rent that was paid and not yet paid out.
     treasury: Credits,
     /// Whether rent came in since dividends were paid.
@@ -27,8 +28,9 @@ pub struct Ledger {
     withdrawn: Credits,
 }
 
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Account {
+    opened_by: InstanceId,
     /// How many instances use it.
     users: u32,
     endowment: Credits,
@@ -63,43 +65,63 @@ impl Sums {
 impl Ledger {
     /// Gives an instance an account. One that has an account keeps it as it is.
     pub fn open(&mut self, instance: InstanceId, endowment: Credits) {
-        if self.owners.contains_key(&instance) {
+        if self.places.contains_key(&instance.0) {
             return;
         }
         let endowment = endowment.min(Credits::MOST);
         self.endowed += endowment;
-        self.owners.insert(instance, instance);
-        self.accounts
-            .insert(instance, Account { users: 1, endowment, balance: endowment, ..Account::default() });
+        let account = Account { users: 1, endowment, balance: endowment, ..Account::of(instance) };
+        let place = match self.unused.pop() {
+            Some(place) => {
+                self.accounts[place] = account;
+                place
+            }
+            None => {
+                self.accounts.push(account);
+                self.accounts.len() - 1
+            }
+        };
+        self.places.insert(instance.0, place);
     }
 
     /// Lets an instance use the account of another one, as one of its own. If that one has none, neither has this one.
     pub fn share(&mut self, instance: InstanceId, with: InstanceId) {
-        if self.owners.contains_key(&instance) {
+        if self.places.contains_key(&instance.0) {
             return;
         }
-        let Some(owner) = self.owner(with) else { return };
-        self.owners.insert(instance, owner);
-        self.accounts.entry(owner).and_modify(|account| account.users += 1);
+        let Some(place) = self.place(with) else { return };
+        self.places.insert(instance.0, place);
+        self.accounts[place].users += 1;
     }
 
     /// Whose account an instance uses.
     pub fn owner(&self, instance: InstanceId) -> Option<InstanceId> {
-        self.owners.get(&instance).copied()
+        self.account(instance).map(|account| account.opened_by)
+    }
+
+    /// Where the account is that an instance uses: below [`Ledger::places`], and the same for all who share it.
+    pub fn place(&self, instance: InstanceId) -> Option<usize> {
+        self.places.get(&instance.0).copied()
+    }
+
+    /// How many places of accounts there are.
+    pub fn places(&self) -> usize {
+        self.accounts.len()
     }
 
     /// An instance is gone. With the last one that uses it an account ends and takes along what it has left, and after the last account so does
     /// the treasury.
     pub fn close(&mut self, instance: InstanceId) {
-        let Some(owner) = self.owners.remove(&instance) else { return };
-        let Some(account) = self.accounts.get_mut(&owner) else { return };
+        let Some(place) = self.places.remove(&instance.0) else { return };
+        let account = &mut self.accounts[place];
         account.users -= 1;
         if account.users > 0 {
             return;
         }
         self.withdrawn += account.balance;
-        self.accounts.remove(&owner);
-        if self.accounts.is_empty() {
+        *account = Account::of(InstanceId(0));
+        self.unused.push(place);
+        if self.unused.len() == self.accounts.len() {
             self.withdrawn += std::mem::take(&mut self.treasury);
         }
     }
@@ -128,23 +150,25 @@ impl Ledger {
             return;
         }
         let revenue = self.treasury;
-        let endowments: Credits = self.accounts.values().map(|account| account.endowment).sum();
-        for account in self.accounts.values_mut() {
-            account.dividend = revenue.share(account.endowment, endowments);
+        let endowments: Credits = self.accounts.iter().map(|account| account.endowment).sum();
+        // Most began with as much as the one before, and divisions of such large numbers take long.
+        let (mut endowment, mut dividend) = (Credits::ZERO, Credits::ZERO);
+        for account in &mut self.accounts {
+            if account.endowment != endowment {
+                endowment = account.endowment;
+                dividend = revenue.share(endowment, endowments);
+            }
+            account.dividend = dividend;
             account.paid = self.payments;
-            account.balance += account.dividend;
-            self.treasury -= account.dividend;
+            account.balance += dividend;
+            self.treasury -= dividend;
         }
     }
 
-    /// Whose account an instance uses, and what it has and received as [`Ledger::balance`] and [`Ledger::dividend`] say.
-    pub fn statement(&self, instance: InstanceId) -> (Option<InstanceId>, Credits, Credits) {
-        let owner = self.owner(instance);
-        let Some(account) = owner.and_then(|owner| self.accounts.get(&owner)) else {
-            return (owner, Credits::ZERO, Credits::ZERO);
-        };
-        let dividend = if account.paid == self.payments { account.dividend } else { Credits::ZERO };
-        (owner, account.balance, dividend)
+    /// What an account has and received, by its place, as [`Ledger::balance`] and [`Ledger::dividend`] say.
+    pub fn statement(&self, place: usize) -> (Credits, Credits) {
+        let account = &self.accounts[place];
+        (account.balance, self.last_dividend(account))
     }
 
     /// What an instance has left to spend; nothing without an account.
@@ -154,31 +178,42 @@ impl Ledger {
 
     /// What an instance received when dividends were due last.
     pub fn dividend(&self, instance: InstanceId) -> Credits {
-        let paid = self.account(instance).filter(|account| account.paid == self.payments);
-        paid.map_or(Credits::ZERO, |account| account.dividend)
+        self.account(instance).map_or(Credits::ZERO, |account| self.last_dividend(account))
     }
 
     /// Where all credits are.
     pub fn sums(&self) -> Sums {
         Sums {
             endowed: self.endowed,
-            balances: self.accounts.values().map(|account| account.balance).sum(),
+            balances: self.accounts.iter().map(|account| account.balance).sum(),
             treasury: self.treasury,
             made: self.made,
             withdrawn: self.withdrawn,
         }
     }
 
+    fn last_dividend(&self, account: &Account) -> Credits {
+        if account.paid == self.payments { account.dividend } else { Credits::ZERO }
+    }
+
     fn account(&self, instance: InstanceId) -> Option<&Account> {
-        self.accounts.get(&self.owner(instance)?)
+        Some(&self.accounts[self.place(instance)?])
     }
 
     fn take(&mut self, instance: InstanceId, most: Credits) -> Credits {
-        let account = self.owner(instance).and_then(|owner| self.accounts.get_mut(&owner));
-        let Some(account) = account else { return Credits::ZERO };
+        let Some(place) = self.place(instance) else { return Credits::ZERO };
+        let account = &mut self.accounts[place];
         let taken = most.min(account.balance);
         account.balance -= taken;
         taken
+    }
+}
+
+impl Account {
+    /// An account with nothing in it.
+    fn of(opened_by: InstanceId) -> Self {
+        let (endowment, balance, dividend) = (Credits::ZERO, Credits::ZERO, Credits::ZERO);
+        Account { opened_by, users: 0, endowment, balance, dividend, paid: 0 }
     }
 }
 

@@ -47,6 +47,7 @@ mod bid;
 mod credits;
 mod latency;
 mod ledger;
+mod numbers;
 mod rent;
 #[cfg(test)]
 mod tests;
@@ -59,7 +60,7 @@ pub use ledger::{Ledger, PAGE_PRICE, Sums};
 pub use rent::{Holding, rents};
 
 use crate::ids::{InstanceId, PageId};
-use std::collections::BTreeMap;
+use numbers::Numbers;
 use std::time::Duration;
 
 /// The accounts of all instances, and what is known about each of their contexts.
@@ -68,7 +69,7 @@ pub struct Market {
     rules: Rules,
     page_size: u32,
     ledger: Ledger,
-    contexts: BTreeMap<u64, Context>,
+    contexts: Numbers<Context>,
     /// The clearing price of the last step.
     clearing: Credits,
 }
@@ -114,27 +115,12 @@ pub struct Stepped<'a> {
     pub now: Duration,
 }
 
-/// A context in an auction, and what it has to bid with.
+/// A context in an auction, and where the account is that it has to bid with.
 #[derive(Clone, Copy)]
 struct Party<'a> {
     demand: &'a Demand<'a>,
     context: &'a Context,
-    owner: Option<InstanceId>,
-    balance: Credits,
-    dividend: Credits,
-}
-
-/// How many pages the contexts on each account have and want, by owner. Tables come nearly in the order of instances, so that sorting takes no time.
-fn pages_by_owner(parties: &[Party<'_>]) -> Vec<(Option<InstanceId>, u64)> {
-    let pages = |party: &Party<'_>| party.demand.pages.len() as u64 + u64::from(party.demand.wants);
-    let mut pages: Vec<_> = parties.iter().map(|party| (party.owner, pages(party))).collect();
-    pages.sort_unstable_by_key(|&(owner, _)| owner);
-    pages.dedup_by(|next, kept| {
-        let same = next.0 == kept.0;
-        kept.1 += if same { next.1 } else { 0 };
-        same
-    });
-    pages
+    account: Option<usize>,
 }
 
 impl Market {
@@ -144,7 +130,7 @@ impl Market {
             rules,
             page_size,
             ledger: Ledger::default(),
-            contexts: BTreeMap::new(),
+            contexts: Numbers::default(),
             clearing: Credits::ZERO,
         }
     }
@@ -225,23 +211,26 @@ impl Market {
         supply: Supply<'_>,
         bid: impl Fn(Credits, bool) -> Credits,
     ) -> Allocation {
-        let parties: Vec<Party<'_>> = self
-            .participants(demands)
-            .map(|(demand, context)| {
-                let (owner, balance, dividend) = self.ledger.statement(context.instance);
-                Party { demand, context, owner, balance, dividend }
-            })
-            .collect();
-        let pages = pages_by_owner(&parties);
+        // How many pages the contexts on each account have and want.
+        let mut pages = vec![0u64; self.ledger.places()];
+        let mut parties = Vec::with_capacity(demands.len());
+        for demand in demands {
+            let Some(context) = self.contexts.get(&demand.table) else { continue };
+            let account = self.ledger.place(context.instance);
+            if let Some(account) = account {
+                pages[account] += demand.pages.len() as u64 + u64::from(demand.wants);
+            }
+            parties.push(Party { demand, context, account });
+        }
         let bidders: Vec<Bidder<'_>> = parties
             .iter()
-            .map(|party| {
-                let Party { demand, context, owner, .. } = *party;
-                let found = pages.binary_search_by_key(&owner, |&(owner, _)| owner);
-                let pages = found.map_or(0, |at| pages[at].1);
+            .map(|&Party { demand, context, account }| {
+                // Who has no account can pay for nothing.
+                let offer =
+                    account.map_or(Credits::ZERO, |account| self.offer(context, account, pages[account]));
                 Bidder {
                     table: demand.table,
-                    bid: bid(self.offer(party, pages), demand.busy),
+                    bid: bid(offer, demand.busy),
                     place: context.place,
                     pages: demand.pages,
                     wants: demand.wants,
@@ -306,23 +295,19 @@ impl Market {
         self.ledger.balance(instance)
     }
 
-    fn participants<'a>(
-        &'a self,
-        demands: &'a [Demand<'a>],
-    ) -> impl Iterator<Item = (&'a Demand<'a>, &'a Context)> {
-        demands.iter().filter_map(|demand| Some((demand, self.contexts.get(&demand.table)?)))
-    }
-
     /// What a context bids if the contexts on its account have and want so many pages together: not more than can be paid for all of them.
-    fn offer(&self, party: &Party<'_>, pages: u64) -> Credits {
-        let Party { context, balance, dividend, .. } = *party;
-        let affordable = Credits::from_millionths(balance.millionths() / u128::from(pages.max(1)));
+    fn offer(&self, context: &Context, account: usize, pages: u64) -> Credits {
+        let (balance, dividend) = self.ledger.statement(account);
         let wished = context.bid.unwrap_or_else(|| {
             let pages = u32::try_from(pages).unwrap_or(u32::MAX);
             let outlook = Outlook { steps: Outlook::STEPS, pages, page_size: self.page_size };
             default_bid(balance, dividend, outlook)
         });
-        wished.min(affordable)
+        let pages = pages.max(1);
+        if wished.times(pages) <= balance {
+            return wished;
+        }
+        Credits::from_millionths(balance.millionths() / u128::from(pages))
     }
 
     /// What a context pays for a page of its own: the price, and not more than it was told to bid.
