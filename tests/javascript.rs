@@ -250,19 +250,55 @@ fn a_rejection_that_nobody_awaits_is_the_error_of_the_run() {
 }
 
 #[test]
+fn a_kept_promise_that_rejects_and_that_nobody_awaits_is_the_error_of_the_run() {
+    let bake = "async function bake(n: number) {\n  await null;\n  if (n > 1) throw new Error(`no oven ${n}`);\n  return n;\n}\n";
+    let lost = |body: &str| {
+        let source = format!("{bake}export async function main() {{\n{body}\n  return 1;\n}}\n");
+        fails(&source, &[], 1, &["no oven", "main.ts:3"]);
+    };
+    lost("  const bread = bake(2);");
+    lost("  let bread;\n  bread = bake(2);\n  await null;\n  await null;\n  await null;");
+    lost("  const all = [bake(1), bake(2)];\n  await all[0];");
+    lost("  const all: Promise<number>[] = [];\n  all.push(bake(2));");
+    lost(
+        "  const bread = new Promise((_, reject) => bake(2).catch(reject));\n  await new Promise((resolve) => setTimeout(resolve, 5));",
+    );
+    let source = format!(
+        "{bake}export async function main() {{\n  const log: string[] = [];\n  const one = bake(2);\n  const two = bake(3);\n  const three = bake(1);\n  \
+         const four = bake(4);\n  const five = bake(5);\n  await new Promise((resolve) => setTimeout(resolve, 5));\n  \
+         try {{ await one; }} catch (error) {{ log.push((error as Error).message); }}\n  two.catch((error) => log.push(error.message));\n  \
+         const all = await Promise.allSettled([three, four]);\n  log.push(all.map((each) => each.status).join());\n  \
+         const pass = async (given: Promise<number>) => given;\n  await pass(five).catch((error) => log.push(error.message));\n  return log;\n}}\n"
+    );
+    answers("main.ts", &source, &[], r#"["no oven 2","no oven 3","fulfilled,rejected","no oven 5"]"#);
+}
+
+#[test]
 fn a_result_that_is_no_json_is_named_with_its_place() {
     fails(
         "export async function main() {\n  const a: any = { b: [] };\n  a.b.push(a);\n  return a;\n}\n",
         &[],
         1,
-        &["`b[0]`", "contains itself"],
+        &["`main.ts`, line 4", "`b[0]`", "contains itself"],
     );
-    fails("export async function main() {\n  return { a: [1n] };\n}\n", &[], 1, &["BigInt", "a[0]"]);
+    fails(
+        "export async function main() {\n  if (Math.PI < 3) return 1;\n\n  return { a: [1n] };\n}\n",
+        &[],
+        1,
+        &["`main.ts`, line 4", "BigInt", "a[0]"],
+    );
+    fails("\nexport const main = async () => ({ a: 1n });\n", &[], 1, &["`main.ts`, line 2", "BigInt"]);
 }
 
 #[test]
 fn an_endless_loop_ends_at_the_limit_of_fuel() {
-    fails("export async function main() {\n  for (;;) {}\n}\n", &[], 1, &["fuel"]);
+    fails("export async function main() {\n  for (;;) {}\n}\n", &[], 1, &["fuel", "`main.ts`, line 2"]);
+    fails(
+        "function spin(n: number): number {\n\n  let i = n;\n  while (i > 0) i += 1;\n  return i;\n}\nexport const main = async () => spin(1);\n",
+        &[],
+        1,
+        &["fuel", "`main.ts`, line 4"],
+    );
 }
 
 #[test]
@@ -271,7 +307,7 @@ fn what_takes_all_memory_ends_with_an_error() {
         "export async function main() {\n  const all: Uint8Array[] = [];\n  for (;;) all.push(new Uint8Array(1 << 22));\n}\n",
         &[],
         1,
-        &["memory"],
+        &["memory", "`main.ts`, line 3"],
     );
 }
 
@@ -281,7 +317,7 @@ fn a_stack_that_is_too_deep_is_an_error() {
         "function down(n: number): number {\n  return down(n + 1) + 1;\n}\nexport async function main() {\n  return down(0);\n}\n",
         &[],
         1,
-        &["stack"],
+        &["stack", "`main.ts`, line 1"],
     );
 }
 

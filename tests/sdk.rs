@@ -8,13 +8,14 @@ use serde_json::{Value, json};
 use crate::support::rust::guest;
 
 /// Each group of invariants, and the checks that it reports.
-const GROUPS: [(&str, &[&str]); 6] = [
+const GROUPS: [(&str, &[&str]); 7] = [
     ("generation", &["flushed", "continued", "forked", "joined", "own choice", "text"]),
     ("passes", &["own loop", "rolled back", "masked", "probed", "paged", "bad passes"]),
     ("snapshots", &["saved", "taken", "snapshot", "names"]),
     ("speculation", &["any drafts", "constrained drafts", "bad drafts"]),
     ("adapters", &["named", "applied", "mixed", "files", "trained"]),
     ("market", &["bidding", "suspended", "readings"]),
+    ("tokens", &["filled", "generated", "decoded", "matched"]),
 ];
 
 /// Prompts that end at different places in a page, with characters of one to four bytes.

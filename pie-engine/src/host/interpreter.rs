@@ -3,8 +3,9 @@
 //!
 //! CPython describes itself to debuggers (`_Py_DebugOffsets`, <https://docs.python.org/3.14/howto/remote_debugging.html>): behind a mark in its memory are the
 //! offsets of the fields that lead from the runtime to the frames that run. Nothing here trusts what it reads: a memory that is not as
-//! expected has no place.
+//! expected has no place. For programs in JavaScript see `marks.rs`.
 
+use super::marks;
 use std::fmt;
 use wasmtime::{AsContext, WasmCoreDump};
 
@@ -47,20 +48,30 @@ mod field {
 pub struct Place {
     file: String,
     line: u32,
-    function: String,
+    /// If it is known.
+    function: Option<String>,
+}
+
+impl Place {
+    /// A line of which no more is known.
+    pub(super) fn of_line(file: String, line: u32) -> Place {
+        Place { file, line, function: None }
+    }
 }
 
 impl fmt::Display for Place {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Place { file, line, function } = self;
-        write!(f, "`{file}`, line {line}, in `{function}`")
+        write!(f, "`{file}`, line {line}")?;
+        function.iter().try_for_each(|function| write!(f, ", in `{function}`"))
     }
 }
 
 /// Where the program of an instance was that ended with this error.
 pub fn place(error: &wasmtime::Error, store: impl AsContext) -> Option<Place> {
     let dump = error.downcast_ref::<WasmCoreDump>()?;
-    dump.memories().iter().find_map(|memory| place_in(memory.data(&store)))
+    let place = |memory: &[u8]| place_in(memory).or_else(|| marks::place_in(memory));
+    dump.memories().iter().find_map(|memory| place(memory.data(&store)))
 }
 
 fn place_in(memory: &[u8]) -> Option<Place> {
@@ -106,7 +117,7 @@ impl Interpreter<'_> {
         let unit = self.pointer(frame, field::INSTRUCTION)?.checked_sub(start)? / CODE_UNIT;
         let table = self.bytes(self.pointer(code, field::LINE_TABLE)?)?;
         let line = line(table, unit, self.pointer(code, field::FIRST_LINE)?)?;
-        Some(Place { file, line, function })
+        Some(Place { file, line, function: Some(function) })
     }
 
     /// A number of the description.

@@ -9,6 +9,7 @@ pub mod instance;
 pub mod interpreter;
 pub mod journal;
 pub mod limits;
+mod marks;
 pub mod parts;
 pub mod preinit;
 pub mod preload;

@@ -10,7 +10,7 @@ import './globals/install.ts';
 import { described } from './boundary.ts';
 import { InferletError } from './errors.ts';
 import { printError } from './globals/console.ts';
-import { isAnyFloating, onFault } from './globals/fault.ts';
+import { isAnyFloating, lost, onFault } from './globals/fault.ts';
 import { placeStacks } from './globals/inspect.ts';
 import * as jsons from './jsons.ts';
 import { messageOf, shownStack } from './trouble.ts';
@@ -26,6 +26,8 @@ export interface Program {
   locate(line: number, column: number): Place | undefined;
   /** What frames of the bundled script are called in the stacks of errors. */
   readonly script: string;
+  /** The line in which `main` has returned, once it has. Its column is not known. */
+  returned?(): Place | undefined;
 }
 
 /** A place in the program's sources. */
@@ -63,11 +65,15 @@ async function run(program: Program, input: string): Promise<string> {
   const main = mainOf(await program.load());
   const result: unknown = await main(parsed(input));
   for (let turn = 0; turn < LAST_TURNS && isAnyFloating(); turn += 1) await undefined;
+  const unawaited = lost();
+  if (unawaited !== undefined) throw unawaited.error;
   try {
     return jsons.stringify(result);
   } catch (error) {
-    if (error instanceof InferletError) throw new InferletError(`the result of \`main\`: ${error.message}`);
-    throw error;
+    if (!(error instanceof InferletError)) throw error;
+    const place = program.returned?.();
+    const where = place === undefined ? '' : `\`${place.source}\`, line ${place.line}: `;
+    throw new InferletError(`${where}the result of \`main\`: ${error.message}`);
   }
 }
 

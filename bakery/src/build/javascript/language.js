@@ -91,9 +91,10 @@ const SYNC = 0;
 const COMMON = 2;
 
 /**
- * Links the modules of a bundle: each is `[name, form, imports, links, body]`, the entry is the first. `outside` gives the namespaces of what is not in it.
+ * Links the modules of a bundle: each is `[name, form, imports, links, body]`, the entry is the first. `outside` gives the namespaces of what is not in it,
+ * `marks` is where its modules note where they are.
  */
-function link(table, outside) {
+function link(table, outside, marks) {
     const modules = table.map(([name, form, imports, links, body]) => {
         const space = form === COMMON ? undefined : Object.create(null, { [Symbol.toStringTag]: { value: "Module" } });
         return { name, form, imports, links, body, space, started: false, done: false, failed: false, error: undefined, pending: undefined };
@@ -151,7 +152,7 @@ function link(table, outside) {
             }
         };
         const later = (specifier) => new Promise((resolve) => resolve(begin(resolved(module, String(specifier)))));
-        return module.body(get, space, all, later, { url: `inferlet:///${module.name}` });
+        return module.body(get, space, all, later, { url: `inferlet:///${module.name}` }, marks);
     };
     const common = (module) => {
         const own = { exports: {}, id: module.name, loaded: false };
@@ -293,11 +294,32 @@ function compiled({ script, map }, locate) {
     }
 }
 
+/** In front of the marks of a program, for who looks for them in the memory of an instance (`pie-engine/src/host/marks.rs`). */
+const MARK = [0x6e492f9a, 0x66d1a3c8, 0x1e7c05b4, 0x92b38f57];
+const LINE_BITS = 20;
+
+/** Where a program notes the line that it is in, and the one in which `main` has returned, behind a mark and before the names of its modules. */
+function marksOf(names) {
+    const text = unescape(encodeURIComponent(names.join("\n")));
+    const buffer = new ArrayBuffer(28 + text.length);
+    const words = new Uint32Array(buffer, 0, 7);
+    words.set(MARK);
+    words[6] = text.length;
+    const bytes = new Uint8Array(buffer, 28);
+    for (let at = 0; at < text.length; at += 1) bytes[at] = text.charCodeAt(at);
+    return new Uint32Array(buffer, 16, 2);
+}
+
 /** A bundle as the SDK runs it. Its script is compiled here and runs when it is loaded. */
 function program(bundle) {
     const locate = locator(bundle.map);
-    const { begin } = link(compiled(bundle, locate), inferletOutside);
+    const marks = marksOf(bundle.map.sources);
+    const { begin } = link(compiled(bundle, locate), inferletOutside, marks);
     return {
+        returned() {
+            const mark = marks[1];
+            return mark ? { source: bundle.map.sources[mark >>> LINE_BITS], line: mark & ((1 << LINE_BITS) - 1), column: 1 } : undefined;
+        },
         script: inferletScriptName,
         load: async () => await begin(0),
         locate,

@@ -15,7 +15,7 @@ import { makeConsole } from './console.ts';
 import { TextDecoder, TextEncoder } from './encoding.ts';
 import { Event, EventTarget } from './events.ts';
 import { DOMException } from './exception.ts';
-import { floating } from './fault.ts';
+import { floating, kept } from './fault.ts';
 import { fetch } from './fetch.ts';
 import { Headers } from './headers.ts';
 import { Request, Response } from './messages.ts';
@@ -55,6 +55,7 @@ export function install(scope: object): void {
     if (!(name in scope)) define(scope, name, value);
   }
   define(scope, '__inferlet_floating', floating);
+  define(scope, '__inferlet_kept', kept);
 }
 
 function define(scope: object, name: string, value: unknown): void {

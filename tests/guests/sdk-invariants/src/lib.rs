@@ -6,6 +6,7 @@ mod market;
 mod passes;
 mod snapshots;
 mod speculation;
+mod tokens;
 
 use inferlet::prelude::*;
 use serde::{Deserialize, Serialize};
@@ -15,7 +16,7 @@ struct Input {
     /// What every check starts from.
     #[serde(default = "default_prompt")]
     prompt: String,
-    /// Only the checks of one group: `generation`, `passes`, `snapshots`, `speculation`, `adapters` or `market`.
+    /// Only the checks of one group: `generation`, `passes`, `snapshots`, `speculation`, `adapters`, `market` or `tokens`.
     group: Option<String>,
     /// Instead of checks, generate with drafts and draw.
     seeded: Option<speculation::Seeded>,
@@ -50,6 +51,9 @@ async fn main(input: Input) -> Result<Report> {
     }
     if wanted("market") {
         held.extend(market::check(&subject).await?);
+    }
+    if wanted("tokens") {
+        held.extend(tokens::check(&subject).await?);
     }
     Ok(Report::Held(held))
 }

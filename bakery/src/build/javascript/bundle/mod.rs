@@ -7,9 +7,11 @@
 
 mod absent;
 pub mod map;
+mod marks;
 pub mod module;
 mod problem;
 pub mod resolve;
+mod watch;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
@@ -164,6 +166,7 @@ impl Graph {
                 text: &text,
                 owner,
                 may_be_common: may_be_common && owner == Owner::Package,
+                number: nodes.len(),
             };
             let module =
                 module::compile(source).map_err(|mistakes| problem::mistakes(&name, &text, &mistakes))?;

@@ -5,16 +5,16 @@ use std::path::Path;
 
 use oxc_allocator::{Allocator, TakeIn};
 use oxc_ast::ast::{
-    Argument, ArrowFunctionExpression, AwaitExpression, CallExpression, Expression, ExpressionStatement,
-    ForOfStatement, Function, Program, Statement, UnaryOperator,
+    Argument, ArrowFunctionExpression, AwaitExpression, CallExpression, Expression, ForOfStatement, Function,
+    Program, Statement,
 };
 use oxc_ast::builder::AstBuilder;
-use oxc_ast_visit::{Visit, VisitMut, walk, walk_mut};
+use oxc_ast_visit::{Visit, walk};
 use oxc_codegen::{Codegen, CodegenOptions, CommentOptions};
 use oxc_diagnostics::OxcDiagnostic;
 use oxc_parser::Parser;
 use oxc_semantic::{Scoping, SemanticBuilder};
-use oxc_span::{GetSpan, SourceType, Span};
+use oxc_span::{SourceType, Span};
 use oxc_syntax::module_record::{ExportExportName, ModuleRecord};
 use oxc_syntax::scope::ScopeFlags;
 use oxc_transformer::{HelperLoaderMode, TransformOptions, Transformer};
@@ -22,12 +22,10 @@ use oxc_transformer_plugins::{ModuleRunnerTransform, ReplaceGlobalDefines, Repla
 
 use super::absent::{self, Absent};
 use super::map::Map;
-
-/// The function that a statement hands over what nobody waits for.
-const FLOATING: &str = "__inferlet_floating";
+use super::{marks, watch};
 
 /// The parameters of a body, as the transformation calls them.
-pub const PARAMETERS: &str = "__vite_ssr_import__, __vite_ssr_exports__, __vite_ssr_exportAll__, __vite_ssr_dynamic_import__, __vite_ssr_import_meta__";
+pub const PARAMETERS: &str = "__vite_ssr_import__, __vite_ssr_exports__, __vite_ssr_exportAll__, __vite_ssr_dynamic_import__, __vite_ssr_import_meta__, __inferlet_at";
 
 /// What the transformation calls to import.
 const IMPORT: &str = "__vite_ssr_import__";
@@ -108,6 +106,8 @@ pub struct Source<'s> {
     pub owner: Owner,
     /// Whether it is CommonJS unless it has an `import` or `export`.
     pub may_be_common: bool,
+    /// The number of its module.
+    pub number: usize,
 }
 
 /// Makes a module of a source.
@@ -144,7 +144,8 @@ pub fn compile(source: Source<'_>) -> Result<Module, Vec<Mistake>> {
     let scoping = defined(&allocator, &mut program, transformed.scoping);
     // Last but for the imports, because nothing knows the scope of what this adds.
     if source.owner == Owner::Program {
-        Floating { ast: AstBuilder::new(&allocator) }.visit_program(&mut program);
+        watch::promises(&allocator, &mut program);
+        marks::add(&allocator, &mut program, source.number);
     }
     let (kept, later) = ModuleRunnerTransform::new().transform(&allocator, &mut program, scoping);
     let form = form(&allocator, &mut program);
@@ -283,37 +284,6 @@ impl Record {
 /// A span as a range.
 pub fn range(span: Span) -> Range<usize> {
     span.start as usize..span.end as usize
-}
-
-/// Wraps what a statement calls and leaves: a promise that nobody waits for must not be lost.
-struct Floating<'a> {
-    ast: AstBuilder<'a>,
-}
-
-impl<'a> VisitMut<'a> for Floating<'a> {
-    fn visit_expression_statement(&mut self, statement: &mut ExpressionStatement<'a>) {
-        walk_mut::walk_expression_statement(self, statement);
-        let called = match &statement.expression {
-            Expression::UnaryExpression(unary) if unary.operator == UnaryOperator::Void => &unary.argument,
-            expression => expression,
-        };
-        let is_call = match called {
-            Expression::CallExpression(call) => !matches!(call.callee, Expression::Super(_)),
-            Expression::ChainExpression(_) => true,
-            _ => false,
-        };
-        if !is_call {
-            return;
-        }
-        let ast = &self.ast;
-        let value = match &mut statement.expression {
-            Expression::UnaryExpression(unary) => unary.argument.take_in(ast),
-            expression => expression.take_in(ast),
-        };
-        let callee = Expression::new_identifier(value.span(), FLOATING, ast);
-        statement.expression =
-            Expression::new_call_expression(value.span(), callee, None, [Argument::from(value)], false, ast);
-    }
 }
 
 /// Takes the `await` from imports, which are there when a module runs, and finds out whether it awaits anything else.
