@@ -1,4 +1,5 @@
-//! Limits on grammars, all in sizes and steps: whether a grammar is accepted does not depend on how fast the machine is.
+//! Limits on grammars, all in sizes and steps: whether a grammar is accepted does not depend on how fast the machine is. Together they bound the time that
+//! compiling takes (`tests/limits.rs` holds the worst sources that are known against the clock).
 
 use llguidance::api::ParserLimits;
 
@@ -19,6 +20,15 @@ pub const MAX_JSON_DEPTH: u32 = 127;
 
 /// The largest number that repeats something, in any notation: `{1000}`, `minItems` and the like.
 pub const MAX_REPEAT: u64 = 100_000;
+
+/// The most parts of one regular expression, or of an EBNF grammar altogether, that repeat: `*`, `+`, `?` and `{…}`. What the compiler does grows with their square.
+pub const MAX_REPETITIONS: usize = 1000;
+
+/// The most expressions that have to match the same text: by `allOf` in a schema, and by `&` and `~` in a grammar altogether. What the compiler does doubles with each.
+pub const MAX_TOGETHER: usize = 16;
+
+/// The most schemas that one `allOf` may lead to, through references.
+pub(super) const MAX_LED: usize = 20_000;
 
 /// The stack of the thread that compiles. The compiler recurses along references between rules, of which the source limits
 /// allow some ten thousand in a row.

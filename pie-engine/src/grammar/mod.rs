@@ -27,6 +27,7 @@
 mod cache;
 mod compile;
 mod ebnf;
+mod effort;
 mod ending;
 mod error;
 mod guard;
@@ -45,8 +46,8 @@ pub use error::{GrammarError, MatcherError, Notation, Place, VocabularyError};
 pub use joint::way_out_together;
 pub use lead::WayOut;
 pub use limits::{
-    CACHED_BYTES, CACHED_GRAMMARS, MAX_JSON_DEPTH, MAX_NESTING, MAX_REPEAT, MAX_RULES, MAX_SCHEMA_DEPTH,
-    MAX_SOURCE_BYTES,
+    CACHED_BYTES, CACHED_GRAMMARS, MAX_JSON_DEPTH, MAX_NESTING, MAX_REPEAT, MAX_REPETITIONS, MAX_RULES,
+    MAX_SCHEMA_DEPTH, MAX_SOURCE_BYTES, MAX_TOGETHER,
 };
 pub use mask::Mask;
 pub use matcher::{Matcher, Prototype};
@@ -105,17 +106,24 @@ impl Source {
         let lark = match self {
             Source::Json | Source::JsonSchema(_) => {
                 let read = schema::read(self.text(), Unsigned::Guarded)?;
+                effort::schema(&read.schema)?;
                 let guard = Guard::new(read.is_unsigned);
                 return Ok((TopLevelGrammar::from_json_schema(read.schema), Some(guard)));
             }
             Source::Regex(pattern) if !pattern.is_empty() => {
+                effort::expression(pattern)?;
                 return Ok((TopLevelGrammar::from_regex(pattern), None));
             }
             // The library's lexer has no empty expression.
             Source::Regex(_) => r#"start: """#.to_owned(),
-            Source::Ebnf(text) if notation == Notation::Ebnf => ebnf::to_lark(text)?,
+            Source::Ebnf(text) if notation == Notation::Ebnf => {
+                let lark = ebnf::to_lark(text)?;
+                effort::grammar(text, notation)?;
+                lark
+            }
             Source::Ebnf(text) => {
                 ebnf::check_lark(text)?;
+                effort::grammar(text, notation)?;
                 text.clone()
             }
         };

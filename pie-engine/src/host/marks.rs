@@ -41,7 +41,7 @@ mod tests {
 
     #[test]
     fn a_line_is_found_behind_the_mark() {
-        let place = |at| place_in(&memory(at, 16, "main.ts\nlib/é.ts")).map(|place| place.to_string());
+        let place = |at| place_in(&memory(at, 17, "main.ts\nlib/é.ts")).map(|place| place.to_string());
         assert_eq!(place(7).unwrap(), "`main.ts`, line 7");
         assert_eq!(place(1 << LINE_BITS | 300).unwrap(), "`lib/é.ts`, line 300");
         assert_eq!(place(2 << LINE_BITS | 1), None, "there is no such module");

@@ -1,5 +1,6 @@
 use super::*;
 use std::fmt::Write;
+use std::time::Instant;
 
 fn error(source: Source) -> GrammarError {
     Grammar::new(source).expect_err("the grammar is refused")
@@ -173,4 +174,97 @@ fn expressions_that_nobody_could_write_out_are_cheap() {
         }
         assert!(matcher.mask().unwrap().allows(u32::from(b'a')), "{pattern}");
     }
+}
+
+/// The most expensive sources of so many bytes that anybody has found, by name.
+fn expensive(bytes: usize) -> Vec<(&'static str, Source)> {
+    let fill = |part: &dyn Fn(usize) -> String, room: usize| {
+        let mut text = String::new();
+        for number in 0.. {
+            let part = part(number);
+            if text.len() + part.len() > room {
+                return text;
+            }
+            text += &part;
+        }
+        text
+    };
+    let room = bytes - 200;
+    let words = fill(&|number| format!("{number:x}word{number}|"), room);
+    let stars = fill(&|number| format!("(?:.*{number:x})?"), room);
+    let counts = fill(&|number| format!("(?:a|b{number:x}){{1,1000}}"), room);
+    let both = fill(&|number| format!(" & /(?s:.)*{number:x}(?s:.){{100}}/"), room);
+    let values = fill(&|number| format!("\"v{number:x}\","), room);
+    let keys = fill(&|number| format!("\"k{number:x}\":{{\"pattern\":\"^.*{number:x}.*$\"}},"), room);
+    let names = fill(&|number| format!("\"^{number:x}.*x$\":true,"), room);
+    let all = fill(&|number| format!("{{\"pattern\":\"{number:x}.*x\"}},"), room);
+    let any =
+        fill(&|number| format!("{{\"properties\":{{\"p{number:x}\":{{\"maxLength\":99999}}}}}},"), room);
+    let rules = fill(&|number| format!("a{number}: a{}+ | \"{number:x}\"?\n", number + 1), room / 2);
+    let last = rules.lines().count();
+    vec![
+        ("words", Source::Regex(format!("{words}end"))),
+        ("stars", Source::Regex(stars)),
+        ("counts", Source::Regex(counts)),
+        ("conjunction", Source::Ebnf(format!("start: A\nA: /.*/{both}\n"))),
+        ("values", Source::JsonSchema(format!("{{\"enum\":[{values}\"\"]}}"))),
+        ("keys", Source::JsonSchema(format!("{{\"properties\":{{{keys}\"k\":true}}}}"))),
+        ("all", Source::JsonSchema(format!("{{\"type\":\"string\",\"allOf\":[{all}true]}}"))),
+        ("any", Source::JsonSchema(format!("{{\"anyOf\":[{any}{{\"type\":\"null\"}}]}}"))),
+        ("names", Source::JsonSchema(format!("{{\"patternProperties\":{{{names}\"^y$\":true}}}}"))),
+        ("rules", Source::Ebnf(format!("start: a0\n{rules}a{last}: \"z\"\n"))),
+    ]
+}
+
+#[test]
+fn the_limits_bound_the_time_that_compiling_takes() {
+    for (name, source) in [1 << 10, 1 << 13, MAX_SOURCE_BYTES].into_iter().flat_map(expensive) {
+        let (bytes, begun) = (source.bytes(), Instant::now());
+        let made = Grammar::new(source)
+            .and_then(|grammar| Prototype::new(Arc::new(grammar), Arc::clone(&VOCABULARY)));
+        let outcome = match made.map(|prototype| Matcher::new(&prototype).mask().map(drop)) {
+            Ok(Ok(())) => "accepted".to_owned(),
+            Ok(Err(error)) => error.to_string(),
+            Err(error) => error.to_string(),
+        };
+        // Ten times what the slowest takes here, without optimization and beside other work.
+        assert!(begun.elapsed().as_secs() < 30, "{name}, {bytes} bytes: {:?}: {outcome}", begun.elapsed());
+    }
+}
+
+#[test]
+fn what_would_keep_the_compiler_busy_is_named_with_its_limit() {
+    let told = |source| error(source).to_string();
+    let stars = "(?:a*)?".repeat(501);
+    assert_eq!(
+        told(Source::Regex(stars.clone())),
+        "the regular expression is too complex: it repeats 1002 parts, the limit is 1000"
+    );
+    // What is in a class or escaped repeats nothing.
+    let plain = Source::Regex(r"[*+?]\*\?(?:\{)".repeat(300));
+    assert!(Grammar::new(plain).is_ok());
+    for (notation, text) in [
+        ("Lark grammar", format!("start: A // ****\nA: /{stars}/ \"***\"\n")),
+        ("EBNF grammar", format!("s ::= {} '***' [*+]", "'a'* ".repeat(1002))),
+    ] {
+        let expected = format!("the {notation} is too complex: it repeats 1002 parts, the limit is 1000");
+        assert_eq!(told(Source::Ebnf(text)), expected);
+    }
+    let both = format!("start: A\nA: /.*/{}\n", " & /.*a.*/".repeat(17));
+    assert!(told(Source::Ebnf(both)).ends_with("it has 17 times `&` or `~`, the limit is 16"));
+    let schema = |text: &str| Source::JsonSchema(text.to_owned());
+    let part = r##"{"properties":{"a":{"$ref":"#/$defs/x"}}},"##.repeat(17);
+    let led = format!(
+        r#"{{"$defs":{{"x":{{"pattern":"x"}}}},"allOf":[{part}{{"properties":{{"b":{{"pattern":"y"}}}}}}]}}"#
+    );
+    assert_eq!(
+        told(schema(&led)),
+        "the JSON schema is too complex: the same text of `a` has to match 17 expressions by `allOf`, the limit is 16"
+    );
+    let doubled = |n: usize| {
+        format!(r##""d{n}":{{"allOf":[{{"$ref":"#/$defs/d{0}"}},{{"$ref":"#/$defs/d{0}"}}]}},"##, n + 1)
+    };
+    let doubled: String = (0..40).map(doubled).collect();
+    let told = told(schema(&format!(r##"{{"$ref":"#/$defs/d0","$defs":{{{doubled}"d40":true}}}}"##)));
+    assert!(told.contains("leads to more than 20000 schemas"), "{told}");
 }

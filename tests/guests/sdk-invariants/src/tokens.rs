@@ -81,6 +81,10 @@ fn matched(subject: &Subject, matcher: &mut Matcher, outside: u32) -> Result<()>
     let before = matcher.next_token_logit_mask();
     refused("a matcher", matcher.accept_tokens(&[outside]), &outside.to_string())?;
     let letters = subject.model.tokenizer().encode("sea");
-    refused("behind others", matcher.accept_tokens(&[&letters[..], &[outside]].concat()), &outside.to_string())?;
+    refused(
+        "behind others",
+        matcher.accept_tokens(&[&letters[..], &[outside]].concat()),
+        &outside.to_string(),
+    )?;
     same("the mask after refused tokens", matcher.next_token_logit_mask(), before)
 }

@@ -98,7 +98,7 @@ impl<'a> Marks<'a> {
 impl<'a> VisitMut<'a> for Marks<'a> {
     fn visit_function(&mut self, function: &mut Function<'a>, flags: ScopeFlags) {
         let name = function.id.as_ref().map(|id| id.name.as_str());
-        let is_main = self.is_main && self.depth == 0 || self.depth == 0 && name == Some(MAIN);
+        let is_main = self.depth == 0 && (self.is_main || name == Some(MAIN));
         self.inside(is_main, |marks| walk_mut::walk_function(marks, function, flags));
         let span = function.span;
         if let Some(body) = &mut function.body {
@@ -127,7 +127,7 @@ impl<'a> VisitMut<'a> for Marks<'a> {
     fn visit_variable_declarator(&mut self, variable: &mut VariableDeclarator<'a>) {
         let named = matches!(&variable.id, BindingPattern::BindingIdentifier(id) if id.name == MAIN);
         let outside = self.is_main;
-        self.is_main = named && self.depth == 0 || outside && self.depth > 0;
+        self.is_main = if self.depth == 0 { named } else { outside };
         walk_mut::walk_variable_declarator(self, variable);
         self.is_main = outside;
     }
