@@ -11,6 +11,7 @@ mod constraints;
 mod documents;
 mod examples;
 mod javascript;
+mod javascript_packages;
 mod javascript_platform;
 mod javascript_sdk;
 mod layering;

@@ -14,18 +14,59 @@ use crate::toolchain::Network;
 use crate::toolchain::javascript::node::{npm, plain};
 use crate::toolchain::lock::Lock;
 
-/// Locks, the program of each, and how it installs what the lock says, without asking and without running what packages bring.
-const MANAGERS: [(&str, &str, &[&str]); 5] = [
-    ("package-lock.json", "npm", &["ci", "--ignore-scripts", "--no-audit", "--no-fund", "--omit=dev"]),
-    ("npm-shrinkwrap.json", "npm", &["ci", "--ignore-scripts", "--no-audit", "--no-fund", "--omit=dev"]),
-    ("pnpm-lock.yaml", "pnpm", &["install", "--frozen-lockfile", "--ignore-scripts", "--prod"]),
-    (
-        "yarn.lock",
-        "yarn",
-        &["install", "--frozen-lockfile", "--ignore-scripts", "--production", "--non-interactive"],
-    ),
-    ("bun.lock", "bun", &["install", "--frozen-lockfile", "--ignore-scripts", "--production"]),
+/// A package manager: its lock, its program, and how that installs what the lock says, without asking and without running what packages bring.
+struct Manager {
+    lock: &'static str,
+    program: &'static str,
+    arguments: &'static [&'static str],
+    /// What it reads besides.
+    variables: &'static [(&'static str, &'static str)],
+    /// What stands in the lock, if another version of the program has one of the same name.
+    mark: &'static str,
+}
+
+const NPM: &[&str] = &["ci", "--ignore-scripts", "--no-audit", "--no-fund", "--omit=dev"];
+const BUN: &[&str] = &["install", "--frozen-lockfile", "--ignore-scripts", "--production"];
+
+const MANAGERS: [Manager; 7] = [
+    Manager { lock: "package-lock.json", program: "npm", arguments: NPM, variables: &[], mark: "" },
+    Manager { lock: "npm-shrinkwrap.json", program: "npm", arguments: NPM, variables: &[], mark: "" },
+    Manager {
+        lock: "pnpm-lock.yaml",
+        program: "pnpm",
+        arguments: &["install", "--frozen-lockfile", "--ignore-scripts", "--prod"],
+        variables: &[],
+        mark: "",
+    },
+    // From version 2 on. It would keep packages in archives that only it can read.
+    Manager {
+        lock: "yarn.lock",
+        program: "yarn",
+        arguments: &["install", "--immutable", "--mode=skip-build"],
+        variables: &[("YARN_NODE_LINKER", "node-modules"), ("YARN_ENABLE_TELEMETRY", "0")],
+        mark: "\n__metadata:",
+    },
+    Manager {
+        lock: "yarn.lock",
+        program: "yarn",
+        arguments: &["install", "--frozen-lockfile", "--ignore-scripts", "--production", "--non-interactive"],
+        variables: &[],
+        mark: "",
+    },
+    Manager { lock: "bun.lock", program: "bun", arguments: BUN, variables: &[], mark: "" },
+    Manager { lock: "bun.lockb", program: "bun", arguments: BUN, variables: &[], mark: "" },
 ];
+
+impl Manager {
+    /// The first whose lock a project has.
+    fn of(root: &Path) -> Option<&'static Manager> {
+        MANAGERS.iter().find(|manager| {
+            std::fs::read(root.join(manager.lock)).is_ok_and(|bytes| {
+                manager.mark.is_empty() || String::from_utf8_lossy(&bytes).contains(manager.mark)
+            })
+        })
+    }
+}
 
 /// Where packages are.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -46,13 +87,13 @@ pub fn provide(
     env: &Environment,
     progress: &dyn Progress,
 ) -> Result<Packages> {
-    let lock = MANAGERS.iter().find(|(lock, _, _)| project.root.join(lock).is_file());
-    let path = lock.map(|(lock, _, _)| project.root.join(lock));
+    let manager = Manager::of(&project.root);
+    let path = manager.map(|manager| project.root.join(manager.lock));
     let absent = absent(project)?;
     if absent.is_empty() {
         return Ok(Packages { folder: None, lock: path });
     }
-    let Some((lock, manager, arguments)) = lock else {
+    let Some(manager) = manager else {
         let names = absent.join("`, `");
         return Err(Error::usage(format!("`{names}` is not installed, which `package.json` depends on"))
             .hint("npm install"));
@@ -62,7 +103,7 @@ pub fn provide(
         std::fs::read(project.root.join(name))
             .map_err(|error| Error::environment(format!("cannot read `{name}`")).caused_by(error))
     };
-    let files = [("package.json", read("package.json")?), (*lock, read(lock)?)];
+    let files = [("package.json", read("package.json")?), (manager.lock, read(manager.lock)?)];
     let digest = Digest::of_parts(files.iter().flat_map(|(name, bytes)| [name.as_bytes(), bytes.as_slice()]));
     let place = cache.join("packages").join(format!("javascript-{}", digest.short()));
     let installed = |place: &Path| Packages { folder: Some(place.join("node_modules")), lock: path.clone() };
@@ -76,7 +117,7 @@ pub fn provide(
     let parent = cache.join("packages");
     let _lock = Lock::take(&parent, "to install packages", &env.interrupt, progress)?;
     if !place.is_dir() {
-        install(env, manager, arguments, &files, (&parent, &place), progress)?;
+        install(env, manager, &files, (&parent, &place), progress)?;
     }
     Ok(installed(&place))
 }
@@ -87,7 +128,7 @@ pub fn provide(
 /// `package.json` has a mistake.
 pub fn missing(project: &Project) -> Result<Option<(Vec<String>, PathBuf)>> {
     let absent = absent(project)?;
-    let lock = MANAGERS.iter().map(|(lock, _, _)| project.root.join(lock)).find(|lock| lock.is_file());
+    let lock = Manager::of(&project.root).map(|manager| project.root.join(manager.lock));
     Ok(lock.filter(|_| !absent.is_empty()).map(|lock| (absent, lock)))
 }
 
@@ -102,19 +143,19 @@ fn absent(project: &Project) -> Result<Vec<String>> {
 
 fn install(
     env: &Environment,
-    manager: &str,
-    arguments: &[&str],
+    manager: &Manager,
     files: &[(&str, Vec<u8>)],
     (parent, place): (&Path, &Path),
     progress: &dyn Progress,
 ) -> Result<()> {
+    let name = manager.program;
     let program =
-        if manager == "npm" { npm(env) } else { env.find_program(manager).map(|found| plain(env, &found)) };
+        if name == "npm" { npm(env) } else { env.find_program(name).map(|found| plain(env, &found)) };
     let Some(mut command) = program else {
         return Err(Error::environment(format!(
-            "there is no `{manager}`, which the lock of this project is for"
+            "there is no `{name}`, which the lock of this project is for"
         ))
-        .hint(format!("install {manager}, or install the packages into `node_modules` yourself")));
+        .hint(format!("install {name}, or install the packages into `node_modules` yourself")));
     };
     let unwritable =
         |error| Error::environment(format!("cannot write `{}`", parent.display())).caused_by(error);
@@ -124,11 +165,12 @@ fn install(
     for (name, bytes) in files {
         std::fs::write(made.join(name), bytes).map_err(unwritable)?;
     }
-    let _task = progress.start(&format!("installing packages with {manager}"), None, Unit::Items);
-    command.args(arguments).env("CI", "1").current_dir(&made);
+    let _task = progress.start(&format!("installing packages with {name}"), None, Unit::Items);
+    command.args(manager.arguments).env("CI", "1").current_dir(&made);
+    command.envs(manager.variables.iter().copied());
     let limits = Limits { interrupt: Some(&env.interrupt), ..Limits::default() };
     process::watch(command, limits, &mut |_| Life::Moving).map_err(|error| {
-        Error::failed(format!("`{manager}` cannot install what the project depends on")).caused_by(error)
+        Error::failed(format!("`{name}` cannot install what the project depends on")).caused_by(error)
     })?;
     std::fs::create_dir_all(made.join("node_modules")).map_err(unwritable)?;
     std::fs::rename(&made, place).map_err(unwritable)
