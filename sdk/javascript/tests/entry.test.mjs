@@ -179,3 +179,79 @@ describe('what nobody waits for', () => {
     assert.equal(await run(async () => { floating(new Promise(() => {})); return 2; }), '2');
   });
 });
+
+describe('what is kept', () => {
+  const kept = globalThis.__inferlet_kept;
+  const turns = async (count) => {
+    for (let turn = 0; turn < count; turn += 1) await undefined;
+  };
+  const fail = async (message) => {
+    await undefined;
+    throw new Error(message);
+  };
+
+  test('a promise that is kept, rejects and is never asked for is the error of the run in the end', async () => {
+    await fails(run(async () => { kept(fail('lost')); return 1; }), 'lost');
+    const asked = [];
+    await fails(
+      run(async () => {
+        const first = kept(fail('first'));
+        kept(fail('second'));
+        await turns(5);
+        asked.push(await first.catch((error) => error.message));
+        return 1;
+      }),
+      'second',
+    );
+    assert.deepEqual(asked, ['first']);
+    assert.equal(await run(async () => 2), '2', 'what one run has lost is not in the next');
+  });
+
+  test('whoever asks for it in whatever way, however late, gets what it rejects with', async () => {
+    const ways = {
+      await: async (promise) => { await promise; },
+      then: (promise) => promise.then(() => {}),
+      finally: (promise) => promise.finally(() => {}),
+      all: (promise) => Promise.all([promise]),
+      race: (promise) => Promise.race([promise, new Promise(() => {})]),
+      resolve: (promise) => Promise.resolve(promise),
+      return: async (promise) => promise,
+      'for await': async (promise) => { for await (const one of [promise]) void one; },
+      thenable: (promise) => new Promise((resolve) => { resolve(promise); }),
+    };
+    for (const [name, way] of Object.entries(ways)) {
+      for (const late of [0, 1, 10]) {
+        const main = async () => {
+          const promise = kept(fail(name));
+          await turns(late);
+          return await way(promise).then(() => 'nothing', (error) => error.message);
+        };
+        assert.equal(await run(main), JSON.stringify(name));
+      }
+    }
+  });
+
+  test('a kept promise is as it was, once somebody has asked for it', async () => {
+    const promise = Promise.resolve(4);
+    assert.equal(kept(promise), promise);
+    assert.equal(kept(promise), promise);
+    assert.equal(await promise, 4);
+    assert.ok(!Object.hasOwn(promise, 'constructor') && promise.constructor === Promise && promise instanceof Promise);
+    const frozen = Object.freeze(Promise.resolve(5));
+    assert.equal(kept(frozen), frozen);
+    for (const value of [3, 'a', undefined, null, {}, { then() {} }]) assert.equal(kept(value), value);
+    assert.equal(await run(async () => { kept(new Promise(() => {})); return 2; }), '2');
+  });
+});
+
+describe('a result that is no JSON', () => {
+  test('is an error with the line in which main has returned, where that is known', async () => {
+    const returned = () => ({ source: 'main.ts', line: 7, column: 1 });
+    const main = async () => ({ loaves: [1n] });
+    await fails(
+      start({ ...program({ main }), returned }, '{}'),
+      '`main.ts`, line 7: the result of `main`: `loaves[0]`: the BigInt `1` cannot be written as JSON; make it a number with `Number(…)`, or text with `String(…)`',
+    );
+    await fails(run(main), /^the result of `main`: `loaves\[0\]`/);
+  });
+});

@@ -75,10 +75,12 @@ function watch(promise: Promise<unknown>): void {
   });
 }
 
-/** The error of a promise that was kept, has rejected, and was not asked for: the first, if there are some. */
+/** Takes the error of a promise that was kept, has rejected, and was not asked for: the first, if there are some. */
 export function lost(): { error: unknown } | undefined {
-  for (const error of rejected.values()) return { error };
-  return undefined;
+  const [error] = rejected.values();
+  const isAny = rejected.size > 0;
+  rejected.clear();
+  return isAny ? { error } : undefined;
 }
 
 /** Whether there are promises that nobody uses and that have not come to an end. */
