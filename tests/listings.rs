@@ -31,6 +31,7 @@ fn replayed(listing: &str) -> String {
         ("broken", "book/listings/broken"),
         ("hello.jsonl", "tests/cli/hello.jsonl"),
         ("fetch.jsonl", "tests/examples/fetch-rust.jsonl"),
+        ("forks.jsonl", "tests/examples/parallel-generation-rust.jsonl"),
     ];
     for (name, source) in links {
         symlink(repository().join(source), world.work().join(name)).unwrap();

@@ -7,6 +7,7 @@ mod build;
 mod cases;
 mod children;
 mod cli;
+mod collector;
 mod constraints;
 mod documents;
 mod examples;
@@ -20,6 +21,8 @@ mod listings;
 mod mcp;
 mod messages;
 mod network;
+#[cfg(all(target_os = "linux", target_arch = "x86_64"))]
+mod page;
 mod python;
 mod sdk;
 mod support;

@@ -66,6 +66,7 @@ fn recorder(sink: Recomputed) -> Recorder {
         kernel: text(),
         seed: 0,
         engine: text(),
+        fork: None,
     };
     Recorder::new(Box::new(sink), &header)
 }

@@ -61,6 +61,8 @@ pub struct VirtualClock {
 
 #[derive(Default)]
 struct State {
+    /// The date and time at 0, if it is not [`VirtualClock::START`].
+    start: Option<WallTime>,
     now: u64,
     /// How many sleeps were made; orders timers of one deadline.
     created: u64,
@@ -71,12 +73,19 @@ struct State {
 type TimerKey = (u64, u64);
 
 impl VirtualClock {
-    /// The date and time at which every run begins: 2026-01-01T00:00:00Z.
+    /// The date and time at which a run begins if nothing else is said: 2026-01-01T00:00:00Z.
     pub const START: WallTime = WallTime { seconds: 1_767_225_600, nanoseconds: 0 };
 
     /// A clock at 0.
     pub fn new() -> Self {
         VirtualClock::default()
+    }
+
+    /// A clock at 0, which is this date and time.
+    pub fn starting(start: WallTime) -> Self {
+        let clock = VirtualClock::default();
+        clock.lock().start = Some(start);
+        clock
     }
 
     /// Moves time forward and fires what has become due. Time stops short of [`NEVER`].
@@ -114,7 +123,8 @@ impl Clock for VirtualClock {
     }
 
     fn wall(&self) -> WallTime {
-        VirtualClock::START.after(self.now())
+        let start = self.lock().start.unwrap_or(VirtualClock::START);
+        start.after(self.now())
     }
 
     fn sleep_until(&self, deadline: u64) -> Sleep {

@@ -1,5 +1,6 @@
 //! One start of an inferlet: its input, its name, and what it may have.
 
+use crate::clock::{VirtualClock, WallTime};
 use crate::control::Control;
 use crate::host::budget::Limits;
 use crate::host::preload::Preload;
@@ -28,6 +29,7 @@ pub struct Launch {
     pub(crate) name: Option<String>,
     pub(crate) seed: u64,
     pub(crate) interleaving: u64,
+    pub(crate) start: WallTime,
     pub(crate) limits: Limits,
     pub(crate) environment: Vec<(String, String)>,
     pub(crate) stdin: Bytes,
@@ -49,6 +51,7 @@ impl Launch {
             name: None,
             seed: 0,
             interleaving: 0,
+            start: VirtualClock::START,
             limits: Limits::default(),
             environment: Vec::new(),
             stdin: Bytes::new(),
@@ -89,6 +92,14 @@ impl Launch {
     #[must_use]
     pub fn interleaving(mut self, number: u64) -> Self {
         self.interleaving = number;
+        self
+    }
+
+    /// The date and time at which the run begins, if not at [`VirtualClock::START`]. In [`Engine::run_all`](crate::Engine::run_all) that of the first
+    /// launch counts.
+    #[must_use]
+    pub fn start(mut self, start: WallTime) -> Self {
+        self.start = start;
         self
     }
 

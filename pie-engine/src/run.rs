@@ -196,8 +196,8 @@ impl Engine {
         entrance: Entrance,
         sink: Box<dyn Sink>,
     ) -> Vec<Finished> {
-        let (seed, interleaving) =
-            launches.first().map_or((0, 0), |(_, launch)| (launch.seed, launch.interleaving));
+        let first = launches.first().map(|(_, launch)| (launch.seed, launch.interleaving, launch.start));
+        let (seed, interleaving, start) = first.unwrap_or((0, 0, VirtualClock::START));
         let mut core = self.core.lock().unwrap_or_else(PoisonError::into_inner);
         let recorder = Recorder::new(sink, &self.header(seed));
         let surroundings = Surroundings {
@@ -206,7 +206,7 @@ impl Engine {
             bus: self.bus.clone(),
             adapters: self.adapters.clone(),
             outbox: Outbox::new(entrance.bell()),
-            clock: Arc::new(VirtualClock::new()),
+            clock: Arc::new(VirtualClock::starting(start)),
             recorder,
             seed,
         };
@@ -235,6 +235,7 @@ impl Engine {
             kernel: info.kernel.clone(),
             seed,
             engine: VERSION.to_owned(),
+            fork: None,
         }
     }
 }

@@ -10,7 +10,7 @@ use crate::book::repository;
 use crate::support::World;
 
 /// A world with the component of an example in it.
-fn world(example: &str) -> World {
+pub(super) fn world(example: &str) -> World {
     let world = World::new();
     let status = Command::new(env!("CARGO_BIN_EXE_bakery"))
         .args(["build", "--quiet", "--locked"])
@@ -23,11 +23,11 @@ fn world(example: &str) -> World {
     world
 }
 
-fn read(world: &World, file: &str) -> String {
+pub(super) fn read(world: &World, file: &str) -> String {
     std::fs::read_to_string(world.work().join(file)).unwrap()
 }
 
-fn output(world: &World, arguments: &[&str], stdin: &str) -> String {
+pub(super) fn output(world: &World, arguments: &[&str], stdin: &str) -> String {
     let output = world.bakery(["run", "it.wasm"]).args(arguments).stdin(stdin).output().unwrap();
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     String::from_utf8(output.stdout).unwrap()

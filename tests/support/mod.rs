@@ -1,5 +1,7 @@
 //! A world of its own for each test: an empty home, an empty current folder, no terminal, and only the variables that are named.
 
+#[cfg(all(target_os = "linux", target_arch = "x86_64"))]
+pub mod browser;
 pub mod folder;
 pub mod guest;
 pub mod javascript;

@@ -1,10 +1,13 @@
 //! What inferlets that are run may ask of the world: HTTP requests, in [`http`], and servers of the Model Context Protocol, in [`mcp`]; or the answers
-//! that were recorded in an earlier run, in [`replay`], or written in a test, in [`replies`].
+//! that were recorded in an earlier run, in [`replay`], or written in a test, in [`replies`]. [`branch`] leaves a recorded run at an event.
+//! What bakery itself sends are spans, in [`otlp`].
 //!
 //! A run that asks nothing starts nothing: threads, certificates and servers come with the first question.
 
+pub mod branch;
 pub mod http;
 pub mod mcp;
+pub mod otlp;
 pub mod recording;
 pub mod replay;
 pub mod replies;

@@ -15,7 +15,7 @@ use pie_engine::Control;
 use pie_engine::ids::InstanceId;
 use pie_engine::loaded::LoadedModel;
 use pie_engine::model::ModelInfo;
-use pie_engine::model::tape::{Played, Take, Takes, Taping};
+use pie_engine::model::tape::{Kept, Played, Take, Takes, Taping};
 use pie_engine::outside::replay::Recording as Questions;
 use pie_engine::trace::{Bytes, Event, Header, Outcome, Record, Text};
 use serde::{Deserialize, Serialize};
@@ -24,6 +24,7 @@ use super::replay;
 use crate::environment::Environment;
 use crate::error::{Error, Result};
 use crate::report::Reporter;
+use crate::report::behind::{Behind, Writes};
 use crate::report::trace_file::TraceFile;
 
 /// The trace.
@@ -56,14 +57,33 @@ pub struct Begun {
 /// Something that an inferlet was sent.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
-enum Thing {
+pub enum Thing {
+    /// A message.
     Message(String),
-    /// In base64.
+    /// A file, in base64.
     File(String),
 }
 
+impl Begun {
+    /// What the inferlet was sent before it began, and later.
+    pub fn things(&self) -> (Vec<Thing>, Vec<Thing>) {
+        (self.sent.clone(), self.awaited.clone())
+    }
+}
+
 impl Thing {
-    fn send(&self, control: &Control) {
+    /// A file with these contents.
+    pub fn file(contents: &[u8]) -> Thing {
+        Thing::File(BASE64_STANDARD.encode(contents))
+    }
+
+    /// Whether it is a message.
+    pub fn is_message(&self) -> bool {
+        matches!(self, Thing::Message(_))
+    }
+
+    /// Sends it.
+    pub fn send(&self, control: &Control) {
         match self {
             Thing::Message(text) => control.send(text.clone()),
             // It was checked when it was read.
@@ -81,10 +101,24 @@ pub struct Recorder {
 
 struct Making {
     trace: TraceFile,
-    passes: BufWriter<File>,
+    passes: Behind<Kept>,
     /// The first thing that could not be written.
     error: Option<io::Error>,
     received: Vec<Thing>,
+}
+
+/// What the thread does that writes passes down.
+struct Passes(BufWriter<File>);
+
+impl Writes<Kept> for Passes {
+    fn write(&mut self, kept: Kept) -> io::Result<()> {
+        serde_json::to_writer(&mut self.0, &Take::from(kept))?;
+        self.0.write_all(b"\n")
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.0.flush()
+    }
 }
 
 impl Recorder {
@@ -108,7 +142,8 @@ impl Recorder {
             _ => {}
         }
         let trace = TraceFile::create(&full.join(TRACE)).map_err(unwritable)?;
-        let passes = BufWriter::new(File::create(full.join(PASSES)).map_err(unwritable)?);
+        let passes = Passes(BufWriter::new(File::create(full.join(PASSES)).map_err(unwritable)?));
+        let passes = Behind::new(passes).map_err(unwritable)?;
         let making = Making { trace, passes, error: None, received: Vec::new() };
         Ok(Recorder { folder: full, shared: Arc::new(Mutex::new(making)) })
     }
@@ -121,16 +156,14 @@ impl Recorder {
     #[must_use]
     pub fn taping(&self, mut model: LoadedModel) -> LoadedModel {
         let recorder = self.clone();
-        model.model = Arc::new(Taping::new(Arc::clone(&model.model), move |take| recorder.keep(&take)));
+        model.model = Arc::new(Taping::new(Arc::clone(&model.model), move |kept| recorder.keep(kept)));
         model
     }
 
-    fn keep(&self, take: &Take) {
+    fn keep(&self, kept: Kept) {
         let mut making = self.lock();
         if making.error.is_none() {
-            let written = serde_json::to_writer(&mut making.passes, take).map_err(io::Error::from);
-            let written = written.and_then(|()| making.passes.write_all(b"\n"));
-            making.error = written.err();
+            making.error = making.passes.push(kept).err();
         }
     }
 
@@ -143,7 +176,7 @@ impl Recorder {
             |cause| Error::environment(format!("cannot write `{}`", self.folder.display())).caused_by(cause);
         let (error, flushed, received) = {
             let mut making = self.lock();
-            (making.error.take(), making.passes.flush(), std::mem::take(&mut making.received))
+            (making.error.take(), making.passes.finish(), std::mem::take(&mut making.received))
         };
         error.map_or(flushed, Err).map_err(unwritable)?;
         let sent = started.messages.iter().cloned().map(Thing::Message);
@@ -186,11 +219,10 @@ pub struct Started<'a> {
 
 /// What was received and had not been sent before the run began.
 fn later(sent: &[Thing], received: Vec<Thing>) -> Vec<Thing> {
-    let is_message = |thing: &Thing| matches!(thing, Thing::Message(_));
-    let mut messages = sent.iter().filter(|thing| is_message(thing)).count();
+    let mut messages = sent.iter().filter(|thing| thing.is_message()).count();
     let mut files = sent.len() - messages;
     let mut comes_later = |thing: &Thing| {
-        let before = if is_message(thing) { &mut messages } else { &mut files };
+        let before = if thing.is_message() { &mut messages } else { &mut files };
         let later = *before == 0;
         *before = before.saturating_sub(1);
         later

@@ -56,11 +56,9 @@ fn unusable(file: &Path) -> Error {
 /// # Errors
 /// It is of another one.
 pub fn check(recording: &Recording, rerun: &Rerun<'_>, file: &Path) -> Result<()> {
-    let Recording { header, program, input, .. } = recording;
+    let Recording { header, input, .. } = recording;
     let recorded = |what: String| unusable(file).caused_by(what);
-    if program != rerun.program {
-        return Err(recorded(format!("it is a recording of `{program}`, and this is `{}`", rerun.program)));
-    }
+    same_program(recording, rerun, file)?;
     if !same(input, &Text::from(rerun.input)) {
         let input = input.as_str();
         return Err(recorded(format!("it was recorded with another input: {input}"))
@@ -71,6 +69,19 @@ pub fn check(recording: &Recording, rerun: &Rerun<'_>, file: &Path) -> Result<()
             .hint(format!("--seed {}", header.seed)));
     }
     Ok(())
+}
+
+/// Sees to it that the recording is of the inferlet that is about to run.
+///
+/// # Errors
+/// It is of another one.
+pub fn same_program(recording: &Recording, rerun: &Rerun<'_>, file: &Path) -> Result<()> {
+    let program = &recording.program;
+    if program == rerun.program {
+        return Ok(());
+    }
+    Err(unusable(file)
+        .caused_by(format!("it is a recording of `{program}`, and this is `{}`", rerun.program)))
 }
 
 /// Whether two texts are the same as traces have them, where long ones are digests.

@@ -5,6 +5,9 @@
 //! |---|---|
 //! | [`live::Live`] | what the inferlet prints and sends, as it comes |
 //! | [`terminal::Timeline`] | every event, a line each |
+//! | [`lanes::Lanes`] | contexts as lanes beside each other, with their tokens |
+//! | [`html::Page`] | the same and more as a page for a browser |
+//! | [`otel::Spans`] | spans of OpenTelemetry |
 //! | [`jsonl::JsonLines`] | every event, a document each |
 //! | [`trace_file::TraceFile`] | the trace, to be read again |
 //! | [`request_log::RequestLog`] | a line for each HTTP request that was answered |
@@ -14,10 +17,15 @@
 //! [`audience::Audience`] lets several of them watch one run.
 
 pub mod audience;
+pub mod behind;
 pub mod cases;
 mod entry;
+pub mod follow;
+pub mod html;
 pub mod jsonl;
+pub mod lanes;
 pub mod live;
+pub mod otel;
 mod outside;
 pub mod received_files;
 pub mod recorded;

@@ -79,7 +79,7 @@ impl<W: Write + Send> Reporter for Timeline<W> {
 }
 
 /// `1234567` nanoseconds are `1.235 ms`.
-fn milliseconds(nanoseconds: u64) -> String {
+pub(super) fn milliseconds(nanoseconds: u64) -> String {
     let microseconds = nanoseconds / 1000 + u64::from(nanoseconds % 1000 >= 500);
     format!("{}.{:03} ms", microseconds / 1000, microseconds % 1000)
 }

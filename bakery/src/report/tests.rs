@@ -31,6 +31,7 @@ fn header() -> Header {
         kernel: "scalar".into(),
         seed: 7,
         engine: "0.1.0".into(),
+        fork: None,
     }
 }
 

@@ -9,6 +9,7 @@ use pie_engine::trace::{Header, Record, Sink};
 use schemars::JsonSchema;
 
 use super::Reporter;
+use super::behind::{Behind, Writes};
 
 /// A line of the file: its published schema.
 #[derive(JsonSchema)]
@@ -20,10 +21,31 @@ pub enum TraceLine {
     Record(Record),
 }
 
-/// Writes the trace as it happens, so that a run that is killed leaves what it did until then.
+/// Writes the trace while it happens, so that a run that is killed leaves what it did until shortly before.
 pub struct TraceFile {
+    lines: Behind<TraceLine>,
+}
+
+/// What the thread that writes does.
+struct Lines {
     /// Absent once finished.
     writer: Option<Writer<BufWriter<File>>>,
+}
+
+impl Writes<TraceLine> for Lines {
+    fn write(&mut self, line: TraceLine) -> io::Result<()> {
+        let Some(writer) = &mut self.writer else { return Ok(()) };
+        match line {
+            TraceLine::Header(header) => writer.begin(&header),
+            TraceLine::Record(record) => writer.record(&record),
+        }
+        Ok(())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        // The writer keeps its first error until here.
+        self.writer.take().map_or(Ok(()), |writer| writer.finish().map(drop))
+    }
 }
 
 impl TraceFile {
@@ -32,27 +54,21 @@ impl TraceFile {
     /// # Errors
     /// The file cannot be created.
     pub fn create(path: &Path) -> io::Result<TraceFile> {
-        Ok(TraceFile { writer: Some(Writer::new(BufWriter::new(File::create(path)?))) })
+        let writer = Some(Writer::new(BufWriter::new(File::create(path)?)));
+        Ok(TraceFile { lines: Behind::new(Lines { writer })? })
     }
 }
 
 impl Reporter for TraceFile {
     fn begin(&mut self, header: &Header) -> io::Result<()> {
-        if let Some(writer) = &mut self.writer {
-            writer.begin(header);
-        }
-        Ok(())
+        self.lines.push(TraceLine::Header(header.clone()))
     }
 
     fn report(&mut self, record: &Record) -> io::Result<()> {
-        if let Some(writer) = &mut self.writer {
-            writer.record(record);
-        }
-        Ok(())
+        self.lines.push(TraceLine::Record(record.clone()))
     }
 
     fn finish(&mut self) -> io::Result<()> {
-        // The writer keeps its first error until here.
-        self.writer.take().map_or(Ok(()), |writer| writer.finish().map(drop))
+        self.lines.finish()
     }
 }

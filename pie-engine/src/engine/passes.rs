@@ -218,7 +218,7 @@ impl Core {
             },
         );
         if let (Some(asked), Ok(PassOutput { answers, .. })) = (asked, &result) {
-            self.keep(&asked, answers, margin);
+            self.keep(asked, answers, margin);
         }
         // A cell is set once, here; its instance may be gone.
         let _ = request.cell.set(result);

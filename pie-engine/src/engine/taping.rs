@@ -3,13 +3,13 @@
 use super::Core;
 use super::operation::Answer;
 use super::passes::{Pending, describe};
-use crate::model::tape::{Numbers, Reply, Take};
+use crate::model::tape::{Kept, Numbers, Reply, Take};
 use crate::trace::Event;
 
 impl Core {
     /// Whether answers are played back, and nothing is computed.
     pub(super) fn plays(&self) -> bool {
-        self.tape.as_ref().is_some_and(|tape| !tape.keeps())
+        self.tape.as_ref().is_some_and(|tape| !tape.computes())
     }
 
     /// The answers of a pass, or why there are none, where they are played back.
@@ -28,10 +28,10 @@ impl Core {
     }
 
     /// Keeps a pass.
-    pub(super) fn keep(&mut self, asked: &Event, answers: &[Answer], margin: Option<f32>) {
+    pub(super) fn keep(&mut self, asked: Event, answers: &[Answer], margin: Option<f32>) {
         if let Some(tape) = &mut self.tape {
             let replies = answers.iter().map(reply).collect();
-            tape.keep(Take { asked: Take::asked(asked), replies, margin });
+            tape.keep(Kept { asked, replies, margin });
         }
     }
 }
@@ -45,8 +45,12 @@ impl Pending {
             self.error = Some(format!("the recording has {found} answers to {wanted} questions"));
             return;
         }
-        self.margin = margin;
-        self.answers = replies.into_iter().map(|reply| Some(answer(reply))).collect();
+        self.margin = margin.or(self.margin);
+        for (place, reply) in self.answers.iter_mut().zip(replies) {
+            if let Some(answer) = answer(reply) {
+                *place = Some(answer);
+            }
+        }
     }
 }
 
@@ -63,13 +67,15 @@ fn reply(answer: &Answer) -> Reply {
     }
 }
 
-fn answer(reply: Reply) -> Answer {
-    match reply {
+/// None where what was computed counts.
+fn answer(reply: Reply) -> Option<Answer> {
+    Some(match reply {
         Reply::Token(token) => Answer::Token(token),
         Reply::Distribution(ids, Numbers(probabilities)) => Answer::Distribution(ids, probabilities),
         Reply::Logits(Numbers(logits)) => Answer::Logits(logits),
         Reply::Logprobs(Numbers(logprobs)) => Answer::Logprobs(logprobs),
         Reply::Entropy(Numbers(entropy)) => Answer::Entropy(entropy.first().copied().unwrap_or(f32::NAN)),
         Reply::Embedding(Numbers(embedding)) => Answer::Embedding(embedding),
-    }
+        Reply::Computed => return None,
+    })
 }

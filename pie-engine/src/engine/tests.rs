@@ -42,6 +42,7 @@ impl Bench {
             kernel: "scalar".into(),
             seed: 0,
             engine: String::new(),
+            fork: None,
         };
         let recorder = Recorder::new(Box::new(self.trace.clone()), &header);
         self.core.admit(InstanceId(number), "ada".into(), number, recorder);

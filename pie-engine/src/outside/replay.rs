@@ -13,7 +13,7 @@ use crate::trace::{Event, Header, Record};
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::fmt;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
 /// What was recorded of a run: what it began with, and what it asked.
 #[derive(Clone, Debug, PartialEq)]
@@ -96,6 +96,12 @@ impl Recording {
         }
         Ok(Recording { header, program, input, questions })
     }
+
+    /// The question of this number, and its answer, which may be changed.
+    pub fn answer_mut(&mut self, id: QuestionId) -> Option<(&Question, &mut Option<Answer>)> {
+        let mut all = self.questions.values_mut().flatten();
+        all.find(|recorded| recorded.id == id).map(|recorded| (&recorded.question, &mut recorded.answer))
+    }
 }
 
 /// How a run differs from the recorded one.
@@ -164,6 +170,8 @@ fn shorten(value: &Value) -> String {
 pub struct Replay {
     state: Mutex<State>,
     differs: Box<dyn Fn(&Difference) + Send + Sync>,
+    /// Who answers what was not recorded.
+    otherwise: Option<Arc<dyn Outside>>,
 }
 
 struct State {
@@ -179,7 +187,12 @@ impl Replay {
     pub fn new(recording: Recording, differs: impl Fn(&Difference) + Send + Sync + 'static) -> Self {
         let all = recording.questions.clone();
         let state = State { due: recording.questions, all, difference: None };
-        Replay { state: Mutex::new(state), differs: Box::new(differs) }
+        Replay { state: Mutex::new(state), differs: Box::new(differs), otherwise: None }
+    }
+
+    /// A run that may ask something else than the recorded one: `otherwise` answers that, and all that the instance asks after it which is not what is due.
+    pub fn branching(recording: Recording, otherwise: Arc<dyn Outside>) -> Self {
+        Replay { otherwise: Some(otherwise), ..Replay::new(recording, |_| {}) }
     }
 
     fn lock(&self) -> std::sync::MutexGuard<'_, State> {
@@ -236,6 +249,9 @@ impl State {
 impl Outside for Replay {
     fn ask(&self, asked: Asked, reply: Reply) {
         let answer = self.lock().answer(&asked);
+        if let (Err(_), Some(otherwise)) = (&answer, &self.otherwise) {
+            return otherwise.ask(asked, reply);
+        }
         reply.answer(answer.unwrap_or_else(|difference| {
             let message = format!("the recording cannot answer: {difference}");
             let first = {
@@ -249,6 +265,12 @@ impl Outside for Replay {
             }
             Answer::Failed { message }
         }));
+    }
+
+    fn hang_up(&self, session: QuestionId) {
+        if let Some(otherwise) = &self.otherwise {
+            otherwise.hang_up(session);
+        }
     }
 }
 

@@ -41,6 +41,20 @@ pub struct Header {
     pub seed: u64,
     /// The version of the engine.
     pub engine: String,
+    /// What it is a fork of, if it is one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub fork: Option<Fork>,
+}
+
+/// Where a run left another one that was recorded.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Fork {
+    /// SHA-256 of the trace of the other one.
+    pub parent: String,
+    /// The number of the event that is not the recorded one.
+    pub at: u64,
+    /// What was set there, as `NAME=VALUE`.
+    pub set: Vec<String>,
 }
 
 /// One event, with what is outside of it: its number and its virtual time.

@@ -7,6 +7,7 @@
 mod answer;
 pub(super) mod cache;
 mod console;
+mod fork;
 mod http;
 mod input;
 pub(super) mod model;
@@ -30,6 +31,7 @@ use pie_engine::{Control, Engine, EngineConfig, EngineError, Launch, PageChecks,
 
 use crate::environment::Environment;
 use crate::error::{Error, Result};
+use crate::outside::branch::Branch;
 use crate::report::audience::Audience;
 use crate::report::jsonl::JsonLines;
 use crate::report::live::Live;
@@ -107,6 +109,9 @@ pub struct Args {
     /// Record the run in this file
     #[arg(long, value_name = "FILE")]
     pub trace: Option<PathBuf>,
+    /// Where the trace of a fork goes.
+    #[arg(skip)]
+    pub fork: Option<PathBuf>,
     /// Keep all that comes to the run from outside in this folder, for `--replay` and for tests: what the model says too
     #[arg(long, value_name = "DIR", conflicts_with_all = ["replay", "http"])]
     pub record: Option<PathBuf>,
@@ -162,6 +167,7 @@ impl Args {
             out_dir: None,
             mcp: Vec::new(),
             trace: None,
+            fork: None,
             record: None,
             replay: None,
             keep_scratch: None,
@@ -182,6 +188,11 @@ impl Args {
 /// # Errors
 /// There is nothing to run, it cannot be built, it is asked wrongly, or it fails.
 pub fn run(args: &Args, env: &Environment, ui: &Ui) -> Result<()> {
+    go(args, None, env, ui)
+}
+
+/// Runs the inferlet, as was recorded up to an event if there is a branch.
+pub(super) fn go(args: &Args, branch: Option<&Branch>, env: &Environment, ui: &Ui) -> Result<()> {
     let replayed = recording::find(args, env)?;
     let args = &recording::arguments(args, replayed.as_ref());
     let model = Source::read(&args.model, args.script.as_deref(), env)?;
@@ -208,6 +219,7 @@ pub fn run(args: &Args, env: &Environment, ui: &Ui) -> Result<()> {
     }
     let control = launch.control();
     let (audience, received) = audience(args, &control, env, ui)?;
+    let parted = branch.map(|branch| fork::watch(branch, args, &audience, &control, env)).transpose()?;
     let files = send(args, &control, env)?;
     let recorder = recording::begin(args, &audience, env)?;
 
@@ -222,18 +234,23 @@ pub fn run(args: &Args, env: &Environment, ui: &Ui) -> Result<()> {
     }
     let model = LazyLock::force(&model).clone();
     let model = recording::model(model, replayed.as_ref(), recorder.as_ref(), &control)?;
+    let model = branch.map_or(model.clone(), |branch| branch.model(model));
     let engine = Engine::on(runtime, engine_config(args, model)).map_err(cannot_start)?;
     if let Some(address) = args.http {
         return http::serve(address, args, &engine, (inferlet, launch, answers), &audience, env, ui);
     }
     let rerun = outside::rerun(args, manifest.as_ref(), &inferlet, &input);
-    let (launch, connected) = answers.connect(launch, args, &rerun, &control)?;
+    let (launch, connected) = match branch {
+        Some(branch) => fork::connect(branch, launch, &rerun, answers)?,
+        None => answers.connect(launch, args, &rerun, &control)?,
+    };
 
     let _interrupt = console::cancel_on_interrupt(&control, env);
     let _deadline = console::cancel_after(args.timeout, &control);
-    match &replayed {
-        Some(replayed) => replayed.attend(&control),
-        None => console::listen(&control, ui),
+    match (branch, &replayed) {
+        (Some(branch), _) => branch.attend(&control),
+        (None, Some(replayed)) => replayed.attend(&control),
+        (None, None) => console::listen(&control, ui),
     }
     let finished = engine.run(&inferlet, launch, Box::new(audience.clone()));
     connected.close();
@@ -245,6 +262,7 @@ pub fn run(args: &Args, env: &Environment, ui: &Ui) -> Result<()> {
     let shown = answer::show(&finished, &received, ui);
     watched.and(recorded).and(kept).and(shown)?;
     connected.verdict()?;
+    parted.map_or(Ok(()), |(parted, at)| parted.verdict(at))?;
     answer::verdict(&finished, if ui.verbose() { answer::Frames::All } else { answer::Frames::Own })
 }
 

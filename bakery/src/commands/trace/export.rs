@@ -10,6 +10,7 @@ use pie_engine::rounds::STEP_NANOSECONDS;
 use pie_engine::trace::{Event, Record, Slot};
 use serde_json::{Value, json};
 
+use super::otel;
 use crate::environment::Environment;
 use crate::error::{Error, Result};
 use crate::report::recorded;
@@ -21,12 +22,18 @@ use crate::ui::{Ui, output_error};
 pub struct Args {
     /// The file that `bakery run --trace` wrote
     pub file: PathBuf,
-    /// `perfetto`: Chrome's trace events; `csv`: a table of forward passes; `jsonl`: the trace itself, checked
-    #[arg(long, value_enum, value_name = "perfetto|csv|jsonl", hide_possible_values = true)]
+    /// `perfetto`: Chrome's trace events; `otel`: spans of OpenTelemetry, as OTLP in JSON; `csv`: a table of forward passes; `jsonl`: the trace itself, checked
+    #[arg(long, value_enum, value_name = "perfetto|otel|csv|jsonl", hide_possible_values = true)]
     pub format: Format,
     /// Where to; standard output if not given
     #[arg(short, long, value_name = "FILE")]
     pub output: Option<PathBuf>,
+    /// With `otel`: send the spans to the collector at this URL, over HTTP
+    #[arg(long, value_name = "URL", conflicts_with = "output")]
+    pub endpoint: Option<String>,
+    /// With `--endpoint`: a header that the collector wants; can be repeated
+    #[arg(long, value_name = "NAME=VALUE", requires = "endpoint")]
+    pub header: Vec<String>,
 }
 
 /// The formats there are.
@@ -34,38 +41,74 @@ pub struct Args {
 pub enum Format {
     /// Chrome's trace events, which Perfetto opens.
     Perfetto,
+    /// Spans of OpenTelemetry.
+    Otel,
     /// A line for each forward pass.
     Csv,
     /// The trace itself.
     Jsonl,
 }
 
+/// Where an export goes.
+pub(super) struct Target {
+    out: Box<dyn Write>,
+    /// The file, if it is one.
+    shown: Option<String>,
+}
+
+impl Target {
+    pub(super) fn open(args: &Args, env: &Environment, ui: &Ui) -> Result<Target> {
+        let shown = args.output.as_ref().map(|path| path.display().to_string());
+        let mut target = Target { out: Box::new(BufWriter::new(ui.stdout())), shown };
+        if let Some(path) = &args.output {
+            let file = File::create(env.current_dir.join(path)).map_err(|cause| target.unwritable(cause))?;
+            target.out = Box::new(BufWriter::new(file));
+        }
+        Ok(target)
+    }
+
+    fn unwritable(&self, cause: io::Error) -> Error {
+        match &self.shown {
+            Some(shown) => Error::environment(format!("cannot write `{shown}`")).caused_by(cause),
+            None => output_error(cause),
+        }
+    }
+
+    pub(super) fn write(&mut self, write: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> Result<()> {
+        let written = write(&mut *self.out);
+        written.map_err(|cause| self.unwritable(cause))
+    }
+
+    pub(super) fn finish(&mut self) -> Result<()> {
+        self.write(|out| out.flush())
+    }
+}
+
 /// Converts.
 pub(super) fn run(args: &Args, env: &Environment, ui: &Ui) -> Result<()> {
+    if args.format == Format::Otel {
+        return otel::run(args, env, ui);
+    }
+    if args.endpoint.is_some() {
+        return Err(Error::usage("only spans can be sent to a collector").hint("--format otel"));
+    }
     let trace = recorded::open(&args.file, env)?;
     let header = trace.header().clone();
-    let shown = args.output.as_ref().map(|path| path.display().to_string());
-    let unwritable = |cause: io::Error| match &shown {
-        Some(shown) => Error::environment(format!("cannot write `{shown}`")).caused_by(cause),
-        None => output_error(cause),
-    };
-    let mut out: Box<dyn Write> = match &args.output {
-        Some(path) => Box::new(BufWriter::new(File::create(env.current_dir.join(path)).map_err(unwritable)?)),
-        None => Box::new(BufWriter::new(ui.stdout())),
-    };
+    let mut target = Target::open(args, env, ui)?;
     let mut writer = Writer {
         format: args.format,
         vocabulary: Vocabulary::of(&header),
         open: BTreeMap::new(),
         first: true,
     };
-    writer.begin(&mut out, &serde_json::to_value(&header).unwrap_or_default()).map_err(unwritable)?;
+    target.write(|out| writer.begin(out, &serde_json::to_value(&header).unwrap_or_default()))?;
     for record in trace {
         env.interrupt.check()?;
         let record = record.map_err(|error| recorded::unreadable(error, &args.file))?;
-        writer.record(&mut out, &record).map_err(unwritable)?;
+        target.write(|out| writer.record(out, &record))?;
     }
-    writer.end(&mut out).and_then(|()| out.flush()).map_err(unwritable)
+    target.write(|out| writer.end(out))?;
+    target.finish()
 }
 
 /// A pass that has not been answered.
@@ -94,6 +137,8 @@ impl Writer {
                     "instance,pass,context,asked_ms,answered_ms,input_tokens,allowed,chosen,text,margin"
                 )
             }
+            // Spans have a writer of their own.
+            Format::Otel => Ok(()),
             Format::Perfetto => {
                 write!(out, "{{\"displayTimeUnit\":\"ms\",\"otherData\":{header},\"traceEvents\":[")
             }

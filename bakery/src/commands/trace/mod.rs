@@ -2,16 +2,16 @@
 
 mod diff;
 mod export;
+mod fork;
+mod otel;
+mod show;
 mod stats;
 
-use std::path::{Path, PathBuf};
-
-use pie_engine::trace::Event;
+use std::path::PathBuf;
 
 use crate::environment::Environment;
 use crate::error::Result;
-use crate::report::{Reporter, jsonl::JsonLines, recorded, terminal::Timeline};
-use crate::ui::{Ui, output_error};
+use crate::ui::Ui;
 
 /// Look at recorded runs
 #[derive(Debug, clap::Subcommand)]
@@ -19,12 +19,11 @@ pub enum Args {
     /// Print a trace as a timeline
     #[command(after_help = "\
 Examples:
-  bakery trace show t.jsonl           What the inferlet did, event by event
-  bakery trace show t.jsonl --json    The same as documents, one a line")]
-    Show {
-        /// The file that `bakery run --trace` wrote
-        file: PathBuf,
-    },
+  bakery trace show t.jsonl                 What the inferlet did, event by event
+  bakery trace show t.jsonl --lanes         Contexts as lanes, forks as branches, and what each says
+  bakery trace show t.jsonl --html t.html   A page to look at in a browser
+  bakery trace show t.jsonl --json          The events as documents, one a line")]
+    Show(show::Args),
     /// Say where two traces part, and why
     #[command(after_help = "\
 Examples:
@@ -46,8 +45,23 @@ Examples:
     #[command(after_help = "\
 Examples:
   bakery trace export t.jsonl --format perfetto -o t.json   For Perfetto and other viewers of Chrome traces
+  bakery trace export t.jsonl --format otel --endpoint http://localhost:4318
+                                                            Spans, to a collector of OpenTelemetry
   bakery trace export t.jsonl --format csv                  A table of forward passes")]
     Export(export::Args),
+    /// Run a recorded run again, with something else at one of its events
+    ///
+    /// Up to the event the run is as it was recorded; from there on the model goes on. At `launched`, `input`, `input.PARAMETER`, `seed` and `clock` can be set; at
+    /// `pass-done`, `token`, or `token.1` and so on, a number or text in quotes; at `received`, `text`; at `received-file`, `data`; at `answered`, `status`,
+    /// `body`, `header.NAME`, or `result` of an MCP server, or `error`. A value that begins with `@` is a file.
+    #[command(after_help = "\
+Examples:
+  bakery trace fork t.jsonl hello --at 6 --set token=42            What if another token had been chosen?
+  bakery trace fork t.jsonl hello --at 6 --set 'token=\" no\"'      The same, by its text
+  bakery trace fork kept agent --at 31 --set status=503            What if the server had failed?
+  bakery trace fork t.jsonl hello --at 0 --set input.name=Bob      What if it had been given something else?
+  bakery trace diff t.jsonl fork.jsonl                             What came of it")]
+    Fork(Box<fork::Args>),
 }
 
 pub use diff::DiffDocument;
@@ -58,33 +72,11 @@ pub use stats::StatsDocument;
 /// # Errors
 /// The file cannot be read or is no whole trace, or standard output is closed.
 pub fn run(args: Args, env: &Environment, ui: &Ui) -> Result<()> {
-    let file = match args {
-        Args::Show { file } => file,
-        Args::Diff(args) => return diff::run(&args, env, ui),
-        Args::Stats { file } => return stats::run(&file, env, ui),
-        Args::Export(args) => return export::run(&args, env, ui),
-    };
-    if ui.json() {
-        show(&file, env, &mut JsonLines::new(ui.stdout()))
-    } else {
-        show(&file, env, &mut Timeline::new(ui.stdout(), ui.stdout().theme(), ui.width()))
+    match args {
+        Args::Show(args) => show::run(&args, env, ui),
+        Args::Diff(args) => diff::run(&args, env, ui),
+        Args::Stats { file } => stats::run(&file, env, ui),
+        Args::Export(args) => export::run(&args, env, ui),
+        Args::Fork(args) => fork::run(&args, env, ui),
     }
-}
-
-fn show(file: &Path, env: &Environment, reporter: &mut dyn Reporter) -> Result<()> {
-    let trace = recorded::open(file, env)?;
-    reporter.begin(trace.header()).map_err(output_error)?;
-    let mut running: i64 = 0;
-    for record in trace {
-        env.interrupt.check()?;
-        let record = record.map_err(|error| recorded::unreadable(error, file))?;
-        running += i64::from(matches!(record.event, Event::Launched { .. }));
-        running -= i64::from(matches!(record.event, Event::Finished { .. }));
-        reporter.report(&record).map_err(output_error)?;
-    }
-    reporter.finish().map_err(output_error)?;
-    if running > 0 {
-        return Err(recorded::cut(file));
-    }
-    Ok(())
 }

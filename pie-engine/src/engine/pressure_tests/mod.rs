@@ -241,6 +241,7 @@ fn header() -> Header {
         kernel: text(),
         seed: 0,
         engine: text(),
+        fork: None,
     }
 }
 

@@ -1,0 +1,84 @@
+//! `bakery trace export --format otel`: spans in a file, or to a collector.
+
+use super::export::{Args, Target};
+use crate::environment::Environment;
+use crate::error::{Error, Result};
+use crate::outside::otlp::Collector;
+use crate::report::otel::span::{Resource, ResourceSpans, ScopeSpans, Span, TracesData};
+use crate::report::otel::{SCOPE, Spans, resource};
+use crate::report::recorded;
+use crate::ui::Ui;
+
+/// Spans that are written or sent together.
+const BATCH: usize = 512;
+
+/// Exports spans.
+pub(super) fn run(args: &Args, env: &Environment, ui: &Ui) -> Result<()> {
+    let trace = recorded::open(&args.file, env)?;
+    let header = trace.header().clone();
+    let mut way = Way::open(args, env, ui)?;
+    let mut batch = Batch { resource: resource(&header), spans: Vec::new(), count: 0 };
+    let mut spans = Spans::new(&header);
+    for record in trace {
+        env.interrupt.check()?;
+        let record = record.map_err(|error| recorded::unreadable(error, &args.file))?;
+        batch.spans.extend(spans.record(&record));
+        if batch.spans.len() >= BATCH {
+            batch.out(&mut way)?;
+        }
+    }
+    batch.spans.extend(spans.finish());
+    batch.out(&mut way)?;
+    let count = batch.count;
+    match way {
+        Way::Written(mut target) => target.finish(),
+        Way::Sent(_, endpoint) => {
+            ui.status("Sent", format_args!("{count} spans to `{endpoint}`"));
+            Ok(())
+        }
+    }
+}
+
+/// Where spans go.
+enum Way {
+    Written(Target),
+    Sent(Collector, String),
+}
+
+impl Way {
+    fn open(args: &Args, env: &Environment, ui: &Ui) -> Result<Way> {
+        let Some(endpoint) = &args.endpoint else { return Ok(Way::Written(Target::open(args, env, ui)?)) };
+        let headers = args.header.iter().map(|header| match header.split_once('=') {
+            Some((name, value)) => Ok((name.trim().to_owned(), value.trim().to_owned())),
+            None => Err(Error::usage(format!("`{header}` is not a header")).hint("--header NAME=VALUE")),
+        });
+        let headers: Vec<(String, String)> = headers.collect::<Result<_>>()?;
+        Ok(Way::Sent(Collector::at(endpoint, &headers)?, endpoint.clone()))
+    }
+}
+
+struct Batch {
+    resource: Resource,
+    spans: Vec<Span>,
+    count: usize,
+}
+
+impl Batch {
+    /// A line of a file, as collectors write and read them, or a request.
+    fn out(&mut self, way: &mut Way) -> Result<()> {
+        if self.spans.is_empty() {
+            return Ok(());
+        }
+        let spans = ScopeSpans { scope: SCOPE, spans: &self.spans };
+        let data =
+            TracesData { resource_spans: [ResourceSpans { resource: &self.resource, scope_spans: [spans] }] };
+        let json =
+            serde_json::to_string(&data).map_err(|cause| Error::bug("spans are no JSON").caused_by(cause))?;
+        self.count += self.spans.len();
+        self.spans.clear();
+        match way {
+            Way::Written(target) => target.write(|out| writeln!(out, "{json}")),
+            Way::Sent(collector, _) => collector.send(&json),
+        }
+    }
+}
