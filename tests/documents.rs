@@ -53,6 +53,8 @@ const CASES: &[Case] = &[
     (&["trace", "stats", "trapping.jsonl"], 0, "trace-stats"),
     (&["trace", "diff", "trapping.jsonl", "trapping.jsonl"], 0, "trace-diff"),
     (&["trace", "diff", "trapping.jsonl", "failing.jsonl"], 1, "trace-diff"),
+    (&["trace", "fork", "conversing.jsonl", "conversing.wasm", "--at", "0", "--set", "seed=9"], 0, "run"),
+    (&["trace", "fork", "conversing.jsonl", "conversing.wasm", "--at", "99", "--set", "seed=9"], 2, "run"),
     (&["tracee"], 2, "error"),
 ];
 
@@ -106,7 +108,7 @@ fn every_document_is_as_its_schema_says_and_every_kind_of_document_is_printed() 
         printed.extend(listening["type"].as_str().map(str::to_owned));
     }
     assert_eq!(printed, schemas.types());
-    for name in ["printing", "conversing", "failing", "trapping", "endless"] {
+    for name in ["printing", "conversing", "failing", "trapping", "endless", "fork"] {
         schemas.check_trace(&world.work().join(name).with_extension("jsonl"));
     }
 }

@@ -74,7 +74,7 @@ pub struct Published {
 pub const PUBLISHED: &[Published] = &[
     Published {
         name: "run",
-        about: "each line of `bakery run --json` and `bakery trace show --json`",
+        about: "each line of `bakery run --json`, `bakery trace show --json` and `bakery trace fork --json`",
         schema: || schemars::schema_for!(crate::report::jsonl::RunDocument<'_>),
     },
     Published {

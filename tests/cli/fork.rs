@@ -64,6 +64,27 @@ fn a_run_goes_on_from_another_token_and_is_the_recorded_one_up_to_it() {
 }
 
 #[test]
+fn with_the_recorded_token_the_run_is_the_recorded_one_with_guesses_grammars_and_forks_too() {
+    for example in ["ngram-speculation-rust", "constrained-json-rust", "parallel-generation-rust"] {
+        let world = world(example);
+        output(&world, &["--trace", "t.jsonl", "--seed", "2"], "");
+        let old = events(&read(&world, "t.jsonl"));
+        let tokens = |event: &Value| -> Vec<u64> {
+            let slots = event["slots"].as_array().into_iter().flatten();
+            slots.filter_map(|slot| slot["token"].as_u64()).collect()
+        };
+        let choices: Vec<&Value> = old.iter().filter(|event| !tokens(event).is_empty()).collect();
+        // In the middle, where there is most behind it that has to come again.
+        let event = choices[choices.len() / 2];
+        let tokens = tokens(event);
+        let name = if tokens.len() == 1 { "token" } else { "token.1" };
+        let set = format!("{name}={}", tokens[0]);
+        fork(&world, "t.jsonl", &event["seq"].to_string(), &[&set]).assert().success();
+        assert_eq!(events(&read(&world, "fork.jsonl")), old, "{example}");
+    }
+}
+
+#[test]
 fn a_recording_of_the_model_can_be_left_and_tokens_can_be_named_by_their_text() {
     let world = world("hello-rust");
     output(&world, &["--record", "kept", "--seed", "5"], "");
@@ -140,6 +161,9 @@ fn the_clock_can_be_set() {
     world.write("it.wasm", guest::component("guest", imports, fields));
     assert_eq!(output(&world, &["--trace", "t.jsonl"], ""), "2\n");
     fork(&world, "t.jsonl", "0", &["clock=86400"]).assert().success().stdout_eq("1\n");
+    // A fork of the fork has the same.
+    std::fs::rename(world.work().join("fork.jsonl"), world.work().join("then.jsonl")).unwrap();
+    fork(&world, "then.jsonl", "0", &["seed=1"]).assert().success().stdout_eq("1\n");
     fork(&world, "t.jsonl", "0", &["clock=noon"]).assert().code(2).stderr_eq(str![[r#"
 error: `clock` is to be seconds since 1970-01-01 in UTC, and `noon` is not
 

@@ -27,6 +27,9 @@ use crate::report::Reporter;
 use crate::report::recorded::{self, unreadable};
 use crate::report::trace_file::TraceFile;
 
+/// What sets the clock, as [`Fork::set`] has it.
+const CLOCK: &str = "clock=";
+
 /// What is recorded, and where it is left.
 pub struct Branch {
     /// The trace.
@@ -67,6 +70,7 @@ enum Unusable {
 }
 
 /// What is found on the way through a trace.
+#[derive(Default)]
 struct Found {
     at: u64,
     event: Option<Event>,
@@ -137,16 +141,7 @@ impl Branch {
         let recorded = if is_recording { Some(Replayed::read(path, env)?) } else { None };
         let trace = recorded::open(&file, env)?;
         let header = trace.header().clone();
-        let mut found = Found {
-            at,
-            event: None,
-            last: None,
-            input: None,
-            replies: Replies::new(),
-            received: Vec::new(),
-            nth: None,
-            cut: None,
-        };
+        let mut found = Found { at, ..Found::default() };
         let records = trace.map(|record| {
             let record = record.map_err(Unusable::from)?;
             found.look(&record);
@@ -164,17 +159,21 @@ impl Branch {
             ))
             .hint(format!("bakery trace show {shown} --json    # each event with its number, `seq`")));
         };
+        // A fork of a fork begins when that one did.
+        let set = header.fork.iter().flat_map(|fork| &fork.set).filter(|set| set.starts_with(CLOCK)).cloned();
+        let set: Vec<String> = set.collect();
+        let start = set.last().and_then(|set| set[CLOCK.len()..].parse().ok());
         let parent = digest(&env.current_dir.join(&file))
             .map_err(|cause| Error::usage(format!("cannot read `{}`", file.display())).caused_by(cause))?;
         let mut branch = Branch {
             file,
             at,
             event,
-            fork: Fork { parent, at, set: Vec::new() },
+            fork: Fork { parent, at, set },
             header,
             input: found.input,
             pages: None,
-            start: None,
+            start: start.map(|seconds| WallTime { seconds, nanoseconds: 0 }),
             replies: found.replies,
             questions,
             sent: Vec::new(),

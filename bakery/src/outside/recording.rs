@@ -111,7 +111,7 @@ struct Making {
 struct Passes(BufWriter<File>);
 
 impl Writes<Kept> for Passes {
-    fn write(&mut self, kept: Kept) -> io::Result<()> {
+    fn write(&mut self, kept: &Kept) -> io::Result<()> {
         serde_json::to_writer(&mut self.0, &Take::from(kept))?;
         self.0.write_all(b"\n")
     }

@@ -1,7 +1,7 @@
 //! Writing on another thread, so that a run does not wait for its own trace: most of what it costs to write an event down is making text of it.
 
 use std::io;
-use std::sync::mpsc::{self, SyncSender};
+use std::sync::mpsc::{self, Receiver, SyncSender};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
@@ -20,8 +20,8 @@ pub struct Behind<T> {
     thread: Option<Running<T>>,
 }
 
-/// What the thread is given, and the thread.
-type Running<T> = (SyncSender<Vec<T>>, JoinHandle<io::Result<()>>);
+/// What the thread is given, what it gives back, and the thread.
+type Running<T> = (SyncSender<Vec<T>>, Receiver<Vec<T>>, JoinHandle<io::Result<()>>);
 
 /// Writes things.
 pub trait Writes<T>: Send + 'static {
@@ -29,7 +29,7 @@ pub trait Writes<T>: Send + 'static {
     ///
     /// # Errors
     /// Writing failed; nothing more will be written.
-    fn write(&mut self, thing: T) -> io::Result<()>;
+    fn write(&mut self, thing: &T) -> io::Result<()>;
 
     /// Sees to it that all of it is where it belongs.
     ///
@@ -45,16 +45,21 @@ impl<T: Send + 'static> Behind<T> {
     /// There can be no more threads.
     pub fn new(mut writer: impl Writes<T>) -> io::Result<Self> {
         let (sender, receiver) = mpsc::sync_channel::<Vec<T>>(BEHIND);
+        let (give_back, written) = mpsc::channel();
         let thread = thread::Builder::new().name("trace".to_owned()).spawn(move || {
             for batch in receiver {
-                batch.into_iter().try_for_each(|thing| writer.write(thing))?;
+                batch.iter().try_for_each(|thing| writer.write(thing))?;
+                // Memory is freed where it came from: two threads would wait for each other over it. Nobody takes the last ones.
+                let _ = give_back.send(batch);
             }
             writer.flush()
         })?;
         let batch = Vec::with_capacity(BATCH);
-        Ok(Behind { batch, handed_over: Instant::now(), thread: Some((sender, thread)) })
+        Ok(Behind { batch, handed_over: Instant::now(), thread: Some((sender, written, thread)) })
     }
+}
 
+impl<T> Behind<T> {
     /// Adds one.
     ///
     /// # Errors
@@ -69,12 +74,14 @@ impl<T: Send + 'static> Behind<T> {
 
     fn hand_over(&mut self) -> io::Result<()> {
         self.handed_over = Instant::now();
-        let batch = std::mem::replace(&mut self.batch, Vec::with_capacity(BATCH));
-        match &self.thread {
-            Some((sender, _)) if sender.send(batch).is_ok() => Ok(()),
-            // It ends early when it cannot write.
-            _ => self.finish(),
+        let Some((sender, written, _)) = &self.thread else { return Ok(()) };
+        let mut empty = written.try_recv().unwrap_or_else(|_| Vec::with_capacity(BATCH));
+        empty.clear();
+        if sender.send(std::mem::replace(&mut self.batch, empty)).is_ok() {
+            return Ok(());
         }
+        // It ends early when it cannot write.
+        self.finish()
     }
 
     /// Writes what is left, and waits until all is written. Later calls do nothing.
@@ -82,23 +89,19 @@ impl<T: Send + 'static> Behind<T> {
     /// # Errors
     /// Something could not be written.
     pub fn finish(&mut self) -> io::Result<()> {
-        let Some((sender, thread)) = self.thread.take() else { return Ok(()) };
+        let Some((sender, written, thread)) = self.thread.take() else { return Ok(()) };
         let batch = std::mem::take(&mut self.batch);
         // Where nobody receives it, the thread says why.
         let _ = sender.send(batch);
-        drop(sender);
+        drop((sender, written));
         thread.join().unwrap_or_else(|_| Err(io::Error::other("the thread that writes has panicked")))
     }
 }
 
 impl<T> Drop for Behind<T> {
     fn drop(&mut self) {
-        if let Some((sender, thread)) = self.thread.take() {
-            let _ = sender.send(std::mem::take(&mut self.batch));
-            drop(sender);
-            // Nobody asked for its result.
-            let _ = thread.join();
-        }
+        // Nobody asked for its result.
+        let _ = self.finish();
     }
 }
 
@@ -114,11 +117,11 @@ mod tests {
     }
 
     impl Writes<u32> for Kept {
-        fn write(&mut self, thing: u32) -> io::Result<()> {
-            if thing == self.fails_at {
+        fn write(&mut self, thing: &u32) -> io::Result<()> {
+            if *thing == self.fails_at {
                 return Err(io::Error::other("the disk is full"));
             }
-            self.all.lock().unwrap().push(thing);
+            self.all.lock().unwrap().push(*thing);
             Ok(())
         }
 

@@ -33,11 +33,11 @@ struct Lines {
 }
 
 impl Writes<TraceLine> for Lines {
-    fn write(&mut self, line: TraceLine) -> io::Result<()> {
+    fn write(&mut self, line: &TraceLine) -> io::Result<()> {
         let Some(writer) = &mut self.writer else { return Ok(()) };
         match line {
-            TraceLine::Header(header) => writer.begin(&header),
-            TraceLine::Record(record) => writer.record(&record),
+            TraceLine::Header(header) => writer.begin(header),
+            TraceLine::Record(record) => writer.record(record),
         }
         Ok(())
     }

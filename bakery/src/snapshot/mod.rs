@@ -87,7 +87,9 @@ impl Kept {
     /// The same model, of which passes are kept with all of their answers: events have a digest of large ones.
     pub fn taping(&self, model: Arc<dyn Model>) -> Taping {
         let takes = Arc::clone(&self.takes);
-        Taping::new(model, move |take| takes.lock().unwrap_or_else(PoisonError::into_inner).push(take.into()))
+        Taping::new(model, move |take| {
+            takes.lock().unwrap_or_else(PoisonError::into_inner).push((&take).into())
+        })
     }
 
     /// Takes what was kept, once the run is over. None where it never began.

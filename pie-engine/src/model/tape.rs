@@ -39,9 +39,9 @@ pub struct Kept {
     pub margin: Option<f32>,
 }
 
-impl From<Kept> for Take {
-    fn from(Kept { asked, replies, margin }: Kept) -> Take {
-        Take { asked: Take::asked(&asked), replies, margin }
+impl From<&Kept> for Take {
+    fn from(Kept { asked, replies, margin }: &Kept) -> Take {
+        Take { asked: Take::asked(asked), replies: replies.clone(), margin: *margin }
     }
 }
 

@@ -46,8 +46,11 @@
   };
 
   const LEFT = 150, WIDTH = 1040, LANE = 22, TOP = 22;
-  const end = Math.max(data.end, 1e6);
-  const x = (at) => LEFT + (WIDTH * at) / end;
+  // Of a trace that is too long there is the beginning, and time ends with it.
+  const whole = data.counted.shown_tokens === data.counted.tokens && data.contexts.length === data.counted.contexts && data.counted.shown_pages === data.counted.pages;
+  const shown = data.contexts.flatMap((context) => [context.start, ...context.tokens.slice(-1).map((piece) => piece.at[1] + 1e6)]);
+  const end = Math.max(whole ? data.end : shown.reduce((last, at) => Math.max(last, at), 0), 1e6);
+  const x = (at) => LEFT + (WIDTH * Math.min(at, end)) / end;
   const axis = (svg, height) => {
     svg.setAttribute('width', LEFT + WIDTH + 20);
     svg.setAttribute('height', height);
