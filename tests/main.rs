@@ -16,6 +16,7 @@ mod javascript_packages;
 mod javascript_platform;
 mod javascript_sdk;
 mod layering;
+mod library;
 #[cfg(unix)]
 mod listings;
 mod mcp;

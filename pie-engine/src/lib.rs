@@ -42,6 +42,7 @@ pub mod sample;
 pub mod sched;
 pub mod spec;
 mod splitmix;
+pub mod testing;
 pub mod tokenizer;
 pub mod trace;
 

@@ -2,8 +2,8 @@
 
 use pie_engine::ids::{ContextId, InstanceId, PassId};
 use pie_engine::trace::{
-    AdapterOperation, AppliedAdapter, Bytes, Elided, Event, GrammarKind, Limit, Origin, Outcome,
-    PageOperation, SamplerCall, Slot, SuspendCause, Text, Tokens, Usage,
+    AdapterOperation, AppliedAdapter, Bytes, Elided, Event, GrammarKind, Origin, Outcome, PageOperation,
+    SamplerCall, Slot, SuspendCause, Text, Tokens, Usage,
 };
 
 use super::vocabulary::Vocabulary;
@@ -395,7 +395,7 @@ fn finished(instance: InstanceId, outcome: &Outcome, usage: &Usage) -> Entry {
         }
         Outcome::Limit { limit, message } => {
             let message = visible::on_one_line(message);
-            (format!("went over the {} limit: {message}", limit_name(*limit)), Tone::Bad, &[][..])
+            (format!("went over the {} limit: {message}", limit.name()), Tone::Bad, &[][..])
         }
         Outcome::Stuck(why) => (format!("got stuck: {}", visible::on_one_line(why)), Tone::Bad, &[][..]),
         Outcome::Cancelled(why) => {
@@ -405,26 +405,6 @@ fn finished(instance: InstanceId, outcome: &Outcome, usage: &Usage) -> Entry {
     let frames = backtrace.iter().map(|frame| format!("in {}", visible::on_one_line(frame)));
     let details = frames.chain([usage_line(usage)]).collect();
     Entry::of(instance, text).toned(tone).with(details)
-}
-
-/// The limit's name as in the trace and on the command line.
-pub fn limit_name(limit: Limit) -> &'static str {
-    match limit {
-        Limit::Memory => "memory",
-        Limit::Fuel => "fuel",
-        Limit::Output => "output",
-        Limit::Trace => "trace",
-        Limit::Call => "call",
-        Limit::Body => "body",
-        Limit::Messages => "messages",
-        Limit::Handles => "handles",
-        Limit::Stack => "stack",
-        Limit::Tables => "tables",
-        Limit::Time => "time",
-        Limit::Children => "children",
-        Limit::Launches => "launches",
-        Limit::Depth => "depth",
-    }
 }
 
 fn usage_line(usage: &Usage) -> String {

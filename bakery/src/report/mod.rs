@@ -41,8 +41,6 @@ use std::io;
 
 use pie_engine::trace::{Header, Record};
 
-pub use entry::limit_name;
-
 /// Takes a trace in order and writes it somewhere in some format. After an error it is not called again.
 pub trait Reporter: Send {
     /// Called once, first.

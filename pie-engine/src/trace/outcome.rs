@@ -67,6 +67,28 @@ pub enum Limit {
     Depth,
 }
 
+impl Limit {
+    /// As it is written in a trace and on the command line.
+    pub fn name(self) -> &'static str {
+        match self {
+            Limit::Memory => "memory",
+            Limit::Fuel => "fuel",
+            Limit::Output => "output",
+            Limit::Trace => "trace",
+            Limit::Call => "call",
+            Limit::Body => "body",
+            Limit::Messages => "messages",
+            Limit::Handles => "handles",
+            Limit::Stack => "stack",
+            Limit::Tables => "tables",
+            Limit::Time => "time",
+            Limit::Children => "children",
+            Limit::Launches => "launches",
+            Limit::Depth => "depth",
+        }
+    }
+}
+
 /// What an instance used, as far as it is the same on every machine.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Usage {

@@ -6,7 +6,6 @@ use serde_json::Value;
 
 use crate::error::{Error, Kind, Result};
 use crate::report::jsonl::{RunDocument, RunResult};
-use crate::report::limit_name;
 use crate::report::received_files::Received;
 use crate::report::visible;
 use crate::ui::Ui;
@@ -115,7 +114,7 @@ fn stuck(why: &str) -> Error {
 }
 
 fn over_limit(limit: Limit, message: &str) -> Error {
-    let name = limit_name(limit);
+    let name = limit.name();
     let error = Error::failed(format!("the inferlet went over the `{name}` limit: {}", shown(message)));
     if limit == Limit::Time { error.hint("`--timeout S` sets how many seconds it may take") } else { error }
 }

@@ -12,6 +12,8 @@ mod watch;
 
 use std::path::PathBuf;
 
+use clap::builder::{PossibleValuesParser, TypedValueParser};
+
 use crate::environment::Environment;
 use crate::error::{Error, Result};
 use crate::project::case::Layer;
@@ -64,7 +66,7 @@ pub struct Args {
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=100_000))]
     pub schedules: Option<u32>,
     /// Compare only this layer; can be repeated
-    #[arg(long, value_enum, value_name = "output|events|numbers", hide_possible_values = true)]
+    #[arg(long, value_parser = layers(), value_name = "output|events|numbers", hide_possible_values = true)]
     pub layer: Vec<Layer>,
     /// Write a report in JUnit's format
     #[arg(long, value_name = "FILE")]
@@ -87,6 +89,13 @@ pub struct Args {
     /// Fetch nothing: what the build needs must be here
     #[arg(long)]
     pub offline: bool,
+}
+
+fn layers() -> impl TypedValueParser<Value = Layer> {
+    let wanted = |name: String| Layer::ALL.into_iter().find(|layer| layer.name() == name);
+    // The parser has let no other name through.
+    PossibleValuesParser::new(Layer::ALL.map(Layer::name))
+        .map(move |name| wanted(name).unwrap_or(Layer::Output))
 }
 
 /// What is accepted at once.

@@ -19,6 +19,8 @@ use std::ops::Range;
 use pie_engine::Limits;
 use serde_json::{Map, Value};
 
+pub use pie_engine::testing::{Layer, Redaction};
+
 pub use expect::{Between, Ending, Expect, Finder, Schema};
 pub use of_project::of_project;
 pub use schema::{WrittenTest, schema};
@@ -81,43 +83,6 @@ pub struct Origin {
     pub span: Range<usize>,
 }
 
-/// A layer of a run that can be kept as a snapshot.
-#[derive(
-    Clone,
-    Copy,
-    Debug,
-    PartialEq,
-    Eq,
-    PartialOrd,
-    Ord,
-    serde::Serialize,
-    schemars::JsonSchema,
-    clap::ValueEnum,
-)]
-#[serde(rename_all = "kebab-case")]
-pub enum Layer {
-    /// What the caller got: answer, messages, files, text.
-    Output,
-    /// What the inferlet did: its calls in order, with tokens.
-    Events,
-    /// Log-probabilities, margins and the like, compared with a tolerance.
-    Numbers,
-}
-
-impl Layer {
-    /// All, in the order in which they are compared.
-    pub const ALL: [Layer; 3] = [Layer::Output, Layer::Events, Layer::Numbers];
-
-    /// As it is written.
-    pub fn name(self) -> &'static str {
-        match self {
-            Layer::Output => "output",
-            Layer::Events => "events",
-            Layer::Numbers => "numbers",
-        }
-    }
-}
-
 /// Something that the inferlet is sent.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Sending {
@@ -145,17 +110,6 @@ pub enum When {
     Awaited,
     /// Once the inferlet has sent so many messages.
     After(u64),
-}
-
-/// What is left out of snapshots, or put into other words.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Redaction {
-    /// The kind of event it is about; the answer and what was sent if absent.
-    pub event: Option<String>,
-    /// What of it; all of it if absent.
-    pub path: Option<serde_json_path::JsonPath>,
-    /// What stands there instead.
-    pub with: String,
 }
 
 /// Limits of a case; those that are absent are the usual ones.

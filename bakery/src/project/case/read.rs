@@ -248,7 +248,7 @@ fn redaction(item: &Item<'_>) -> Result<Redaction> {
         return Err(table.error("nothing says what is redacted", "neither `event` nor `path`"));
     }
     let with = table.read("with", |item| item.string().map(str::to_owned))?;
-    Ok(Redaction { event, path, with: with.unwrap_or_else(|| "[redacted]".to_owned()) })
+    Ok(Redaction { event, path, with: with.unwrap_or_else(|| pie_engine::testing::REDACTED.to_owned()) })
 }
 
 /// A path into JSON, as RFC 9535 has it.

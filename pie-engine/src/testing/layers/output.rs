@@ -5,15 +5,13 @@
 
 use std::fmt::Write;
 
-use pie_engine::ids::InstanceId;
-use pie_engine::outside::HttpResponse;
-use pie_engine::trace::{Bytes, Elided, Event, Outcome, Text, sha256_hex};
+use crate::ids::InstanceId;
+use crate::outside::HttpResponse;
+use crate::trace::{Bytes, Elided, Event, Outcome, Text, sha256_hex};
 use serde_json::Value;
 
 use super::redact;
-use crate::project::case::Redaction;
-use crate::report::limit_name;
-use crate::snapshot::Observed;
+use crate::testing::{Observed, Redaction};
 
 /// A text of more bytes is a digest and a head.
 const WHOLE_TEXT: usize = 16 * 1024;
@@ -137,9 +135,7 @@ impl Blocks<'_> {
             Outcome::Ok(text) => self.texts("answer", text),
             Outcome::Error(text) => self.texts("error", text),
             Outcome::Trap { message, .. } => self.block("trap", message),
-            Outcome::Limit { limit, message } => {
-                self.block(&format!("limit ({})", limit_name(*limit)), message)
-            }
+            Outcome::Limit { limit, message } => self.block(&format!("limit ({})", limit.name()), message),
             Outcome::Stuck(why) => self.block("stuck", why),
             Outcome::Cancelled(why) => self.block("cancelled", why),
         }

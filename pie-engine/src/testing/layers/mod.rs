@@ -16,9 +16,7 @@ pub mod redact;
 #[cfg(test)]
 mod tests;
 
-use super::Observed;
-use crate::project::case::{Layer, Redaction};
-use crate::report::vocabulary::Vocabulary;
+use super::{Layer, Observed, Redaction, Vocabulary};
 
 /// Makes one layer, text without a line feed at its end.
 pub fn layer(layer: Layer, observed: &Observed, redactions: &[Redaction], vocabulary: &Vocabulary) -> String {

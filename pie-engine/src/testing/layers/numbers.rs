@@ -2,14 +2,13 @@
 
 use std::collections::BTreeMap;
 
-use pie_engine::ids::{InstanceId, PassId};
-use pie_engine::model::tape::{Numbers, Reply, Take};
-use pie_engine::trace::{AdapterOperation, Bytes, Event, Slot, sha256_hex};
+use crate::ids::{InstanceId, PassId};
+use crate::model::tape::{Numbers, Reply, Take};
+use crate::trace::{AdapterOperation, Bytes, Event, Slot, sha256_hex};
 
 use super::line::Written;
 use super::redact;
-use crate::project::case::Redaction;
-use crate::snapshot::Observed;
+use crate::testing::{Observed, Redaction};
 
 /// How many of the highest logits are kept of a row.
 const HIGHEST: usize = 5;

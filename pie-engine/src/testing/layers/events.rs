@@ -3,15 +3,13 @@
 //! Left out are what a kernel rounds (it is in `numbers`), the answer and the texts (they are in `output`, and here by their beginning), and what
 //! depends on who else runs: steps, reused tokens, the peak of pages, and contexts that gave way because pages were short.
 
-use pie_engine::ids::InstanceId;
-use pie_engine::trace::{Event, Outcome, SamplerCall, Slot, SuspendCause, Tokens, Usage};
+use crate::ids::InstanceId;
+use crate::trace::{Event, Outcome, SamplerCall, Slot, SuspendCause, Tokens, Usage};
 use serde_json::{Map, Value, json};
 
 use super::line::Written;
 use super::redact;
-use crate::project::case::Redaction;
-use crate::report::vocabulary::Vocabulary;
-use crate::snapshot::Observed;
+use crate::testing::{Observed, Redaction, Vocabulary};
 
 /// A text of more characters is a digest and a head.
 const WHOLE_TEXT: usize = 240;
@@ -84,7 +82,7 @@ fn tokens_of(value: &Value) -> Option<Vec<u32>> {
 fn shortened(value: Value) -> Value {
     match value {
         Value::String(text) if text.chars().count() > WHOLE_TEXT => {
-            serde_json::to_value(pie_engine::trace::Elided::of(&text)).unwrap_or(Value::Null)
+            serde_json::to_value(crate::trace::Elided::of(&text)).unwrap_or(Value::Null)
         }
         Value::Array(values) => Value::Array(values.into_iter().map(shortened).collect()),
         Value::Object(fields) => {

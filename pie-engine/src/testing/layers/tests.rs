@@ -1,12 +1,11 @@
 //! Layers of runs that are made up, event by event.
 
-use pie_engine::Finished;
-use pie_engine::ids::{ContextId, InstanceId, PassId};
-use pie_engine::trace::{Event, Header, Origin, Outcome, SamplerCall, Slot, Usage};
+use crate::Finished;
+use crate::ids::{ContextId, InstanceId, PassId};
+use crate::trace::{Event, Header, Origin, Outcome, SamplerCall, Slot, Usage};
 
 use super::line::Line;
 use super::*;
-use crate::project::case::Redaction;
 
 const ONE: InstanceId = InstanceId(1);
 

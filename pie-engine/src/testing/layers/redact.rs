@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use serde_json::Value;
 use serde_json_path::JsonPath;
 
-use crate::project::case::Redaction;
+use crate::testing::Redaction;
 
 /// Whether the case leaves out all events of a kind.
 pub fn leaves_out(redactions: &[Redaction], kind: &str) -> bool {
