@@ -25,6 +25,7 @@ mod network;
 #[cfg(all(target_os = "linux", target_arch = "x86_64"))]
 mod page;
 mod python;
+mod runners;
 mod sdk;
 mod support;
 mod templates;
