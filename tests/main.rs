@@ -9,6 +9,7 @@ mod children;
 mod cli;
 mod collector;
 mod constraints;
+mod coverage;
 mod documents;
 mod examples;
 mod javascript;

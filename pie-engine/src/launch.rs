@@ -9,6 +9,7 @@ use crate::outside::hosts::Hosts;
 use crate::outside::{HttpRequest, Nowhere, Outside};
 use crate::programs::Programs;
 use crate::respond::Responded;
+use crate::uses::Uses;
 use bytes::Bytes;
 use std::sync::{Arc, OnceLock};
 
@@ -41,6 +42,7 @@ pub struct Launch {
     pub(crate) requested: Option<Requested>,
     pub(crate) scratch: Option<KeptScratch>,
     pub(crate) preload: Option<Arc<Preload>>,
+    pub(crate) uses: Option<Uses>,
 }
 
 impl Launch {
@@ -63,6 +65,7 @@ impl Launch {
             requested: None,
             scratch: None,
             preload: None,
+            uses: None,
         }
     }
 
@@ -174,6 +177,13 @@ impl Launch {
         self
     }
 
+    /// Tells somebody what it makes use of, and what those do that it launches.
+    #[must_use]
+    pub fn uses(mut self, uses: Uses) -> Self {
+        self.uses = Some(uses);
+        self
+    }
+
     /// The same start once more, with a control of its own.
     #[must_use]
     pub fn again(&self) -> Self {
@@ -188,6 +198,7 @@ impl Launch {
         self.control = parent.control.for_child();
         self.outside = Arc::clone(&parent.outside);
         self.hosts = Arc::new(self.hosts.within(&parent.hosts));
+        self.uses.clone_from(&parent.uses);
         self
     }
 

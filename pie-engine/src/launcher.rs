@@ -225,7 +225,8 @@ impl Launcher {
 
     fn state(&self, instance: InstanceId, launch: &Launch, recorder: Recorder) -> State {
         let Surroundings { model, page_size, bus, adapters, outbox, clock, seed, .. } = &self.surroundings;
-        let Launch { limits, environment, stdin, user, control, outside, hosts, requested, .. } = launch;
+        let Launch { limits, environment, stdin, user, control, outside, hosts, requested, uses, .. } =
+            launch;
         let scratch = Scratch::new(Arc::clone(clock) as _, scratch_limits(limits));
         if let Some(kept) = &launch.scratch {
             // Of several instances of one launch, the first one's are kept.
@@ -245,6 +246,7 @@ impl Launcher {
             limiter: Limiter::new(limits.instance()),
             port: Port::new(instance, self.operations.clone()),
             model: Arc::clone(model),
+            uses: uses.clone(),
             journal,
             held: HeldBudget::new(limits.memory_bytes),
             work: WorkBudget::new(limits.fuel),

@@ -45,6 +45,7 @@ mod splitmix;
 pub mod testing;
 pub mod tokenizer;
 pub mod trace;
+pub mod uses;
 
 pub use control::Control;
 pub use door::{Door, Entrance, door};

@@ -10,9 +10,10 @@ use super::mask::Mask;
 use super::vocabulary::Vocabulary;
 use llguidance::earley::{Parser, ParserError};
 use llguidance::panic_utils;
+use std::collections::BTreeSet;
 use std::panic::AssertUnwindSafe;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use toktrie::{SimpleVob, TokTrie};
 
 /// How many tokens an error lists.
@@ -53,6 +54,26 @@ impl Prototype {
             return Err(GrammarError::Unsatisfiable { notation, message });
         }
         Ok(prototype)
+    }
+
+    /// The places in the grammar's rules that a text of these tokens has come by, by number, and how many there are. A place is behind a symbol of a rule, so
+    /// each case of each rule has some of its own; a text that can be read in several ways has come by those of all. None for grammars with rules that depend
+    /// on parameters or with limits in tokens, and where that takes too much. An end token counts for nothing.
+    pub fn places(&self, tokens: &[u32]) -> Option<(BTreeSet<usize>, usize)> {
+        let trie = self.vocabulary.trie();
+        let inner = tokens.iter().filter(|token| !self.vocabulary.end_tokens().contains(token));
+        let text: Vec<Piece> = inner.flat_map(|&token| pieces(trie, token)).collect();
+        let mut endings = self.endings()?;
+        caught(|| endings.places(&text))
+    }
+
+    /// How texts end, if that is known.
+    fn endings(&self) -> Option<MutexGuard<'_, Endings>> {
+        let endings = self
+            .endings
+            .get_or_init(|| caught(|| Endings::new(self.start.grammar(), &self.vocabulary)).map(Mutex::new));
+        // What a panic leaves in there is a cache of states.
+        Some(endings.as_ref()?.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
     /// The grammar.
@@ -302,11 +323,7 @@ impl Matcher {
             return Some(Vec::new());
         }
         let prototype = Arc::clone(&self.prototype);
-        let endings = prototype.endings.get_or_init(|| {
-            caught(|| Endings::new(prototype.start.grammar(), &prototype.vocabulary)).map(Mutex::new)
-        });
-        // What a panic leaves in there is a cache of states.
-        let mut endings = endings.as_ref()?.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut endings = prototype.endings()?;
         let trie = prototype.vocabulary.trie();
         let text: Vec<Piece> = self.tokens.iter().flat_map(|&token| pieces(trie, token)).collect();
         let rest = caught(|| endings.rest(&text))?;

@@ -110,6 +110,7 @@ impl HostAdapter for State {
         _model: Resource<ModelHandle>,
         name: String,
     ) -> Result<std::result::Result<Resource<AdapterHandle>, String>> {
+        self.called("adapter.create");
         let adapter = match self.adapters.create(&self.user, &name) {
             Ok(adapter) => adapter,
             Err(error) => return Ok(Err(error.into())),
@@ -123,12 +124,14 @@ impl HostAdapter for State {
         _model: Resource<ModelHandle>,
         name: String,
     ) -> Result<Option<Resource<AdapterHandle>>> {
+        self.called("adapter.open");
         let Some(adapter) = self.adapters.open(&self.user, &name) else { return Ok(None) };
         self.record_adapter(&adapter, AdapterOperation::Open)?;
         Ok(Some(self.adapter_handle(Ok(adapter))?))
     }
 
     fn destroy(&mut self, adapter: Resource<AdapterHandle>) -> Result<()> {
+        self.called("adapter.destroy");
         // The interface has no error here: what is gone already stays so.
         if let Ok(adapter) = self.adapter_of(&adapter)?
             && adapter.destroy().is_ok()
@@ -139,6 +142,7 @@ impl HostAdapter for State {
     }
 
     fn fork(&mut self, adapter: Resource<AdapterHandle>, name: String) -> Result<Resource<AdapterHandle>> {
+        self.called("adapter.fork");
         let original = self.adapter_of(&adapter)?;
         if let Ok(original) = &original {
             self.pay(usize::try_from(4 * original.numbers(None)).unwrap_or(usize::MAX), ADAPTER_BYTE)?;
@@ -163,6 +167,7 @@ impl HostAdapter for State {
         adapter: Resource<AdapterHandle>,
         path: String,
     ) -> Result<std::result::Result<(), String>> {
+        self.called("adapter.load");
         match self.adapter_of(&adapter)? {
             Ok(adapter) => self.load_adapter(&adapter, &path),
             Err(error) => Ok(Err(error)),
@@ -174,6 +179,7 @@ impl HostAdapter for State {
         adapter: Resource<AdapterHandle>,
         path: String,
     ) -> Result<std::result::Result<(), String>> {
+        self.called("adapter.save");
         match self.adapter_of(&adapter)? {
             Ok(adapter) => self.save_adapter(&adapter, &path),
             Err(error) => Ok(Err(error)),

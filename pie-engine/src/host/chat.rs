@@ -13,35 +13,42 @@ pub type ChatDecoding = Decoding<ChatDecoder>;
 
 impl Host for State {
     fn system(&mut self, _model: Resource<ModelHandle>, message: String) -> Result<Vec<u32>> {
+        self.called("chat.system");
         self.pay_for_template(message.len())?;
         Ok(self.model.chat.system(&self.model.tokenizer, &message))
     }
 
     fn user(&mut self, _model: Resource<ModelHandle>, message: String) -> Result<Vec<u32>> {
+        self.called("chat.user");
         self.pay_for_template(message.len())?;
         Ok(self.model.chat.user(&self.model.tokenizer, &message))
     }
 
     fn assistant(&mut self, _model: Resource<ModelHandle>, message: String) -> Result<Vec<u32>> {
+        self.called("chat.assistant");
         self.pay_for_template(message.len())?;
         Ok(self.model.chat.assistant(&self.model.tokenizer, &message))
     }
 
     fn cue(&mut self, _model: Resource<ModelHandle>) -> Result<Vec<u32>> {
+        self.called("chat.cue");
         self.pay_for_template(0)?;
         Ok(self.model.chat.cue(&self.model.tokenizer))
     }
 
     fn seal(&mut self, _model: Resource<ModelHandle>) -> Result<Vec<u32>> {
+        self.called("chat.seal");
         self.pay_for_template(0)?;
         Ok(self.model.chat.seal(&self.model.tokenizer))
     }
 
     fn stop_tokens(&mut self, _model: Resource<ModelHandle>) -> Result<Vec<u32>> {
+        self.called("chat.stop-tokens");
         Ok(self.model.chat.stop_tokens(&self.model.tokenizer))
     }
 
     fn create_decoder(&mut self, _model: Resource<ModelHandle>) -> Result<Resource<ChatDecoding>> {
+        self.called("chat.create-decoder");
         let decoder = self.model.chat_decoder();
         self.decoding(decoder)
     }
@@ -49,6 +56,7 @@ impl Host for State {
 
 impl HostDecoder for State {
     fn feed(&mut self, decoder: Resource<ChatDecoding>, tokens: Vec<u32>) -> Result<Result<Event, String>> {
+        self.called("chat.decoder.feed");
         let event = self.feeding(&decoder, &tokens)?.feed(&tokens);
         Ok(event.map(|event| match event {
             ChatEvent::Delta(text) => Event::Delta(text),
@@ -58,6 +66,7 @@ impl HostDecoder for State {
     }
 
     fn reset(&mut self, decoder: Resource<ChatDecoding>) -> Result<()> {
+        self.called("chat.decoder.reset");
         self.resetting(&decoder)?.reset();
         Ok(())
     }

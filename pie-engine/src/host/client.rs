@@ -94,6 +94,7 @@ impl super::bindings::pie::mcp::types::Host for State {}
 
 impl Host for State {
     async fn available_servers(&mut self) -> Result<Vec<String>> {
+        self.called("client.available-servers");
         Ok(match self.consult(Question::McpServers).await? {
             Answer::McpServers { names } => names,
             _ => Vec::new(),
@@ -101,6 +102,7 @@ impl Host for State {
     }
 
     async fn connect(&mut self, server: String) -> Result<Outcome<Resource<SessionHandle>>> {
+        self.called("client.connect");
         let ticket = self.put(Question::McpConnect { server })?;
         let handle = SessionHandle { id: ticket.id(), outside: Arc::clone(&self.outside) };
         let answer = ticket.answer().wait().await.clone();
@@ -115,6 +117,7 @@ impl Host for State {
 
 impl HostSession for State {
     async fn list_tools(&mut self, session: Resource<SessionHandle>) -> Result<Outcome<String>> {
+        self.called("session.list-tools");
         self.call(&session, "tools/list", Ok("{}".to_owned())).await
     }
 
@@ -124,11 +127,13 @@ impl HostSession for State {
         name: String,
         args: String,
     ) -> Result<Outcome<String>> {
+        self.called("session.call-tool");
         self.pay(args.len(), CHECKED_BYTE)?;
         self.call(&session, "tools/call", with_arguments(&name, &args)).await
     }
 
     async fn list_resources(&mut self, session: Resource<SessionHandle>) -> Result<Outcome<String>> {
+        self.called("session.list-resources");
         self.call(&session, "resources/list", Ok("{}".to_owned())).await
     }
 
@@ -137,10 +142,12 @@ impl HostSession for State {
         session: Resource<SessionHandle>,
         uri: String,
     ) -> Result<Outcome<String>> {
+        self.called("session.read-resource");
         self.call(&session, "resources/read", Ok(json!({ "uri": uri }).to_string())).await
     }
 
     async fn list_prompts(&mut self, session: Resource<SessionHandle>) -> Result<Outcome<String>> {
+        self.called("session.list-prompts");
         self.call(&session, "prompts/list", Ok("{}".to_owned())).await
     }
 
@@ -150,6 +157,7 @@ impl HostSession for State {
         name: String,
         args: String,
     ) -> Result<Outcome<String>> {
+        self.called("session.get-prompt");
         self.pay(args.len(), CHECKED_BYTE)?;
         self.call(&session, "prompts/get", with_arguments(&name, &args)).await
     }

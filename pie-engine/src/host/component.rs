@@ -11,7 +11,9 @@ use super::runtime_config::{Concurrency, Pools, config};
 use super::state::State;
 use super::wasi;
 use crate::trace::sha256_hex;
+use crate::uses;
 use sha2::{Digest, Sha256};
+use std::collections::BTreeSet;
 use std::hash::{Hash, Hasher};
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -149,6 +151,24 @@ impl Inferlet {
     /// Whether it responds to HTTP requests, instead of answering an input.
     pub fn responds_to_http(&self) -> bool {
         matches!(self.entry, Entry::Handle(_))
+    }
+
+    /// The functions of `pie:*` that it imports, as [`Uses`](crate::uses::Uses) calls them. Those of WASI are its language's business.
+    pub fn imports(&self) -> BTreeSet<String> {
+        let component = self.pre.component();
+        let engine = component.engine();
+        let mut functions = BTreeSet::new();
+        for (name, item) in component.component_type().imports(engine) {
+            let ComponentItem::ComponentInstance(instance) = item.ty else { continue };
+            let Some((_, interface)) = name.strip_prefix("pie:").and_then(|name| name.split_once('/')) else {
+                continue;
+            };
+            let exported = instance.exports(engine);
+            let functions_of =
+                exported.filter(|(_, item)| matches!(item.ty, ComponentItem::ComponentFunc(_)));
+            functions.extend(functions_of.map(|(name, _)| uses::name(interface, name)));
+        }
+        functions
     }
 
     /// SHA-256 of the component, in hexadecimal.

@@ -105,6 +105,7 @@ impl HostContext for State {
         &mut self,
         _model: Resource<ModelHandle>,
     ) -> Result<Result<Resource<ContextHandle>, String>> {
+        self.called("context.create");
         self.create_context(Source::Empty).await
     }
 
@@ -113,6 +114,7 @@ impl HostContext for State {
         _model: Resource<ModelHandle>,
         name: String,
     ) -> Result<Result<Resource<ContextHandle>, String>> {
+        self.called("context.open");
         self.create_context(Source::Open(name)).await
     }
 
@@ -121,10 +123,12 @@ impl HostContext for State {
         _model: Resource<ModelHandle>,
         name: String,
     ) -> Result<Result<Resource<ContextHandle>, String>> {
+        self.called("context.take");
         self.create_context(Source::Take(name)).await
     }
 
     async fn delete(&mut self, _model: Resource<ModelHandle>, name: String) -> Result<Result<(), String>> {
+        self.called("context.delete");
         self.ask(|reply| Operation::Delete { name, reply }).await
     }
 
@@ -132,6 +136,7 @@ impl HostContext for State {
         &mut self,
         context: Resource<ContextHandle>,
     ) -> Result<Result<Resource<ContextHandle>, String>> {
+        self.called("context.fork");
         match self.context_id(&context)? {
             Ok(id) => self.create_context(Source::Fork(id)).await,
             Err(error) => Ok(Err(error)),
@@ -139,30 +144,37 @@ impl HostContext for State {
     }
 
     async fn save(&mut self, context: Resource<ContextHandle>, name: String) -> Result<Result<(), String>> {
+        self.called("context.save");
         Ok(self.save_context(context, Some(name)).await?.map(|_name| ()))
     }
 
     async fn snapshot(&mut self, context: Resource<ContextHandle>) -> Result<Result<String, String>> {
+        self.called("context.snapshot");
         self.save_context(context, None).await
     }
 
     async fn destroy(&mut self, context: Resource<ContextHandle>) -> Result<()> {
+        self.called("context.destroy");
         self.end_context(&context).await
     }
 
     fn tokens_per_page(&mut self, _context: Resource<ContextHandle>) -> Result<u32> {
+        self.called("context.tokens-per-page");
         Ok(self.page_size)
     }
 
     fn model(&mut self, _context: Resource<ContextHandle>) -> Result<Resource<ModelHandle>> {
+        self.called("context.model");
         Ok(self.table.push(ModelHandle)?)
     }
 
     fn committed_page_count(&mut self, context: Resource<ContextHandle>) -> Result<u32> {
+        self.called("context.committed-page-count");
         Ok(self.table.get(&context)?.counts.committed)
     }
 
     fn working_page_count(&mut self, context: Resource<ContextHandle>) -> Result<u32> {
+        self.called("context.working-page-count");
         Ok(self.table.get(&context)?.counts.working)
     }
 
@@ -171,6 +183,7 @@ impl HostContext for State {
         context: Resource<ContextHandle>,
         pages: u32,
     ) -> Result<Result<(), String>> {
+        self.called("context.commit-working-pages");
         self.pages(context, PageOperation::Commit, pages).await
     }
 
@@ -179,16 +192,19 @@ impl HostContext for State {
         context: Resource<ContextHandle>,
         pages: u32,
     ) -> Result<Result<(), String>> {
+        self.called("context.reserve-working-pages");
         self.pages(context, PageOperation::Reserve, pages).await
     }
 
     async fn release_working_pages(&mut self, context: Resource<ContextHandle>, pages: u32) -> Result<()> {
+        self.called("context.release-working-pages");
         // The interface has no error here: releasing more than is there releases what is there, and a destroyed context has none.
         let _ = self.pages(context, PageOperation::Release, pages).await?;
         Ok(())
     }
 
     fn working_page_token_count(&mut self, context: Resource<ContextHandle>) -> Result<u32> {
+        self.called("context.working-page-token-count");
         Ok(self.table.get(&context)?.tokens())
     }
 
@@ -197,12 +213,14 @@ impl HostContext for State {
         context: Resource<ContextHandle>,
         tokens: u32,
     ) -> Result<()> {
+        self.called("context.truncate-working-page-tokens");
         // As with release: what is not there cannot be dropped.
         let _ = self.pages(context, PageOperation::Truncate, tokens).await?;
         Ok(())
     }
 
     async fn suspend(&mut self, context: Resource<ContextHandle>) -> Result<Result<(), String>> {
+        self.called("context.suspend");
         match self.context_id(&context)? {
             Ok(context) => self.ask(|reply| Operation::Suspend { context, reply }).await,
             Err(error) => Ok(Err(error)),
@@ -210,6 +228,7 @@ impl HostContext for State {
     }
 
     async fn bid(&mut self, context: Resource<ContextHandle>, value: f64) -> Result<()> {
+        self.called("context.bid");
         if let Ok(context) = self.context_id(&context)? {
             // The interface has no error here, and a context that is alive has none to give.
             let _ = self.ask(|reply| Operation::Bid { context, value, reply }).await?;

@@ -163,6 +163,7 @@ impl Host for State {}
 
 impl HostForwardPass for State {
     fn new(&mut self, _model: Resource<ModelHandle>) -> Result<Resource<ForwardPass>> {
+        self.called("forward-pass.constructor");
         let held = self.held.nothing();
         Ok(self.table.push(ForwardPass {
             draft: Draft::default(),
@@ -175,6 +176,7 @@ impl HostForwardPass for State {
     }
 
     fn context(&mut self, pass: Resource<ForwardPass>, context: Resource<ContextHandle>) -> Result<()> {
+        self.called("forward-pass.context");
         let id = self.context_id(&context)?;
         let description = self.table.get_mut(&pass)?;
         description.context = Some(context.rep());
@@ -188,6 +190,7 @@ impl HostForwardPass for State {
         tokens: Vec<u32>,
         positions: Vec<u32>,
     ) -> Result<()> {
+        self.called("forward-pass.input-tokens");
         let bytes = size_of_val(&tokens[..]) + size_of_val(&positions[..]);
         self.draft(&pass, bytes)?.input(tokens, positions);
         Ok(())
@@ -199,17 +202,20 @@ impl HostForwardPass for State {
         tokens: Vec<u32>,
         positions: Vec<u32>,
     ) -> Result<()> {
+        self.called("forward-pass.input-speculative-tokens");
         let bytes = size_of_val(&tokens[..]) + size_of_val(&positions[..]);
         self.draft(&pass, bytes)?.guess(tokens, positions);
         Ok(())
     }
 
     fn output_speculative_tokens(&mut self, pass: Resource<ForwardPass>, flag: bool) -> Result<()> {
+        self.called("forward-pass.output-speculative-tokens");
         self.draft(&pass, 0)?.wants_guesses = flag;
         Ok(())
     }
 
     fn attention_mask(&mut self, pass: Resource<ForwardPass>, masks: Vec<Vec<u32>>) -> Result<()> {
+        self.called("forward-pass.attention-mask");
         let runs: usize = masks.iter().map(|mask| size_of_val(&mask[..])).sum();
         let draft = self.draft(&pass, size_of_val(&masks[..]) + runs)?;
         draft.masks = Some(masks.into_iter().map(Brle).collect());
@@ -217,17 +223,20 @@ impl HostForwardPass for State {
     }
 
     fn logit_mask(&mut self, pass: Resource<ForwardPass>, mask: Vec<u32>) -> Result<()> {
+        self.called("forward-pass.logit-mask");
         self.draft(&pass, size_of_val(&mask[..]))?.allow(Brle(mask));
         Ok(())
     }
 
     fn sampler(&mut self, pass: Resource<ForwardPass>, indices: Vec<u32>, sampler: Call) -> Result<()> {
+        self.called("forward-pass.sampler");
         let tokens = if let Call::Logprobs(tokens) = &sampler { size_of_val(&tokens[..]) } else { 0 };
         self.draft(&pass, size_of::<Call>() + size_of_val(&indices[..]) + tokens)?.ask(indices, ask(sampler));
         Ok(())
     }
 
     fn adapter(&mut self, pass: Resource<ForwardPass>, adapter: Resource<AdapterHandle>) -> Result<()> {
+        self.called("forward-pass.adapter");
         let adapter = self.adapter_of(&adapter)?;
         self.table.get_mut(&pass)?.adapter = Some(adapter);
         Ok(())
@@ -237,6 +246,7 @@ impl HostForwardPass for State {
         &mut self,
         pass: Resource<ForwardPass>,
     ) -> Result<Result<Resource<FutureOutput>, String>> {
+        self.called("forward-pass.execute");
         self.execute_pass(pass).await
     }
 
@@ -248,11 +258,13 @@ impl HostForwardPass for State {
 
 impl HostFutureOutput for State {
     fn pollable(&mut self, future: Resource<FutureOutput>) -> Result<Resource<DynPollable>> {
+        self.called("future-output.pollable");
         let ready = self.output_ready(&future)?;
         self.pollable(ready)
     }
 
     fn get(&mut self, future: Resource<FutureOutput>) -> Result<Option<Output>> {
+        self.called("future-output.get");
         let future = self.table.get_mut(&future)?;
         if future.taken {
             return Ok(None);
@@ -316,22 +328,27 @@ fn native_bytes(values: &[f32]) -> Vec<u8> {
 
 impl HostGrammar for State {
     fn from_json_schema(&mut self, schema: String) -> Result<Result<Resource<GrammarHandle>, String>> {
+        self.called("grammar.from-json-schema");
         self.grammar(Source::JsonSchema(schema))
     }
 
     fn json(&mut self) -> Result<Resource<GrammarHandle>> {
+        self.called("grammar.json");
         self.grammar(Source::Json)?.map_err(wasmtime::Error::msg)
     }
 
     fn from_regex(&mut self, pattern: String) -> Result<Result<Resource<GrammarHandle>, String>> {
+        self.called("grammar.from-regex");
         self.grammar(Source::Regex(pattern))
     }
 
     fn from_ebnf(&mut self, ebnf: String) -> Result<Result<Resource<GrammarHandle>, String>> {
+        self.called("grammar.from-ebnf");
         self.grammar(Source::Ebnf(ebnf))
     }
 
     fn to_string(&mut self, grammar: Resource<GrammarHandle>) -> Result<String> {
+        self.called("grammar.to-string");
         Ok(self.table.get(&grammar)?.grammar.to_string())
     }
 

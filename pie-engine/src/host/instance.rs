@@ -51,6 +51,7 @@ pub async fn run(inferlet: Inferlet, state: State, input: Call, limits: Limits) 
     let stderr = journal.finish();
     let place = result.as_ref().err().and_then(|error| interpreter::place(error, &store));
     let mut state = store.into_data();
+    state.keep_walks();
     if result.is_ok() {
         for child in state.children.let_all_go() {
             // If too much is recorded already, this is not either; what it answered stands.

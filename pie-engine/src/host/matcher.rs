@@ -105,6 +105,22 @@ impl State {
         Ok(handle)
     }
 
+    /// Keeps how far a walk has come, for whoever wants to know what of its grammar was made use of.
+    fn keep_walk(&self, matcher: &Resource<MatcherHandle>) -> Result<()> {
+        if let (Some(uses), Some(walk)) = (&self.uses, self.table.get(matcher)?.at()) {
+            uses.walked(walk.prototype(), walk.tokens());
+        }
+        Ok(())
+    }
+
+    /// The same for all walks of an instance that has ended.
+    pub(super) fn keep_walks(&self) {
+        for &rep in &self.walks.0 {
+            // A handle that is not there was dropped, and its walk kept then.
+            let _ = self.keep_walk(&Resource::new_borrow(rep));
+        }
+    }
+
     /// Records the tokens that a walk had no choice about.
     fn record_forced(&mut self, matcher: &Resource<MatcherHandle>) -> Result<()> {
         let forced = std::mem::take(&mut self.table.get_mut(matcher)?.forced);
@@ -150,6 +166,7 @@ impl HostMatcher for State {
         grammar: Resource<GrammarHandle>,
         _tokenizer: Resource<TokenizerHandle>,
     ) -> Result<Resource<MatcherHandle>> {
+        self.called("matcher.constructor");
         let grammar = Arc::clone(&self.table.get(&grammar)?.grammar);
         self.matcher(Ok(grammar))
     }
@@ -159,6 +176,7 @@ impl HostMatcher for State {
         matcher: Resource<MatcherHandle>,
         tokens: Vec<u32>,
     ) -> Result<Result<(), String>> {
+        self.called("matcher.accept-tokens");
         self.pay(tokens.len(), ACCEPTED_TOKEN)?;
         self.table.get_mut(&matcher)?.held.grow(tokens.len() as u64 * MATCHER_TOKEN_BYTES)?;
         let followed = !self.table.get(&matcher)?.anew && self.follow_another(&matcher, &tokens)?;
@@ -174,6 +192,7 @@ impl HostMatcher for State {
     }
 
     fn next_token_logit_mask(&mut self, matcher: Resource<MatcherHandle>) -> Result<Vec<u32>> {
+        self.called("matcher.next-token-logit-mask");
         let vocabulary = self.model.info().vocab_size;
         self.pay(vocabulary as usize, MASKED_TOKEN)?;
         let handle = self.table.get_mut(&matcher)?;
@@ -191,14 +210,17 @@ impl HostMatcher for State {
     }
 
     fn is_terminated(&mut self, matcher: Resource<MatcherHandle>) -> Result<bool> {
+        self.called("matcher.is-terminated");
         self.pay(self.model.info().vocab_size as usize, MASKED_TOKEN)?;
         let walk = self.table.get_mut(&matcher)?.walk();
         Ok(walk.is_ok_and(|matcher| matcher.is_terminated().unwrap_or(false)))
     }
 
     fn reset(&mut self, matcher: Resource<MatcherHandle>) -> Result<()> {
+        self.called("matcher.reset");
         let mut held = self.held.nothing();
         held.grow(MATCHER_BYTES)?;
+        self.keep_walk(&matcher)?;
         self.record_forced(&matcher)?;
         let handle = self.table.get_mut(&matcher)?;
         handle.held = held;
@@ -209,6 +231,7 @@ impl HostMatcher for State {
     }
 
     fn drop(&mut self, matcher: Resource<MatcherHandle>) -> Result<()> {
+        self.keep_walk(&matcher)?;
         self.record_forced(&matcher)?;
         self.ways_out.forget(&matcher);
         self.walks.0.remove(&matcher.rep());

@@ -41,6 +41,7 @@ impl State {
 
 impl Host for State {
     fn push(&mut self, topic: String, message: String) -> Result<()> {
+        self.called("messaging.push");
         let event = |instance| Event::Pushed {
             instance,
             topic: topic.as_str().into(),
@@ -52,11 +53,13 @@ impl Host for State {
     }
 
     fn pull(&mut self, topic: String) -> Result<Resource<FutureString>> {
+        self.called("messaging.pull");
         let ticket = self.bus.pull(&self.user, &topic);
         Ok(self.table.push(FutureString::Pulled { ticket, topic })?)
     }
 
     fn broadcast(&mut self, topic: String, message: String) -> Result<()> {
+        self.called("messaging.broadcast");
         let subscriptions = self.bus.broadcast(&self.user, &topic, &message);
         self.record(|instance| Event::Broadcast {
             instance,
@@ -68,6 +71,7 @@ impl Host for State {
     }
 
     fn subscribe(&mut self, topic: String) -> Result<Resource<SubscriptionHandle>> {
+        self.called("messaging.subscribe");
         let subscription = self.bus.subscribe(&self.user, &topic);
         self.record(|instance| Event::Subscribed { instance, topic: topic.as_str().into() })?;
         Ok(self.table.push(SubscriptionHandle { topic: topic.into(), subscription })?)
@@ -76,11 +80,13 @@ impl Host for State {
 
 impl HostSubscription for State {
     fn pollable(&mut self, subscription: Resource<SubscriptionHandle>) -> Result<Resource<DynPollable>> {
+        self.called("subscription.pollable");
         let ready = self.message_ready(&subscription)?;
         self.pollable(ready)
     }
 
     fn get(&mut self, subscription: Resource<SubscriptionHandle>) -> Result<Option<String>> {
+        self.called("subscription.get");
         let SubscriptionHandle { topic, subscription } = self.table.get(&subscription)?;
         let topic = Arc::clone(topic);
         let Some(message) = subscription.get().map_err(LimitExceeded::from)? else { return Ok(None) };
@@ -93,6 +99,7 @@ impl HostSubscription for State {
     }
 
     fn unsubscribe(&mut self, subscription: Resource<SubscriptionHandle>) -> Result<()> {
+        self.called("subscription.unsubscribe");
         self.table.get(&subscription)?.subscription.end();
         Ok(())
     }

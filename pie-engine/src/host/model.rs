@@ -17,6 +17,7 @@ impl Host for State {}
 
 impl HostModel for State {
     fn load(&mut self, name: String) -> Result<Result<Resource<ModelHandle>, String>> {
+        self.called("model.load");
         if !self.model.answers_to(&name) {
             let known = &self.model.info().name;
             return Ok(Err(format!("no model `{name}` is loaded; there are `default` and `{known}`")));
@@ -26,6 +27,7 @@ impl HostModel for State {
     }
 
     fn tokenizer(&mut self, _model: Resource<ModelHandle>) -> Result<Resource<TokenizerHandle>> {
+        self.called("model.tokenizer");
         Ok(self.table.push(TokenizerHandle)?)
     }
 
@@ -37,6 +39,7 @@ impl HostModel for State {
 
 impl HostTokenizer for State {
     fn encode(&mut self, _tokenizer: Resource<TokenizerHandle>, text: String) -> Result<Vec<u32>> {
+        self.called("tokenizer.encode");
         self.pay(text.len(), ENCODED_BYTE)?;
         Ok(self.model.tokenizer.encode(&text))
     }
@@ -46,21 +49,25 @@ impl HostTokenizer for State {
         _tokenizer: Resource<TokenizerHandle>,
         tokens: Vec<u32>,
     ) -> Result<Result<String, String>> {
+        self.called("tokenizer.decode");
         self.pay(tokens.len(), DECODED_TOKEN)?;
         Ok(self.model.tokenizer.decode(&tokens).map_err(|error| error.to_string()))
     }
 
     fn vocabs(&mut self, _tokenizer: Resource<TokenizerHandle>) -> Result<(Vec<u32>, Vec<Vec<u8>>)> {
+        self.called("tokenizer.vocabs");
         self.pay(self.model.tokenizer.vocabs().0.len(), DECODED_TOKEN)?;
         let (ids, bytes) = self.model.tokenizer.vocabs();
         Ok((ids.to_vec(), bytes.to_vec()))
     }
 
     fn split_regex(&mut self, _tokenizer: Resource<TokenizerHandle>) -> Result<String> {
+        self.called("tokenizer.split-regex");
         Ok(self.model.tokenizer.split_regex().to_owned())
     }
 
     fn special_tokens(&mut self, _tokenizer: Resource<TokenizerHandle>) -> Result<(Vec<u32>, Vec<Vec<u8>>)> {
+        self.called("tokenizer.special-tokens");
         self.pay(self.model.tokenizer.special_tokens().0.len(), DECODED_TOKEN)?;
         let (ids, bytes) = self.model.tokenizer.special_tokens();
         Ok((ids.to_vec(), bytes.to_vec()))

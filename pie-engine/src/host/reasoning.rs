@@ -13,6 +13,7 @@ pub type ReasoningDecoding = Decoding<ReasoningDecoder>;
 
 impl Host for State {
     fn create_decoder(&mut self, _model: Resource<ModelHandle>) -> Result<Resource<ReasoningDecoding>> {
+        self.called("reasoning.create-decoder");
         let decoder = self.model.reasoning_decoder();
         self.decoding(decoder)
     }
@@ -24,6 +25,7 @@ impl HostDecoder for State {
         decoder: Resource<ReasoningDecoding>,
         tokens: Vec<u32>,
     ) -> Result<Result<Event, String>> {
+        self.called("reasoning.decoder.feed");
         let event = self.feeding(&decoder, &tokens)?.feed(&tokens);
         Ok(event.map(|event| match event {
             ReasoningEvent::Start => Event::Start,
@@ -33,6 +35,7 @@ impl HostDecoder for State {
     }
 
     fn reset(&mut self, decoder: Resource<ReasoningDecoding>) -> Result<()> {
+        self.called("reasoning.decoder.reset");
         self.resetting(&decoder)?.reset();
         Ok(())
     }

@@ -26,18 +26,22 @@ impl State {
 
 impl Host for State {
     fn version(&mut self) -> Result<String> {
+        self.called("runtime.version");
         Ok(crate::VERSION.to_owned())
     }
 
     fn instance_id(&mut self) -> Result<String> {
+        self.called("runtime.instance-id");
         Ok(self.port.instance().to_string())
     }
 
     fn username(&mut self) -> Result<String> {
+        self.called("runtime.username");
         Ok(self.user.to_string())
     }
 
     fn models(&mut self) -> Result<Vec<String>> {
+        self.called("runtime.models");
         Ok(vec![self.model.info().name.clone()])
     }
 
@@ -46,6 +50,7 @@ impl Host for State {
         program: String,
         input: String,
     ) -> Result<Result<Resource<ChildHandle>, String>> {
+        self.called("runtime.launch");
         self.pay(1, LAUNCHED)?;
         self.pay(input.len(), LAUNCHED_BYTE)?;
         self.journal.check()?;
@@ -65,11 +70,13 @@ impl Host for State {
 
 impl HostChild for State {
     fn pollable(&mut self, child: Resource<ChildHandle>) -> Result<Resource<DynPollable>> {
+        self.called("child.pollable");
         let ended = self.child_ended(&child)?;
         self.pollable(ended)
     }
 
     fn get(&mut self, child: Resource<ChildHandle>) -> Result<Option<Result<String, String>>> {
+        self.called("child.get");
         let handle = self.table.get_mut(&child)?;
         if handle.taken {
             return Ok(None);
@@ -83,10 +90,12 @@ impl HostChild for State {
     }
 
     fn pid(&mut self, child: Resource<ChildHandle>) -> Result<String> {
+        self.called("child.pid");
         Ok(self.table.get(&child)?.child.instance().to_string())
     }
 
     fn cancel(&mut self, child: Resource<ChildHandle>) -> Result<()> {
+        self.called("child.cancel");
         self.table.get(&child)?.child.cancel("the inferlet that launched it has cancelled it");
         Ok(())
     }

@@ -29,22 +29,27 @@ impl State {
 
 impl Host for State {
     async fn price(&mut self) -> Result<f64> {
+        self.called("scheduling.price");
         self.quote(Quote::Price).await
     }
 
     async fn rent(&mut self, context: Resource<ContextHandle>) -> Result<f64> {
+        self.called("scheduling.rent");
         self.quote_of(&context, Quote::Rent).await
     }
 
     async fn dividend(&mut self, _model: Resource<ModelHandle>) -> Result<f64> {
+        self.called("scheduling.dividend");
         self.quote(Quote::Dividend).await
     }
 
     async fn latency(&mut self, context: Resource<ContextHandle>) -> Result<f64> {
+        self.called("scheduling.latency");
         self.quote_of(&context, Quote::Latency).await
     }
 
     async fn balance(&mut self, _model: Resource<ModelHandle>) -> Result<f64> {
+        self.called("scheduling.balance");
         self.quote(Quote::Balance).await
     }
 }

@@ -20,6 +20,7 @@ use crate::outside::outbox::Outbox;
 use crate::outside::{Outside, Permit};
 use crate::respond::Responded;
 use crate::trace::Event;
+use crate::uses::Uses;
 use std::sync::Arc;
 use tokio::sync::mpsc;
 use wasmtime::component::ResourceTable;
@@ -50,6 +51,8 @@ pub struct State {
     pub(crate) cancellation: Cancellation,
     pub(crate) user: Arc<str>,
     pub(crate) page_size: u32,
+    /// Who wants to know what it makes use of.
+    pub(crate) uses: Option<Uses>,
     /// Who takes its state when it has answered.
     pub(crate) preload: Option<Arc<Preload>>,
 }
@@ -58,6 +61,27 @@ impl State {
     /// Records an event of this instance.
     pub(crate) fn record(&self, event: impl FnOnce(InstanceId) -> Event) -> Result<(), LimitExceeded> {
         self.journal.record(event)
+    }
+
+    /// Counts a call of a function of the interface.
+    pub(crate) fn called(&self, function: &'static str) {
+        if let Some(uses) = &self.uses {
+            uses.called(function);
+        }
+    }
+
+    /// The same, in passing.
+    pub(crate) fn calling(&mut self, function: &'static str) -> &mut Self {
+        self.called(function);
+        self
+    }
+
+    /// Does what a function of the interface does, where the inferlet has called another one.
+    pub(crate) fn uncounted<T>(&mut self, does: impl FnOnce(&mut Self) -> T) -> T {
+        let uses = self.uses.take();
+        let done = does(self);
+        self.uses = uses;
+        done
     }
 
     /// Asks the engine for something, which records what it does. The inner error is for the inferlet to read.

@@ -23,6 +23,7 @@ impl Host for State {
         _model: Resource<ModelHandle>,
         tools: Vec<String>,
     ) -> Result<Result<Vec<u32>, String>> {
+        self.called("tool-use.equip");
         // Each is read, written into the template, and encoded with it.
         self.pay_for_template(tools.iter().map(|tool| 2 * tool.len()).sum())?;
         let equipped = self.model.chat.equip(&self.model.tokenizer, &tools);
@@ -30,11 +31,13 @@ impl Host for State {
     }
 
     fn answer(&mut self, _model: Resource<ModelHandle>, name: String, value: String) -> Result<Vec<u32>> {
+        self.called("tool-use.answer");
         self.pay_for_template(name.len() + value.len())?;
         Ok(self.model.chat.answer(&self.model.tokenizer, &name, &value))
     }
 
     fn create_decoder(&mut self, _model: Resource<ModelHandle>) -> Result<Resource<ToolDecoding>> {
+        self.called("tool-use.create-decoder");
         let decoder = self.model.tool_decoder();
         self.decoding(decoder)
     }
@@ -44,6 +47,7 @@ impl Host for State {
         _model: Resource<ModelHandle>,
         tools: Vec<String>,
     ) -> Result<Option<Resource<GrammarHandle>>> {
+        self.called("tool-use.format");
         self.pay_for_template(tools.iter().map(String::len).sum())?;
         // The interface has no error here, and neither no grammar nor another one would be what was asked for.
         match self.model.chat.call_grammar(&self.model.tokenizer, &tools) {
@@ -58,6 +62,7 @@ impl Host for State {
         _model: Resource<ModelHandle>,
         tools: Vec<String>,
     ) -> Result<Resource<MatcherHandle>> {
+        self.called("tool-use.create-matcher");
         self.pay_for_template(tools.iter().map(String::len).sum())?;
         let source = match self.model.chat.call_grammar(&self.model.tokenizer, &tools) {
             Ok(lark) => lark.unwrap_or_else(|| ANYTHING.to_owned()),
@@ -71,6 +76,7 @@ impl Host for State {
 
 impl HostDecoder for State {
     fn feed(&mut self, decoder: Resource<ToolDecoding>, tokens: Vec<u32>) -> Result<Result<Event, String>> {
+        self.called("tool-use.decoder.feed");
         let event = self.feeding(&decoder, &tokens)?.feed(&tokens);
         Ok(event.map(|event| match event {
             ToolEvent::Start => Event::Start,
@@ -79,6 +85,7 @@ impl HostDecoder for State {
     }
 
     fn reset(&mut self, decoder: Resource<ToolDecoding>) -> Result<()> {
+        self.called("tool-use.decoder.reset");
         self.resetting(&decoder)?.reset();
         Ok(())
     }

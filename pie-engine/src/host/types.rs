@@ -66,11 +66,13 @@ impl Host for State {}
 
 impl HostFutureString for State {
     fn pollable(&mut self, future: Resource<FutureString>) -> Result<Resource<DynPollable>> {
+        self.called("future-string.pollable");
         let ready = self.string_ready(&future)?;
         self.pollable(ready)
     }
 
     fn get(&mut self, future: Resource<FutureString>) -> Result<Option<String>> {
+        self.called("future-string.get");
         match self.table.get_mut(&future)? {
             FutureString::Received(ticket) => {
                 let Some(message) = ticket.take() else { return Ok(None) };
@@ -96,11 +98,13 @@ impl HostFutureString for State {
 
 impl HostFutureBlob for State {
     fn pollable(&mut self, future: Resource<FutureBlob>) -> Result<Resource<DynPollable>> {
+        self.called("future-blob.pollable");
         let ready = self.blob_ready(&future)?;
         self.pollable(ready)
     }
 
     fn get(&mut self, future: Resource<FutureBlob>) -> Result<Option<Vec<u8>>> {
+        self.called("future-blob.get");
         let Some(data) = self.table.get_mut(&future)?.0.take() else { return Ok(None) };
         self.record(|instance| Event::ReceivedFile { instance, data: data.clone().map(Bytes::from) })?;
         Ok(data)

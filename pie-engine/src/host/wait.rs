@@ -24,48 +24,49 @@ impl HostWithStore<State> for HasSelf<State> {
         store: &Accessor<State, Self>,
         pending: Resource<FutureOutput>,
     ) -> Result<Option<Output>> {
-        let ready = store.with(|mut store| store.get().output_ready(&pending))?;
+        let ready = store.with(|mut store| store.get().calling("wait.for-output").output_ready(&pending))?;
         ready.wait().await;
-        store.with(|mut store| HostFutureOutput::get(store.get(), pending))
+        store.with(|mut store| store.get().uncounted(|state| HostFutureOutput::get(state, pending)))
     }
 
     async fn for_string(
         store: &Accessor<State, Self>,
         pending: Resource<FutureString>,
     ) -> Result<Option<String>> {
-        let ready = store.with(|mut store| store.get().string_ready(&pending))?;
+        let ready = store.with(|mut store| store.get().calling("wait.for-string").string_ready(&pending))?;
         ready.wait().await;
-        store.with(|mut store| HostFutureString::get(store.get(), pending))
+        store.with(|mut store| store.get().uncounted(|state| HostFutureString::get(state, pending)))
     }
 
     async fn for_blob(
         store: &Accessor<State, Self>,
         pending: Resource<FutureBlob>,
     ) -> Result<Option<Vec<u8>>> {
-        let ready = store.with(|mut store| store.get().blob_ready(&pending))?;
+        let ready = store.with(|mut store| store.get().calling("wait.for-blob").blob_ready(&pending))?;
         ready.wait().await;
-        store.with(|mut store| HostFutureBlob::get(store.get(), pending))
+        store.with(|mut store| store.get().uncounted(|state| HostFutureBlob::get(state, pending)))
     }
 
     async fn for_child(
         store: &Accessor<State, Self>,
         child: Resource<ChildHandle>,
     ) -> Result<Option<Result<String, String>>> {
-        let ended = store.with(|mut store| store.get().child_ended(&child))?;
+        let ended = store.with(|mut store| store.get().calling("wait.for-child").child_ended(&child))?;
         ended.wait().await;
-        store.with(|mut store| HostChild::get(store.get(), child))
+        store.with(|mut store| store.get().uncounted(|state| HostChild::get(state, child)))
     }
 
     async fn for_message(
         store: &Accessor<State, Self>,
         subscription: Resource<SubscriptionHandle>,
     ) -> Result<Option<String>> {
+        store.with(|mut store| store.get().called("wait.for-message"));
         loop {
             let handle = Resource::new_borrow(subscription.rep());
             let (message, ready) = store.with(|mut store| {
                 let state = store.get();
                 let ended = state.is_unsubscribed(&subscription)?;
-                let message = HostSubscription::get(state, handle)?;
+                let message = state.uncounted(|state| HostSubscription::get(state, handle))?;
                 let ready = state.message_ready(&subscription)?;
                 Ok::<_, wasmtime::Error>((message, (!ended).then_some(ready)))
             })?;
@@ -78,7 +79,7 @@ impl HostWithStore<State> for HasSelf<State> {
     }
 
     async fn sleep(store: &Accessor<State, Self>, duration: u64) -> Result<()> {
-        let sleep = store.with(|mut store| store.get().wasi.sleep(duration));
+        let sleep = store.with(|mut store| store.get().calling("wait.sleep").wasi.sleep(duration));
         sleep.await;
         Ok(())
     }

@@ -12,6 +12,7 @@ use wasmtime::component::Resource;
 
 impl Host for State {
     fn adapter_seed(&mut self, pass: Resource<ForwardPass>, seed: i64) -> Result<()> {
+        self.called("zo.adapter-seed");
         self.table.get_mut(&pass)?.adapter_seed = Some(seed);
         Ok(())
     }
@@ -25,6 +26,7 @@ impl Host for State {
         mu_fraction: f32,
         initial_sigma: f32,
     ) -> Result<std::result::Result<(), String>> {
+        self.called("zo.initialize");
         let adapter = match self.adapter_of(&adapter)? {
             Ok(adapter) => adapter,
             Err(error) => return Ok(Err(error)),
@@ -51,6 +53,7 @@ impl Host for State {
         seeds: Vec<i64>,
         max_sigma: f32,
     ) -> Result<std::result::Result<(), String>> {
+        self.called("zo.update");
         let adapter = match self.adapter_of(&adapter)? {
             Ok(adapter) => adapter,
             Err(error) => return Ok(Err(error)),

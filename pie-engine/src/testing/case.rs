@@ -11,6 +11,7 @@ use super::{Conditions, Kept, Layer, Observed, ParseError, REDACTED, Redaction, 
 use crate::loaded::LoadedModel;
 use crate::model::dummy::Script;
 use crate::trace::{Outcome, Text};
+use crate::uses::Uses;
 use crate::{
     Engine, EngineConfig, EngineError, Finished, Inferlet, Launch, PageChecks, Runtime, RuntimeConfig,
 };
@@ -186,6 +187,7 @@ impl Case {
         let config =
             EngineConfig { pages: pages.unwrap_or(config.pages), checks: PageChecks::AtEnd, ..config };
         let engine = Engine::on(subject.runtime, config)?;
+        let launch = launch.uses(kept.uses());
         launch.control().attend(move |control| match sending.pop_front() {
             Some(Thing::Message(text)) => {
                 control.send(text);
@@ -251,6 +253,11 @@ impl Run {
             Outcome::Ok(Text::Full(answer)) => serde_json::from_str(answer).ok(),
             _ => None,
         }
+    }
+
+    /// What it made use of: each function of the interface that it called, and how far texts have come in grammars.
+    pub fn uses(&self) -> &Uses {
+        &self.observed.uses
     }
 
     /// What the layers depend on besides the inferlet and its input: for the metadata of a snapshot.

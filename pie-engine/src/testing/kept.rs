@@ -6,6 +6,7 @@ use crate::Finished;
 use crate::model::Model;
 use crate::model::tape::{Take, Taping};
 use crate::trace::{Event, Header, Record, Sink};
+use crate::uses::Uses;
 
 /// A run that is over.
 #[derive(Clone, Debug)]
@@ -18,6 +19,8 @@ pub struct Observed {
     pub finished: Finished,
     /// Its passes with all of their answers, where somebody wants to know.
     pub takes: Vec<Take>,
+    /// What it made use of.
+    pub uses: Uses,
 }
 
 /// Keeps the events of a run in memory. Clones share them.
@@ -25,6 +28,7 @@ pub struct Observed {
 pub struct Kept {
     shared: Arc<Mutex<(Option<Header>, Vec<Event>)>>,
     takes: Arc<Mutex<Vec<Take>>>,
+    uses: Uses,
 }
 
 impl Kept {
@@ -34,12 +38,17 @@ impl Kept {
         Taping::new(model, move |take| takes.lock().unwrap_or_else(PoisonError::into_inner).push(take.into()))
     }
 
+    /// Who is to be told what the run makes use of, if somebody wants to know.
+    pub fn uses(&self) -> Uses {
+        self.uses.clone()
+    }
+
     /// Takes what was kept, once the run is over. None where it never began.
     pub fn observed(&self, finished: Finished) -> Option<Observed> {
         let (header, events) =
             std::mem::take(&mut *self.shared.lock().unwrap_or_else(PoisonError::into_inner));
         let takes = std::mem::take(&mut *self.takes.lock().unwrap_or_else(PoisonError::into_inner));
-        Some(Observed { header: header?, events, finished, takes })
+        Some(Observed { header: header?, events, finished, takes, uses: self.uses() })
     }
 }
 

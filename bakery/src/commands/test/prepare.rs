@@ -40,6 +40,8 @@ pub(super) struct OfProject {
     pub shown: PathBuf,
     pub name: String,
     pub inferlet: Inferlet,
+    /// The functions of the interface that it imports.
+    pub imports: Arc<BTreeSet<String>>,
     /// How it is launched, but for what a case says.
     pub launch: Launch,
     pub limits: Limits,
@@ -125,6 +127,7 @@ fn prepare(
         limits: programs::limits(&manifest),
         root: project.root,
         shown,
+        imports: Arc::new(inferlet.imports()),
         inferlet,
         launch,
         cases,

@@ -136,7 +136,7 @@ impl Worker<'_> {
         let usage = &observed.finished.usage;
         (verdict.sampled_tokens, verdict.least_margin, verdict.passes) =
             (usage.sampled_tokens, usage.least_margin, usage.passes);
-        verdict.coverage = Coverage::of(&observed.events);
+        verdict.coverage = Coverage::of_run(&observed.events, &observed.uses, &self.of.imports);
         let judge = Judge {
             folder: &self.of.folder,
             root: &self.of.root,
@@ -241,7 +241,7 @@ impl Worker<'_> {
         kept: Option<&Kept>,
     ) -> Result<Finished, String> {
         match &case.replay {
-            Some(recording) => self.replay(case, &self.of.recordings[recording], turn, sink),
+            Some(recording) => self.replay(case, &self.of.recordings[recording], turn, sink, kept),
             None => self.perform(case, turn, sink, kept),
         }
     }
@@ -259,7 +259,7 @@ impl Worker<'_> {
             model.model = Arc::new(kept.taping(model.model));
         }
         let engine = self.engine(model, case.pages)?;
-        let launch = self.launch(case, turn);
+        let launch = observed(self.launch(case, turn), kept);
         let control = launch.control();
         let refusing = control.clone();
         let world = Arc::new(Replies::new(case, &self.of.root, self.env, move |what| {
@@ -281,9 +281,11 @@ impl Worker<'_> {
         recording: &Replayed,
         turn: Turn,
         sink: Box<dyn Sink>,
+        kept: Option<&Kept>,
     ) -> Result<Finished, String> {
         let begun = &recording.begun;
         let launch = self.launch(case, Turn { seed: begun.seed, ..turn }).input(begun.input.as_str());
+        let launch = observed(launch, kept);
         let control = launch.control();
         let model = recording.model(self.model(case).loaded.clone(), ending(&control));
         let model = model.map_err(|error| [vec![error.to_string()], error.causes()].concat().join(": "))?;
@@ -335,6 +337,14 @@ impl Worker<'_> {
             Some(request) => launch.request(super::live::request(request)).0,
             None => launch,
         }
+    }
+}
+
+/// A launch of which somebody wants to know what it makes use of.
+fn observed(launch: Launch, kept: Option<&Kept>) -> Launch {
+    match kept {
+        Some(kept) => launch.uses(kept.uses()),
+        None => launch,
     }
 }
 

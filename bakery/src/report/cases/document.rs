@@ -145,6 +145,7 @@ pub fn documents(tested: &Tested) -> Vec<TestDocument> {
     }
     let Counts { passed, failed, accepted, proposed, obsolete } = tested.counts();
     let elapsed_ms = milliseconds(tested.elapsed);
+    coverage.name_what_was_not_called();
     documents.push(TestDocument::Tested(Summary {
         passed,
         failed,

@@ -3,6 +3,7 @@
 use quick_junit::{NonSuccessKind, Property, Report, TestCase, TestCaseStatus, TestSuite};
 
 use super::{Tested, TestedProject};
+use crate::snapshot::coverage::{Coverage, Functions, GrammarStates};
 use crate::snapshot::diff::Changed;
 use crate::snapshot::verdict::{Problem, Verdict};
 
@@ -21,6 +22,10 @@ pub fn report(tested: &Tested) -> Result<String, String> {
 
 fn suite(tested: &Tested, project: &TestedProject) -> TestSuite {
     let mut suite = TestSuite::new(project.name.clone());
+    let mut all = Coverage::default();
+    project.verdicts.iter().for_each(|verdict| all.add(&verdict.coverage));
+    all.name_what_was_not_called();
+    suite.properties.extend(made_use_of(&all).into_iter().map(|(name, value)| Property::new(name, value)));
     suite.add_test_cases(project.verdicts.iter().map(|verdict| case(tested, project, verdict)));
     if project.strict && !project.removed {
         for file in &project.obsolete {
@@ -62,18 +67,25 @@ fn case(tested: &Tested, project: &TestedProject, verdict: &Verdict) -> TestCase
     case
 }
 
-/// What a case made use of.
+/// What a case did, in numbers.
 fn properties(verdict: &Verdict) -> Vec<(String, String)> {
-    let coverage = &verdict.coverage;
     let mut properties = vec![
         ("passes".to_owned(), verdict.passes.to_string()),
         ("sampled-tokens".to_owned(), verdict.sampled_tokens.to_string()),
-        ("input-tokens".to_owned(), coverage.input_tokens.to_string()),
-        ("reused-tokens".to_owned(), coverage.reused_tokens.to_string()),
     ];
     if let Some(margin) = verdict.least_margin {
         properties.push(("least-margin".to_owned(), margin.to_string()));
     }
+    properties.extend(made_use_of(&verdict.coverage));
+    properties
+}
+
+/// What was made use of, by a case or by all of a project.
+fn made_use_of(coverage: &Coverage) -> Vec<(String, String)> {
+    let mut properties = vec![
+        ("input-tokens".to_owned(), coverage.input_tokens.to_string()),
+        ("reused-tokens".to_owned(), coverage.reused_tokens.to_string()),
+    ];
     let groups = [
         ("call", &coverage.calls),
         ("ending", &coverage.endings),
@@ -82,6 +94,14 @@ fn properties(verdict: &Verdict) -> Vec<(String, String)> {
     ];
     for (group, counts) in groups {
         properties.extend(counts.iter().map(|(name, count)| (format!("{group}:{name}"), count.to_string())));
+    }
+    if let Some(Functions { imported, called, not_called, .. }) = &coverage.functions {
+        properties.push(("functions-imported".to_owned(), imported.to_string()));
+        properties.push(("functions-called".to_owned(), called.to_string()));
+        properties.extend(not_called.iter().map(|name| (format!("not-called:{name}"), "0".to_owned())));
+    }
+    for (name, GrammarStates { visited, of, .. }) in &coverage.grammar_states {
+        properties.push((format!("grammar-states:{name}"), format!("{visited} of {of}")));
     }
     properties
 }

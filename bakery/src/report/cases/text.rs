@@ -4,7 +4,7 @@ use std::io::{self, Write};
 
 use super::{Counts, Tested, TestedProject};
 use crate::report::visible;
-use crate::snapshot::coverage::Coverage;
+use crate::snapshot::coverage::{Coverage, Functions, GrammarStates};
 use crate::snapshot::diff::tokens::Piece;
 use crate::snapshot::diff::{Changed, Difference, TokenDifference};
 use crate::snapshot::verdict::{Problem, Verdict};
@@ -58,6 +58,7 @@ pub fn write(out: &mut dyn Write, tested: &Tested, how: How) -> io::Result<()> {
             .iter()
             .flat_map(|project| &project.verdicts)
             .for_each(|verdict| all.add(&verdict.coverage));
+        all.name_what_was_not_called();
         writeln!(out, "all cases together")?;
         coverage(out, &all, "  ")?;
     }
@@ -201,12 +202,22 @@ fn obsolete(out: &mut dyn Write, project: &TestedProject, how: How) -> io::Resul
 }
 
 fn coverage(out: &mut dyn Write, coverage: &Coverage, indent: &str) -> io::Result<()> {
-    let Coverage { calls, endings, grammars, pages, input_tokens, reused_tokens } = coverage;
+    let Coverage { calls, functions, endings, grammars, grammar_states, pages, input_tokens, reused_tokens } =
+        coverage;
     for (what, counts) in [("called", calls), ("ended", endings), ("grammars", grammars), ("pages", pages)] {
         if !counts.is_empty() {
             let counts: Vec<String> = counts.iter().map(|(name, count)| format!("{name} {count}")).collect();
             writeln!(out, "{indent}{what}: {}", counts.join(", "))?;
         }
+    }
+    if let Some(Functions { imported, called, not_called, .. }) = functions {
+        writeln!(out, "{indent}functions called: {called} of {imported} that are imported")?;
+        if !not_called.is_empty() {
+            writeln!(out, "{indent}never called: {}", not_called.join(", "))?;
+        }
+    }
+    for (name, GrammarStates { visited, of, .. }) in grammar_states {
+        writeln!(out, "{indent}states of the grammar {name}: {visited} of {of}")?;
     }
     writeln!(out, "{indent}input tokens: {input_tokens}, of which {reused_tokens} were reused")
 }

@@ -5,7 +5,7 @@ use super::rules::{Rules, Symbol};
 use super::{NEVER, Piece};
 use llguidance::derivre::StateID;
 use llguidance::earley::lexerspec::LexemeIdx;
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeSet, HashMap, HashSet};
 
 /// The most items of a chart. A grammar that is so ambiguous is left alone.
 const MAX_ITEMS: usize = 200_000;
@@ -181,6 +181,14 @@ impl Chart {
         let origin = if item.origin == here { row } else { &self.rows[item.origin] };
         let then = origin.then.get(&head).map_or(NEVER, |then| then.0);
         rules.left(item.rule, item.place + 1).saturating_add(then).min(NEVER)
+    }
+
+    /// The places that the text has come by: those behind a symbol, reached with some text of the rule.
+    pub(super) fn places(&self, rules: &Rules) -> BTreeSet<usize> {
+        let first = rules.first_places();
+        let rows = self.rows.iter().enumerate();
+        let items = rows.flat_map(|(here, row)| row.items.iter().filter(move |item| item.origin < here));
+        items.filter(|item| item.place > 0).map(|item| first[item.rule] + item.place - 1).collect()
     }
 
     /// The shortest rest of the text.

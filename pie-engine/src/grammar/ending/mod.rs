@@ -18,6 +18,7 @@ use super::vocabulary::Vocabulary;
 use lexemes::Lexemes;
 use llguidance::earley::CGrammar;
 use rules::Rules;
+use std::collections::BTreeSet;
 
 /// The longest way, in bytes.
 const LONGEST: usize = 4096;
@@ -48,6 +49,12 @@ impl Endings {
         let mut lexemes = Lexemes::new(lexer, grammar.lexer_spec(), vocabulary);
         let rules = Rules::new(grammar, &mut lexemes);
         Some(Endings { rules, lexemes })
+    }
+
+    /// The places in rules that a text has come by, by number, and how many there are; none if the text is not known to go like this.
+    pub(super) fn places(&mut self, text: &[Piece]) -> Option<(BTreeSet<usize>, usize)> {
+        let chart = chart::Chart::read(&self.rules, &mut self.lexemes, text)?;
+        Some((chart.places(&self.rules), self.rules.places()))
     }
 
     /// The rest of a text; none if none is known.

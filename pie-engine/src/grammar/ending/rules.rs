@@ -119,6 +119,22 @@ impl Rules {
         }
     }
 
+    /// How many places there are behind the symbols of all rules.
+    pub(super) fn places(&self) -> usize {
+        self.bodies.iter().map(Vec::len).sum()
+    }
+
+    /// The number of the first place of each rule.
+    pub(super) fn first_places(&self) -> Vec<usize> {
+        let mut next = 0;
+        let first = |body: &Vec<Symbol>| {
+            let own = next;
+            next += body.len();
+            own
+        };
+        self.bodies.iter().map(first).collect()
+    }
+
     pub(super) fn cases(&self, symbol: Symbol) -> &[usize] {
         &self.symbols[symbol].rules
     }

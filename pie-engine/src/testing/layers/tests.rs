@@ -25,7 +25,7 @@ fn observed(mut events: Vec<Event>, outcome: Outcome) -> Observed {
         fork: None,
     };
     let finished = Finished { outcome, usage, findings: Vec::new() };
-    Observed { header, events, finished, takes: Vec::new() }
+    Observed { header, events, finished, takes: Vec::new(), uses: Default::default() }
 }
 
 fn output_of(events: Vec<Event>, outcome: Outcome) -> String {
