@@ -31,11 +31,23 @@ const SNAPSHOT: &str = "snap";
 /// The contents of a file, or that it cannot be read.
 type Contents = Option<[u8; 32]>;
 
-/// Looks at the files below some folders.
+/// How many of the files that have changed are named.
+const NAMED: usize = 3;
+
+/// What is looked at; all paths are absolute.
+#[derive(Clone, Debug, Default)]
+pub struct Sources {
+    /// All files below these folders, but for outputs.
+    pub roots: Vec<PathBuf>,
+    /// These files too, wherever they are.
+    pub files: BTreeSet<PathBuf>,
+    /// Files and folders that are written by whoever watches, and not looked at.
+    pub own: BTreeSet<PathBuf>,
+}
+
+/// Looks at files.
 pub struct Watch {
-    roots: Vec<PathBuf>,
-    /// Files that are written by whoever watches.
-    own: BTreeSet<PathBuf>,
+    sources: Sources,
     known: BTreeMap<PathBuf, Contents>,
     folders: BTreeSet<PathBuf>,
     debouncer: Debouncer<RecommendedWatcher>,
@@ -43,15 +55,15 @@ pub struct Watch {
 }
 
 impl Watch {
-    /// Begins to look at the files below `roots`, absolute, but for `own`.
+    /// Begins to look at some files.
     ///
     /// # Errors
     /// The operating system cannot watch so many folders.
-    pub fn new(roots: Vec<PathBuf>, own: BTreeSet<PathBuf>) -> Result<Watch> {
+    pub fn new(sources: Sources) -> Result<Watch> {
         let (sender, events) = channel();
         let debouncer = new_debouncer(BURST, sender).map_err(cannot_watch)?;
         let mut watch =
-            Watch { roots, own, known: BTreeMap::new(), folders: BTreeSet::new(), debouncer, events };
+            Watch { sources, known: BTreeMap::new(), folders: BTreeSet::new(), debouncer, events };
         watch.known = watch.look()?;
         Ok(watch)
     }
@@ -120,17 +132,26 @@ impl Watch {
 
     /// Whether a file is an output.
     fn is_passed_over(&self, path: &Path) -> bool {
-        let Some(root) = self.roots.iter().find(|root| path.starts_with(root)) else { return true };
+        let Sources { roots, files, own } = &self.sources;
+        if files.contains(path) {
+            return false;
+        }
+        let Some(root) = roots.iter().find(|root| path.starts_with(root)) else { return true };
         let inner = path.strip_prefix(root).unwrap_or(path);
         let names = inner.components().filter_map(|part| part.as_os_str().to_str());
-        self.own.contains(path) || names.clone().any(is_output_name) || is_proposal(path)
+        own.iter().any(|own| path.starts_with(own)) || names.clone().any(is_output_name) || is_proposal(path)
     }
 
     /// The contents of all sources. Folders that are new are watched from now on.
     fn look(&mut self) -> Result<BTreeMap<PathBuf, Contents>> {
         let mut contents = BTreeMap::new();
-        let mut left = self.roots.clone();
+        let mut left = self.sources.roots.clone();
         let mut folders = BTreeSet::new();
+        for path in &self.sources.files {
+            contents.insert(path.clone(), digest(path));
+            // Its folder, because editors put a new file in the place of the old one.
+            folders.extend(path.parent().filter(|folder| folder.is_dir()).map(Path::to_owned));
+        }
         while let Some(folder) = left.pop() {
             folders.insert(folder.clone());
             // What cannot be listed now may be gone, or may come back.
@@ -151,6 +172,18 @@ impl Watch {
         self.folders = folders;
         Ok(contents)
     }
+}
+
+/// Files that have changed, as they are said to a person: a few of them, relative to the current folder if they are below it.
+pub fn named(changed: &[PathBuf], current_dir: &Path) -> String {
+    let shown = |path: &PathBuf| {
+        let path: &Path = path.strip_prefix(current_dir).unwrap_or(path);
+        format!("`{}`", path.display())
+    };
+    let names: Vec<String> = changed.iter().take(NAMED).map(shown).collect();
+    let more = changed.len().saturating_sub(NAMED);
+    let more = if more > 0 { format!(" and {more} more") } else { String::new() };
+    format!("{}{more}", names.join(", "))
 }
 
 fn digest(path: &Path) -> Contents {
@@ -185,8 +218,9 @@ mod tests {
             write(folder.path(), name, text);
         }
         let root = folder.path().to_owned();
-        let own = BTreeSet::from([root.join("report.xml")]);
-        let watch = Watch::new(vec![root], own).unwrap();
+        let own = BTreeSet::from([root.join("report.xml"), root.join("kept")]);
+        let files = BTreeSet::from([root.join("target/script.toml")]);
+        let watch = Watch::new(Sources { roots: vec![root], files, own }).unwrap();
         (folder, watch)
     }
 
@@ -214,9 +248,14 @@ mod tests {
     #[test]
     fn outputs_wake_nobody() {
         let (folder, mut watch) = watched(&[("src/lib.rs", "a"), ("snapshots/x.output.snap", "a")]);
-        for output in
-            ["target/x.wasm", ".git/index", "snapshots/x.output.snap.new", "report.xml", "a/.cache/b"]
-        {
+        for output in [
+            "target/x.wasm",
+            ".git/index",
+            "snapshots/x.output.snap.new",
+            "report.xml",
+            "a/.cache/b",
+            "kept/t",
+        ] {
             write(folder.path(), output, "new");
         }
         assert_eq!(watch.changed().unwrap(), [] as [PathBuf; 0]);
@@ -225,6 +264,21 @@ mod tests {
         assert_eq!(watch.changed().unwrap(), [] as [PathBuf; 0]);
         write(folder.path(), "snapshots/x.output.snap", "accepted by somebody else");
         assert_eq!(names(folder.path(), watch.changed().unwrap()), ["snapshots/x.output.snap"]);
+    }
+
+    #[test]
+    fn a_file_that_is_named_counts_wherever_it_is() {
+        let (folder, mut watch) = watched(&[("src/lib.rs", "a"), ("target/script.toml", "a")]);
+        write(folder.path(), "target/script.toml", "b");
+        write(folder.path(), "target/other.toml", "b");
+        assert_eq!(names(folder.path(), watch.changed().unwrap()), ["target/script.toml"]);
+    }
+
+    #[test]
+    fn a_few_of_many_changes_are_named() {
+        let paths = ["/w/a", "/w/b/c", "/x", "/w/d", "/w/e"].map(PathBuf::from);
+        assert_eq!(named(&paths[..1], Path::new("/w")), "`a`");
+        assert_eq!(named(&paths, Path::new("/w")), "`a`, `b/c`, `/x` and 2 more");
     }
 
     #[test]

@@ -7,7 +7,7 @@ use serde_json::Value;
 use snapbox::str;
 
 use crate::book::repository;
-use crate::support::World;
+use crate::support::{World, guest};
 
 /// A world with the component of an example in it.
 pub(super) fn world(example: &str) -> World {
@@ -101,6 +101,23 @@ error: `kept` is not empty
    hint: give `--record` a folder that is empty or new, or a recording to replace
 
 "#]]);
+}
+
+#[test]
+fn a_recording_is_replaced_by_that_of_a_run_and_by_nothing_else() {
+    let world = World::new();
+    world.write("it.wasm", guest::answering("\"Hello\""));
+    output(&world, &["--record", "kept"], "");
+    let kept = ["run.json", "trace.jsonl", "passes.jsonl"].map(|file| format!("kept/{file}"));
+    let before = kept.each_ref().map(|file| read(&world, file));
+    world.write("it.wasm", "text");
+    world.bakery(["run", "it.wasm", "--record", "kept"]).assert().code(2);
+    world.bakery(["run", "it.wasm", "--record", "new"]).assert().code(2);
+    assert_eq!(kept.each_ref().map(|file| read(&world, file)), before);
+    assert!(!world.work().join("new").exists());
+    world.write("it.wasm", guest::answering("\"Hallo\""));
+    output(&world, &["--record", "kept"], "");
+    assert!(read(&world, &kept[1]).contains("Hallo"));
 }
 
 #[test]

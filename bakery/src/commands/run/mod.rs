@@ -2,7 +2,7 @@
 //!
 //! Reading order: [`target`] finds what to run, [`input`] checks what it is given, [`programs`] has what it may launch, [`outside`] what it may ask
 //! of the world, [`http`] has it respond to requests instead, [`console`] connects it to the keyboard, the clock
-//! and Ctrl-C, and [`answer`] says what came of it. What is seen meanwhile is the business of [`crate::report`].
+//! and Ctrl-C, and [`answer`] says what came of it; [`watch`] does all of it again whenever a source changes. What is seen meanwhile is the business of [`crate::report`].
 
 mod answer;
 pub(super) mod cache;
@@ -17,6 +17,7 @@ mod recording;
 mod scratch;
 mod servers;
 pub(super) mod target;
+mod watch;
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -72,6 +73,7 @@ Examples:
   bakery run hello --replay t.jsonl        Answer what it asks of the network as recorded
   bakery run hello --record kept           Keep what the model says, too
   bakery run hello --replay kept           Run it again with no model and no network
+  bakery run hello --watch                 Build and run it again whenever a source changes
   bakery run api --http 127.0.0.1:8080     Let it respond to HTTP requests, until Ctrl-C
 
 Exit codes: 0 the inferlet answered, 1 it failed, 2 it was asked wrongly, 3 something outside is missing, 130 Ctrl-C")]
@@ -147,6 +149,9 @@ pub struct Args {
     /// Fetch nothing: what the build needs must be here
     #[arg(long)]
     pub offline: bool,
+    /// Run again whenever a source changes, until Ctrl-C. Standard input is not read then; `--send` sends messages
+    #[arg(long, conflicts_with_all = ["http", "keep_scratch"])]
+    pub watch: bool,
     /// Parameters of the inferlet, as `--name value`; `-- --help` lists them
     #[arg(last = true, value_name = "PARAMETERS")]
     pub parameters: Vec<String>,
@@ -178,6 +183,7 @@ impl Args {
             sanitize: false,
             debug: false,
             offline: false,
+            watch: false,
             parameters: Vec::new(),
         }
     }
@@ -188,10 +194,10 @@ impl Args {
 /// # Errors
 /// There is nothing to run, it cannot be built, it is asked wrongly, or it fails.
 pub fn run(args: &Args, env: &Environment, ui: &Ui) -> Result<()> {
-    go(args, None, env, ui)
+    if args.watch { watch::run(args, env, ui) } else { go(args, None, env, ui) }
 }
 
-/// Runs the inferlet, as was recorded up to an event if there is a branch.
+/// Builds the inferlet if needed, and runs it to its end; as was recorded up to an event if there is a branch.
 pub(super) fn go(args: &Args, branch: Option<&Branch>, env: &Environment, ui: &Ui) -> Result<()> {
     let replayed = recording::find(args, env)?;
     let args = &recording::arguments(args, replayed.as_ref());
@@ -221,13 +227,14 @@ pub(super) fn go(args: &Args, branch: Option<&Branch>, env: &Environment, ui: &U
     let (audience, received) = audience(args, &control, env, ui)?;
     let parted = branch.map(|branch| fork::watch(branch, args, &audience, &control, env)).transpose()?;
     let files = send(args, &control, env)?;
-    let recorder = recording::begin(args, &audience, env)?;
 
     let Built { component, dependencies } = target.built(args, env, ui)?;
     env.interrupt.check()?;
     let runtime = Arc::new(runtime(args, dependencies.is_some(), env)?);
     let inferlet = component.compiled(&runtime, &*ui.progress())?;
     http::check(args, &inferlet)?;
+    // Not before, so that a recording is replaced only by that of a run.
+    let recorder = recording::begin(args, &audience, env)?;
     launch = launch.stdin(component.stdin);
     if let Some(dependencies) = dependencies {
         launch = launch.programs(Arc::new(Dependencies::new(dependencies, Arc::clone(&runtime), env)));
@@ -250,13 +257,16 @@ pub(super) fn go(args: &Args, branch: Option<&Branch>, env: &Environment, ui: &U
     match (branch, &replayed) {
         (Some(branch), _) => branch.attend(&control),
         (None, Some(replayed)) => replayed.attend(&control),
+        (None, None) if args.watch => control.close(),
         (None, None) => console::listen(&control, ui),
     }
     let finished = engine.run(&inferlet, launch, Box::new(audience.clone()));
     connected.close();
     let recorded = recording::finish(recorder.as_ref(), args, &rerun, engine.model(), &files);
-    // The process ends soon, which frees the same at once.
-    std::mem::forget((engine, inferlet));
+    if !args.watch {
+        // The process ends soon, which frees the same at once.
+        std::mem::forget((engine, inferlet));
+    }
     let watched = audience.finish();
     let kept = args.keep_scratch.as_deref().map_or(Ok(()), |folder| scratch::keep(folder, &kept, env, ui));
     let shown = answer::show(&finished, &received, ui);

@@ -1,24 +1,21 @@
 //! `--watch`: runs the cases again whenever a file has changed, those of the projects that it belongs to.
 
 use std::collections::BTreeSet;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use super::select::{self, Chosen};
 use super::{Args, once, show};
 use crate::environment::Environment;
 use crate::error::{Error, Kind, Result};
 use crate::ui::Ui;
-use crate::watch::Watch;
-
-/// How many of the files that have changed are named.
-const NAMED: usize = 3;
+use crate::watch::{Sources, Watch, named};
 
 /// Runs cases until the user wants to stop.
 pub(super) fn run(args: &Args, env: &Environment, ui: &Ui) -> Result<()> {
     let first = select::find(args, env)?;
     let roots: Vec<PathBuf> = first.iter().map(|chosen| chosen.project.root.clone()).collect();
     let own: BTreeSet<PathBuf> = args.junit.iter().map(|file| env.current_dir.join(file)).collect();
-    let mut watch = Watch::new(roots, own)?;
+    let mut watch = Watch::new(Sources { roots, own, ..Sources::default() })?;
     // Asked before the run, so that what changes during it is noticed.
     watch.changed()?;
     attempt(args, Ok(first), env, ui)?;
@@ -28,7 +25,7 @@ pub(super) fn run(args: &Args, env: &Environment, ui: &Ui) -> Result<()> {
         let Some(changed) = watch.wait(&env.interrupt)? else {
             return Err(Error::new(Kind::Interrupted, "interrupted"));
         };
-        ui.status("Changed", named(&changed, env));
+        ui.status("Changed", named(&changed, &env.current_dir));
         let chosen = select::find(args, env).map(|chosen| touched(chosen, &changed));
         attempt(args, chosen, env, ui)?;
     }
@@ -53,15 +50,4 @@ fn attempt(args: &Args, chosen: Result<Vec<Chosen>>, env: &Environment, ui: &Ui)
 fn touched(chosen: Vec<Chosen>, changed: &[PathBuf]) -> Vec<Chosen> {
     let is_touched = |chosen: &Chosen| changed.iter().any(|path| path.starts_with(&chosen.project.root));
     chosen.into_iter().filter(is_touched).collect()
-}
-
-fn named(changed: &[PathBuf], env: &Environment) -> String {
-    let shown = |path: &PathBuf| {
-        let path: &Path = path.strip_prefix(&env.current_dir).unwrap_or(path);
-        format!("`{}`", path.display())
-    };
-    let names: Vec<String> = changed.iter().take(NAMED).map(shown).collect();
-    let more = changed.len().saturating_sub(NAMED);
-    let more = if more > 0 { format!(" and {more} more") } else { String::new() };
-    format!("{}{more}", names.join(", "))
 }
