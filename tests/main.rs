@@ -4,6 +4,7 @@
 
 mod book;
 mod build;
+mod cargo_insta;
 mod cases;
 mod children;
 mod cli;
@@ -26,6 +27,7 @@ mod network;
 #[cfg(all(target_os = "linux", target_arch = "x86_64"))]
 mod page;
 mod python;
+mod races;
 mod runners;
 mod sdk;
 mod support;

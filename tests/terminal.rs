@@ -44,8 +44,6 @@ fn new_asks_for_what_was_not_given() {
   constrained javascript Structured output: JSON that satisfies a schema, whatever the model would …
   hello       typescript One question to the model, one answer
   chat        typescript A conversation: reads messages, streams answers, keeps its context
-  agent       typescript An agent: the model calls functions until it has an answer
-  constrained typescript Structured output: JSON that satisfies a schema, whatever the model would …
 "#]]
     );
     terminal.press(DOWN);
@@ -509,5 +507,43 @@ fn a_review_that_is_given_up_changes_nothing() {
         terminal.press(key);
         assert_eq!(terminal.end().code, code);
         assert_eq!(snapshots(&world).len(), 4);
+    }
+}
+
+#[test]
+fn a_review_shows_a_difference_in_the_program_that_the_user_names() {
+    let world = with_something_to_review(&["greets"]);
+    // It says what it was given, and ends as programs do that have found a difference.
+    let tool = world
+        .write("show diff", "#!/bin/sh\necho \"shown: $1\"; cat \"$2\"; echo beside; cat \"$3\"; exit 1\n");
+    fs::set_permissions(&tool, std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
+    let diff = format!("'{}' --side-by-side", tool.display());
+    let mut terminal = world.terminal(&["review", "hello"]).envs([("BAKERY_DIFF", diff)]).start();
+    terminal.wait_for_question("d your program");
+    terminal.press("d");
+    terminal.wait_for("shown: --side-by-side\r\n".trim_end());
+    terminal.wait_for("Hello dear Ada\nbeside\nanswer\n  Hello dear Bob");
+    terminal.wait_for_question("1 of 1");
+    terminal.press("q");
+    assert_eq!(terminal.end().code, 0);
+    assert_eq!(snapshots(&world).len(), 2, "looking changes nothing");
+}
+
+#[test]
+fn a_program_for_differences_that_cannot_be_run_is_said_and_the_review_goes_on() {
+    for (tool, said) in [
+        ("no-such-program --flag", "cannot run `no-such-program`"),
+        ("'open", "a quote in `BAKERY_DIFF` is not closed"),
+        ("", "`BAKERY_DIFF` names no program"),
+    ] {
+        let world = with_something_to_review(&["greets"]);
+        let mut terminal = world.terminal(&["review", "hello"]).envs([("BAKERY_DIFF", tool)]).start();
+        terminal.wait_for_question("1 of 1: greets");
+        terminal.press("d");
+        terminal.wait_for_question(said);
+        terminal.press("a");
+        let ended = terminal.end();
+        assert_eq!(ended.code, 0);
+        assert!(ended.text().contains("1 accepted, 0 rejected, 0 left"), "{}", ended.text());
     }
 }

@@ -1,7 +1,6 @@
 //! `bakery test` and `bakery review` of projects whose components are at hand, so that nothing has to be compiled.
 
 use std::collections::BTreeSet;
-use std::path::Path;
 
 use serde_json::Value;
 use snapbox::str;
@@ -458,41 +457,4 @@ error: there is no model `qwen`; there is `dummy`
   |        ^^^^^ in this test
 
 "#]]);
-}
-
-/// `cargo insta` walks a folder for files that end in `.snap.new` and loads, saves and removes them with the library insta, which is done here; with
-/// `BAKERY_TEST_CARGO_INSTA=PATH` it is done by that program.
-#[test]
-fn cargo_insta_can_accept_what_waits() {
-    let world = project(GREETS, guest::answering(r#""Hello dear Ada""#));
-    test(&world, &["--update", "new"]).assert().success();
-    write(&world, GREETS, guest::answering(r#""Hello dear Bob""#));
-    test(&world, &[]).assert().code(1);
-    let folder = world.work().join("hello/snapshots");
-    match std::env::var_os("BAKERY_TEST_CARGO_INSTA") {
-        Some(program) => {
-            world.write(
-                "hello/Cargo.toml",
-                "[package]\nname = \"hello\"\nversion = \"0.1.0\"\n[lib]\npath = \"lib.rs\"\n",
-            );
-            world.write("hello/lib.rs", "");
-            let mut command = std::process::Command::new(program);
-            command.args(["insta", "accept", "--workspace-root"]).arg(world.work().join("hello"));
-            let output = command.current_dir(world.work().join("hello")).output().unwrap();
-            assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-        }
-        None => accept_as_insta_does(&folder),
-    }
-    assert_eq!(names(&world), ["greets.output.snap"]);
-    test(&world, &[]).assert().success().stdout_eq("1 case: 1 passed[..]\n");
-}
-
-fn accept_as_insta_does(folder: &Path) {
-    for entry in std::fs::read_dir(folder).unwrap() {
-        let pending = entry.unwrap().path();
-        if let Some(accepted) = pending.to_str().unwrap().strip_suffix(".new") {
-            insta::Snapshot::from_file(&pending).unwrap().save(Path::new(accepted)).unwrap();
-            std::fs::remove_file(&pending).unwrap();
-        }
-    }
 }
