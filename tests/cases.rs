@@ -1,7 +1,8 @@
 //! The cases of the examples: `[[test]]` in their `Pie.toml`, and `snapshots/` beside it. All of them pass, and what comes of them is the same with any
 //! number of threads and each time.
 //!
-//! `bakery test examples/NAME` and `bakery review examples/NAME` accept what has changed. With `BAKERY_TEST_REPETITIONS=N` they are run so often.
+//! `bakery test examples/NAME` and `bakery review examples/NAME` accept what has changed. With `BAKERY_TEST_REPETITIONS=N` they are run so often with each number of
+//! jobs, and what `BAKERY_TEST_RELEASE` names is run instead of the program that was just built: `tests/bench/repeat` does both.
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -52,9 +53,10 @@ fn pass(languages: &[&str], bakery: impl Fn() -> Command) {
     }
     let times =
         std::env::var("BAKERY_TEST_REPETITIONS").ok().and_then(|times| times.parse().ok()).unwrap_or(1);
-    for _ in 0..times {
+    for time in 1..=times {
         for jobs in JOBS {
-            assert_eq!(tested(bakery(), &examples, jobs), first, "--jobs {jobs}");
+            let documents = tested(bakery(), &examples, jobs);
+            assert_eq!(documents, first, "time {time} with --jobs {jobs}");
         }
     }
 }
@@ -62,7 +64,9 @@ fn pass(languages: &[&str], bakery: impl Fn() -> Command) {
 #[test]
 fn the_cases_of_every_example_in_rust_pass_and_give_the_same_with_any_number_of_threads() {
     pass(&["rust"], || {
-        let mut bakery = Command::new(env!("CARGO_BIN_EXE_bakery"));
+        let program =
+            std::env::var_os("BAKERY_TEST_RELEASE").unwrap_or_else(|| env!("CARGO_BIN_EXE_bakery").into());
+        let mut bakery = Command::new(program);
         // The folder in which other tests have built them.
         bakery.env("CARGO_TARGET_DIR", Path::new(env!("CARGO_TARGET_TMPDIR")).join("examples"));
         bakery

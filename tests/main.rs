@@ -28,6 +28,7 @@ mod network;
 mod page;
 mod python;
 mod races;
+mod recorded;
 mod runners;
 mod sdk;
 mod support;

@@ -185,3 +185,56 @@ error: the traces are not comparable: seed was `0` and is `4`
     let jsonl = world.bakery(["trace", "export", "ada.jsonl", "--format", "jsonl"]).output().unwrap();
     assert_eq!(String::from_utf8(jsonl.stdout).unwrap(), read(&world, "ada.jsonl"));
 }
+
+#[test]
+fn a_recording_of_another_inferlet_and_one_of_a_newer_format_are_told_apart() {
+    let world = World::new();
+    world.write("it.wasm", guest::answering("\"Hello\""));
+    output(&world, &["--record", "hello/kept"], "");
+    let test = "[[test]]\nname = \"again\"\nreplay = \"kept\"\nexpect.equals = \"Hello\"\n";
+    let project = |name: &str| {
+        format!("[package]\nname = \"{name}\"\nversion = \"0.1.0\"\n[build]\nlanguage = \"rust\"\n{test}")
+    };
+    world.write("hello/Pie.toml", project("guest"));
+    let all = ["test", "hello", "--component", "it.wasm"];
+    world.bakery(all).assert().success();
+    world.write("hello/Pie.toml", project("other"));
+    world.bakery(all).assert().code(2).stderr_eq(str![[r#"
+error: `hello/kept` cannot be replayed
+ --> hello/Pie.toml:7:8
+  |
+7 | name = "again"
+  |        ^^^^^^^ in this test
+  cause: it is a recording of `guest`, and this is `other`
+
+"#]]);
+    world.write("other.wasm", guest::echoing_as("other"));
+    world.bakery(["run", "other.wasm", "--replay", "hello/kept"]).assert().code(2).stderr_eq(str![[r#"
+error: `hello/kept/trace.jsonl` cannot be replayed
+  cause: it is a recording of `guest`, and this is `other`
+
+"#]]);
+    let run = read(&world, "hello/kept/run.json");
+    world.write("hello/kept/run.json", run.replace("\"format\": 1", "\"format\": 9"));
+    world.bakery(["run", "it.wasm", "--replay", "hello/kept"]).assert().code(2).stderr_eq(str![[r#"
+error: cannot read `hello/kept/run.json`
+  cause: it has format 9, and this version reads up to 1
+   hint: get a newer bakery, or record the run again
+
+"#]]);
+    world.write("hello/kept/run.json", &run[..run.len() / 2]);
+    world.bakery(["run", "it.wasm", "--replay", "hello/kept"]).assert().code(2).stderr_eq(str![[r#"
+error: cannot read `hello/kept/run.json`
+  cause: EOF while parsing [..]
+   hint: record the run again
+
+"#]]);
+    world.write("hello/kept/run.json", &run);
+    let trace = read(&world, "hello/kept/trace.jsonl");
+    world.write("hello/kept/trace.jsonl", &trace[..trace.len() - 30]);
+    let cut = world.bakery(["run", "it.wasm", "--replay", "hello/kept"]).assert().code(2);
+    let said = String::from_utf8_lossy(&cut.get_output().stderr).into_owned();
+    assert!(said.contains("hello/kept/trace.jsonl"), "{said}");
+    // What was there is there still.
+    assert_eq!(read(&world, "hello/kept/trace.jsonl").len(), trace.len() - 30);
+}

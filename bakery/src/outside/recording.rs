@@ -286,7 +286,9 @@ impl Replayed {
         let begun: Begun = serde_json::from_str(&text).map_err(|cause| broken(&run, cause.to_string()))?;
         if begun.format > FORMAT {
             let why = format!("it has format {}, and this version reads up to {FORMAT}", begun.format);
-            return Err(broken(&run, why).hint("get a newer bakery, or record the run again"));
+            return Err(Error::usage(format!("cannot read `{}`", run.display()))
+                .caused_by(why)
+                .hint("get a newer bakery, or record the run again"));
         }
         let files = begun.sent.iter().chain(&begun.awaited).filter_map(|thing| match thing {
             Thing::File(text) => Some(text),

@@ -271,7 +271,7 @@ pub(super) fn go(args: &Args, branch: Option<&Branch>, env: &Environment, ui: &U
     let kept = args.keep_scratch.as_deref().map_or(Ok(()), |folder| scratch::keep(folder, &kept, env, ui));
     let shown = answer::show(&finished, &received, ui);
     watched.and(recorded).and(kept).and(shown)?;
-    connected.verdict()?;
+    connected.verdict(&finished.outcome)?;
     parted.map_or(Ok(()), |(parted, at)| parted.verdict(at))?;
     answer::verdict(&finished, if ui.verbose() { answer::Frames::All } else { answer::Frames::Own })
 }

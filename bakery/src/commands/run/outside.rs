@@ -79,8 +79,8 @@ impl Connected {
         }
     }
 
-    /// Whether a run that was replayed was the recorded one, as far as it asked anything.
-    pub(super) fn verdict(&self) -> Result<()> {
+    /// Whether a run that was replayed was the recorded one, as far as it asked anything. One that was ended before its end has asked less, and says why.
+    pub(super) fn verdict(&self, outcome: &Outcome) -> Result<()> {
         let Connected::Replayed(replay) = self else { return Ok(()) };
         let hint = "record it again: run it with `--trace` and without `--replay`";
         if let Some(difference) = replay.difference() {
@@ -88,6 +88,7 @@ impl Connected {
         }
         match replay.left() {
             0 => Ok(()),
+            _ if matches!(outcome, Outcome::Cancelled(_)) => Ok(()),
             left => {
                 let what = if left == 1 { "one question".to_owned() } else { format!("{left} questions") };
                 Err(Error::failed(format!(

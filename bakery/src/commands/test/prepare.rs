@@ -107,9 +107,7 @@ fn prepare(
             entry.insert(Model { loaded, vocabulary });
         }
     }
-    let recordings = cases.iter().filter_map(|case| case.replay.as_ref());
-    let recordings = recordings.map(|name| Ok((name.clone(), Replayed::read(&shown.join(name), env)?)));
-    let recordings = recordings.collect::<Result<_>>()?;
+    let recordings = recordings(&cases, &project, &shown, env)?;
     let Built { component, dependencies } = built(&project, args, env, ui)?;
     env.interrupt.check()?;
     let inferlet = component.compiled(runtime, &*ui.progress())?;
@@ -134,6 +132,33 @@ fn prepare(
         models,
         asked_for,
     })
+}
+
+/// The recordings that cases are run from.
+fn recordings(
+    cases: &[Case],
+    project: &Project,
+    shown: &Path,
+    env: &Environment,
+) -> Result<BTreeMap<String, Replayed>> {
+    let mut recordings = BTreeMap::new();
+    let own = &project.manifest.package.name;
+    for (case, name) in cases.iter().filter_map(|case| Some((case, case.replay.as_ref()?))) {
+        if recordings.contains_key(name) {
+            continue;
+        }
+        let folder = shown.join(name);
+        let recording = Replayed::read(&folder, env)?;
+        if recording.begun.program != *own {
+            let error = Error::usage(format!("`{}` cannot be replayed", folder.display()));
+            let program = &recording.begun.program;
+            return Err(error
+                .caused_by(format!("it is a recording of `{program}`, and this is `{own}`"))
+                .at(place(case, &project.manifest_text, shown)));
+        }
+        recordings.insert(name.clone(), recording);
+    }
+    Ok(recordings)
 }
 
 /// The component of a project, or the one that is to be tested instead.
