@@ -38,3 +38,5 @@ mod terminal;
 mod waits;
 mod wasi;
 mod watch;
+#[cfg(unix)]
+mod workflow;

