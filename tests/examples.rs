@@ -21,9 +21,6 @@ use crate::support::{javascript, node, python};
 /// How often each example is run, and with how many threads.
 const THREADS: [&str; 3] = ["1", "1", "2"];
 
-/// Those whose children begin in another order: a task in Python runs up to its first wait only when the one that made it waits.
-const OTHER_ORDER: [&str; 1] = ["pubsub-swarm-python"];
-
 /// How an example is run.
 #[derive(Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
@@ -111,9 +108,7 @@ fn what_is_written_in_several_languages_leaves_the_same_trace() {
     let all = examples();
     let twins = all.iter().filter(|name| is_script(name)).map(|name| (name, twin(name)));
     let mut compared = 0;
-    for (name, twin) in
-        twins.filter(|(name, twin)| all.contains(twin) && !OTHER_ORDER.contains(&name.as_str()))
-    {
+    for (name, twin) in twins.filter(|(_, twin)| all.contains(twin)) {
         let trace = read(name).expect("it has a trace").replace(name.as_str(), &twin);
         let expected = without_answers(&read(&twin).expect("it has a trace"));
         assert_eq!(difference(&expected, &without_answers(&trace)), None, "`{name}`, compared with `{twin}`");

@@ -441,6 +441,28 @@ fn what_a_project_depends_on_is_locked_and_bundled() {
 }
 
 #[test]
+fn a_component_carries_its_lock_and_shows_sources_in_tracebacks_only_if_it_was_built_for_debugging() {
+    let project =
+        "[project]\nname = \"user\"\nversion = \"0.1.0\"\ndependencies = [\"iniconfig\"]\n";
+    let source = "import iniconfig\nasync def main():\n    return iniconfig.IniConfig('x', '[a]\\nb=1')['c']\n";
+    let folder = Folder::new(&[("pyproject.toml", project), ("main.py", source)]);
+    for (options, profile, shows) in [(&[][..], "release", false), (&["--debug"][..], "dev", true)] {
+        let built = folder.bakery_with_tools(&[&["build", ".", "-o", "user.wasm"], options].concat());
+        assert!(built.status.success(), "{}", text(&built.stderr));
+        let wasm = std::fs::read(folder.path("user.wasm")).unwrap();
+        let section = |name| text(bakery::build::sections::find(&wasm, name).unwrap());
+        assert!(section(bakery::build::sections::LOCK).contains("iniconfig=="));
+        let provenance = section(bakery::build::sections::PROVENANCE);
+        let provenance: serde_json::Value = serde_json::from_str(&provenance).unwrap();
+        assert_eq!((&provenance["profile"], &provenance["language"]), (&profile.into(), &"python".into()));
+        assert!(provenance["sdk"].as_str().is_some_and(|digest| digest.len() == 64), "{provenance}");
+        let stderr = text(&folder.bakery(&["run", "user.wasm"]).stderr);
+        assert!(stderr.contains("File \"main.py\", line 3, in main"), "{stderr}");
+        assert_eq!(stderr.contains("return iniconfig.IniConfig"), shows, "{profile}: {stderr}");
+    }
+}
+
+#[test]
 fn a_package_with_compiled_code_is_refused_by_name() {
     let folder = Folder::new(&[
         ("pyproject.toml", "[project]\nname = \"user\"\nversion = \"0.1.0\"\ndependencies = [\"numpy\"]\n"),
