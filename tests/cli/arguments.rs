@@ -178,7 +178,7 @@ For more information, try '--help'.
 fn schemas_are_listed_and_printed() {
     let world = World::new();
     world.bakery(["schema"]).assert().success().stdout_eq(str![[r#"
-run          each line of `bakery run --json` and `bakery trace show --json`
+run          each line of `bakery run --json`, `bakery trace show --json` and `bakery trace fork --json`
 test         each line of `bakery test --json`
 review       each line of `bakery review --json`
 trace-diff   `bakery trace diff --json`
