@@ -35,7 +35,9 @@ impl Kept {
     /// The same model, of which passes are kept with all of their answers: events have a digest of large ones.
     pub fn taping(&self, model: Arc<dyn Model>) -> Taping {
         let takes = Arc::clone(&self.takes);
-        Taping::new(model, move |take| takes.lock().unwrap_or_else(PoisonError::into_inner).push((&take).into()))
+        Taping::new(model, move |take| {
+            takes.lock().unwrap_or_else(PoisonError::into_inner).push((&take).into())
+        })
     }
 
     /// Who is to be told what the run makes use of, if somebody wants to know.
