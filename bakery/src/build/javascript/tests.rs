@@ -53,6 +53,35 @@ fn a_type_is_no_import_and_a_call_that_is_left_alone_is_watched() {
 }
 
 #[test]
+fn programs_note_their_line_where_they_may_be_cut_off() {
+    let noted = |source: &str| {
+        let root = folder(&[("main.ts", source)]);
+        let script = bundled(root.path()).unwrap().script;
+        let body = &script[script.find("use strict").unwrap()..];
+        body.lines()
+            .filter(|line| line.contains("__inferlet_at["))
+            .map(str::trim)
+            .collect::<Vec<_>>()
+            .join(" ")
+    };
+    // Nothing is called and nothing loops.
+    assert_eq!(
+        noted("export function main(x: number) {\n  return_: { x += 1; }\n  if (x > 1) x = 2;\n}\n"),
+        ""
+    );
+    // Loops are noted in front if nothing in them leads elsewhere, and in each turn otherwise.
+    let source = "export function main(x: number) {\n  let y = x;\n  outer: while (y > 0) y -= 1;\n  for (;;) {\n    f(y);\n  }\n}\nfunction f(y: number) {\n  for (const z of [y]) y += z;\n}\n";
+    assert_eq!(
+        noted(source),
+        "__inferlet_at[0] = 1; __inferlet_at[0] = 3; for (; __inferlet_at[0] = 4, true;) { __inferlet_at[0] = 8; for (const z of [y]) __inferlet_at[0] = 9, y += z;"
+    );
+    // Where `main` returns counts, and where functions in it do does not.
+    let source =
+        "export const main = async () => {\n  const g = () => {\n    return 1;\n  };\n\n  return g;\n};\n";
+    assert_eq!(noted(source), "return __inferlet_at[1] = 6, g;");
+}
+
+#[test]
 fn mistakes_show_their_place() {
     for (source, message, at) in [
         ("export async function main() { return 1 +; }", "does not build", 41),
