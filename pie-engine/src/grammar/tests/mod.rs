@@ -7,6 +7,7 @@ mod endings;
 mod fuzz;
 mod limits;
 mod matching;
+mod places;
 
 use super::*;
 use proptest::prelude::*;
