@@ -442,9 +442,9 @@ fn what_a_project_depends_on_is_locked_and_bundled() {
 
 #[test]
 fn a_component_carries_its_lock_and_shows_sources_in_tracebacks_only_if_it_was_built_for_debugging() {
-    let project =
-        "[project]\nname = \"user\"\nversion = \"0.1.0\"\ndependencies = [\"iniconfig\"]\n";
-    let source = "import iniconfig\nasync def main():\n    return iniconfig.IniConfig('x', '[a]\\nb=1')['c']\n";
+    let project = "[project]\nname = \"user\"\nversion = \"0.1.0\"\ndependencies = [\"iniconfig\"]\n";
+    let source =
+        "import iniconfig\nasync def main():\n    return iniconfig.IniConfig('x', '[a]\\nb=1')['c']\n";
     let folder = Folder::new(&[("pyproject.toml", project), ("main.py", source)]);
     for (options, profile, shows) in [(&[][..], "release", false), (&["--debug"][..], "dev", true)] {
         let built = folder.bakery_with_tools(&[&["build", ".", "-o", "user.wasm"], options].concat());
