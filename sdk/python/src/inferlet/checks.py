@@ -89,8 +89,8 @@ TABLE = {
         "update": "self scores:list<f32> seeds:list<s64> max_sigma:f32",
     },
 }
-"""Of each interface the functions with parameters that are looked at, and of these all parameters in order, with the types of those. A test compares it with
-the ``wit/`` folder."""
+"""Of each interface the functions with parameters that are looked at, and of these all parameters in order, with the types of those. A
+test compares it with the ``wit/`` folder."""
 
 SAMPLERS = {
     "Multinomial": ("f32", "u32"), "TopK": ("f32", "u32"), "TopP": ("f32", "f32"), "MinP": ("f32", "f32"), "TopKTopP": ("f32", "u32", "f32"),
