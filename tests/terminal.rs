@@ -25,7 +25,8 @@ fn new_asks_for_what_was_not_given() {
     terminal.press("my-agent");
     terminal.wait_for_question("my-agent");
     terminal.press(ENTER);
-    terminal.wait_for_question("constrained");
+    // The last one: all of them are drawn by then.
+    terminal.wait_for_question("constrained typescript");
     assert_data_eq!(
         terminal.screen().contents(),
         str![[r#"
@@ -44,6 +45,8 @@ fn new_asks_for_what_was_not_given() {
   constrained javascript Structured output: JSON that satisfies a schema, whatever the model would …
   hello       typescript One question to the model, one answer
   chat        typescript A conversation: reads messages, streams answers, keeps its context
+  agent       typescript An agent: the model calls functions until it has an answer
+  constrained typescript Structured output: JSON that satisfies a schema, whatever the model would …
 "#]]
     );
     terminal.press(DOWN);
