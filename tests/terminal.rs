@@ -64,7 +64,7 @@ fn new_asks_for_what_was_not_given() {
 Next:
   cd my-agent
   bakery run .
-  cargo test
+  bakery test
 "#]]
     );
     assert!(!ended.screen.hide_cursor());
@@ -84,7 +84,7 @@ fn new_asks_nothing_that_was_given() {
 Next:
   cd x
   bakery run . -- --name Ada
-  cargo test
+  bakery test
 "#]]
     );
 
@@ -101,7 +101,7 @@ Next:
 Next:
   cd y
   bakery run . -- --name Ada
-  cargo test
+  bakery test
 "#]]
     );
 
@@ -120,7 +120,7 @@ Next:
 Next:
   cd z
   bakery run . -- --prompt 'Tell me a story.'
-  cargo test
+  bakery test
 "#]]
     );
     assert_eq!(entries(&world), ["x", "y", "z"]);
@@ -156,7 +156,7 @@ and `_`
 Next:
   cd my-agent
   bakery run . -- --name Ada
-  cargo test
+  bakery test
 "#]]
     );
     assert_eq!(entries(&world), ["my-agent"]);
@@ -424,7 +424,7 @@ letters from a to z, digits, `-` and
 Next:
   cd my-agent
   bakery run .
-  cargo test
+  bakery test
 "#]]
     );
 }

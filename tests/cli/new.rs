@@ -14,7 +14,7 @@ fn a_project_is_made_and_the_next_commands_are_shown() {
 Next:
   cd my-agent
   bakery run .
-  cargo test
+  bakery test
 
 "#]
     ]);
@@ -49,7 +49,7 @@ fn an_empty_current_folder_can_become_the_project() {
 Next:
   bakery build .
   bakery run . -- --name Ada
-  cargo test
+  bakery test
 
 "#]]);
     assert!(world.work().join("Pie.toml").is_file());
@@ -135,7 +135,7 @@ constrained  typescript  Structured output: JSON that satisfies a schema, whatev
 fn a_script_gets_documents() {
     let world = World::new();
     world.bakery(["new", "x", "--json"]).assert().success().stdout_eq(str![[r#"
-{"type":"created","name":"x","template":"rust-hello","path":"[..]/work/x","files":[".cargo/config.toml",[..],"snapshots/greets-ada.output.snap","snapshots/greets-the-world.output.snap","src/lib.rs"],"next":["cd x","bakery run . -- --name Ada","cargo test"]}
+{"type":"created","name":"x","template":"rust-hello","path":"[..]/work/x","files":[".cargo/config.toml",[..],"snapshots/greets-ada.output.snap","snapshots/greets-the-world.output.snap","src/lib.rs"],"next":["cd x","bakery run . -- --name Ada","bakery test"]}
 
 "#]]).stderr_eq("");
     world.bakery(["new", "--list", "--json"]).assert().success().stdout_eq(str![[r#"

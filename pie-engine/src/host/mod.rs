@@ -10,6 +10,7 @@ pub mod interpreter;
 pub mod journal;
 pub mod limits;
 mod marks;
+mod observed;
 pub mod parts;
 pub mod preinit;
 pub mod preload;

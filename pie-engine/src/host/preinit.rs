@@ -9,10 +9,11 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use tokio::runtime::Builder;
-use wasmtime::component::{Component, Instance, Lift, Linker, Val, WasmList};
+use wasmtime::component::{Component, Linker, Val};
 use wasmtime::{Config, OptLevel, Store};
-use wasmtime_wizer::{ComponentInstanceState, Wizer};
+use wasmtime_wizer::Wizer;
 
+use super::observed::Observed;
 use crate::trace::sha256_hex;
 
 /// Bytes of stack that the beginning may use. Parsers recurse.
@@ -70,8 +71,7 @@ impl Beginning {
     /// # Errors
     /// It has no such function, it asks for something while it is called, or it says that it cannot begin.
     pub fn make(&self, wasm: &[u8], shim: &str, script: &str, name: &str) -> Result<Vec<u8>, PreinitError> {
-        let wizer = Wizer::new();
-        let (context, instrumented) = wizer.instrument_component(wasm)?;
+        let (context, instrumented) = Wizer::new().instrument_component(wasm)?;
         let component = self.component(&instrumented)?;
         let mut linker = Linker::new(&self.engine);
         linker.allow_shadowing(true);
@@ -84,8 +84,7 @@ impl Beginning {
             let init = instance.get_typed_func::<Arguments<'_>, (Result<(), String>,)>(&mut store, INIT)?;
             let (begun,) = init.call_async(&mut store, (shim, script, Some(name), false)).await?;
             begun.map_err(PreinitError::Refused)?;
-            let mut state = Exports { store: &mut store, instance };
-            Ok(wizer.snapshot_component(&context, &mut state).await?)
+            Ok(Observed::new(&mut store, instance).snapshot(&context).await?)
         })
     }
 
@@ -173,50 +172,4 @@ fn still_world(
         }
     }
     Ok(())
-}
-
-/// The functions that an instrumented component tells its state by.
-struct Exports<'a> {
-    store: &'a mut Store<()>,
-    instance: Instance,
-}
-
-impl Exports<'_> {
-    /// What was added to the component is there, and can be called.
-    async fn call<R: Lift + 'static>(&mut self, instance: &str, function: &str) -> R {
-        let missing = "an instrumented component has what it was instrumented with";
-        let (_, instance) = self.instance.get_export(&mut *self.store, None, instance).expect(missing);
-        let (_, function) =
-            self.instance.get_export(&mut *self.store, Some(&instance), function).expect(missing);
-        let function = self.instance.get_typed_func::<(), (R,)>(&mut *self.store, function).expect(missing);
-        function.call_async(&mut *self.store, ()).await.expect(missing).0
-    }
-}
-
-impl ComponentInstanceState for Exports<'_> {
-    async fn call_func_ret_list_u8(
-        &mut self,
-        instance: &str,
-        function: &str,
-        contents: impl FnOnce(&[u8]) + Send,
-    ) {
-        let list: WasmList<u8> = self.call(instance, function).await;
-        contents(list.as_le_slice(&*self.store));
-    }
-
-    async fn call_func_ret_s32(&mut self, instance: &str, function: &str) -> i32 {
-        self.call(instance, function).await
-    }
-
-    async fn call_func_ret_s64(&mut self, instance: &str, function: &str) -> i64 {
-        self.call(instance, function).await
-    }
-
-    async fn call_func_ret_f32(&mut self, instance: &str, function: &str) -> u32 {
-        self.call::<f32>(instance, function).await.to_bits()
-    }
-
-    async fn call_func_ret_f64(&mut self, instance: &str, function: &str) -> u64 {
-        self.call::<f64>(instance, function).await.to_bits()
-    }
 }

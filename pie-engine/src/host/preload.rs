@@ -5,14 +5,15 @@
 //! when `run` has answered, the original component is written anew with what was found there. Handles are not kept: an instance that holds a stream or
 //! a pollable when it answers makes a component that traps when it uses that.
 
+use super::observed::Observed;
 use super::parts;
 use super::state::State;
 use std::sync::{Arc, OnceLock};
 use wasm_encoder::RawSection;
 use wasmparser::{DataKind, Parser, Payload};
 use wasmtime::Store;
-use wasmtime::component::{ComponentNamedList, Instance, Lift, WasmList};
-use wasmtime_wizer::{ComponentInstanceState, Wizer};
+use wasmtime::component::Instance;
+use wasmtime_wizer::Wizer;
 
 /// Why a component cannot be made of an instance.
 #[derive(Clone, Debug, thiserror::Error)]
@@ -60,14 +61,9 @@ impl Preload {
         // All of its memory goes through one call.
         store.set_hostcall_fuel(usize::MAX);
         store.set_fuel(u64::MAX)?;
-        let wizer = Wizer::new();
-        let (context, _) = wizer.instrument_component(&self.original)?;
-        let mut observed = Observed { store, instance, failed: None };
-        let made = wizer.snapshot_component(&context, &mut observed).await?;
-        match observed.failed {
-            None => Ok(with_libraries_as_they_were(&self.original, &made)?),
-            Some(error) => Err(error),
-        }
+        let (context, _) = Wizer::new().instrument_component(&self.original)?;
+        let made = Observed::new(store, instance).snapshot(&context).await?;
+        with_libraries_as_they_were(&self.original, &made)
     }
 }
 
@@ -114,74 +110,4 @@ fn keeps_something(module: &[u8]) -> wasmtime::Result<bool> {
         }
     }
     Ok(false)
-}
-
-/// An instance that is looked at through its exports.
-struct Observed<'a> {
-    store: &'a mut Store<State>,
-    instance: Instance,
-    /// What went wrong first: who asks has no way to hear of it.
-    failed: Option<wasmtime::Error>,
-}
-
-impl Observed<'_> {
-    async fn get<T: Lift + Send + Sync + 'static>(&mut self, interface: &str, name: &str) -> Option<T>
-    where
-        (T,): ComponentNamedList + Lift,
-    {
-        match self.call::<T>(interface, name).await {
-            Ok(value) => Some(value),
-            Err(error) => {
-                self.failed.get_or_insert(error);
-                None
-            }
-        }
-    }
-
-    async fn call<T: Lift + Send + Sync + 'static>(
-        &mut self,
-        interface: &str,
-        name: &str,
-    ) -> wasmtime::Result<T>
-    where
-        (T,): ComponentNamedList + Lift,
-    {
-        let missing = || wasmtime::Error::msg(format!("`{interface}` has no `{name}`"));
-        let (_, outer) = self.instance.get_export(&mut *self.store, None, interface).ok_or_else(missing)?;
-        let (_, inner) =
-            self.instance.get_export(&mut *self.store, Some(&outer), name).ok_or_else(missing)?;
-        let function = self.instance.get_typed_func::<(), (T,)>(&mut *self.store, inner)?;
-        let (value,) = function.call_async(&mut *self.store, ()).await?;
-        Ok(value)
-    }
-}
-
-impl ComponentInstanceState for Observed<'_> {
-    async fn call_func_ret_list_u8(
-        &mut self,
-        instance: &str,
-        func: &str,
-        contents: impl FnOnce(&[u8]) + Send,
-    ) {
-        match self.get::<WasmList<u8>>(instance, func).await {
-            Some(list) => contents(list.as_le_slice(&*self.store)),
-            None => contents(&[]),
-        }
-    }
-
-    async fn call_func_ret_s32(&mut self, instance: &str, func: &str) -> i32 {
-        self.get(instance, func).await.unwrap_or_default()
-    }
-
-    async fn call_func_ret_s64(&mut self, instance: &str, func: &str) -> i64 {
-        self.get(instance, func).await.unwrap_or_default()
-    }
-
-    async fn call_func_ret_f32(&mut self, instance: &str, func: &str) -> u32 {
-        self.get::<f32>(instance, func).await.unwrap_or_default().to_bits()
-    }
-
-    async fn call_func_ret_f64(&mut self, instance: &str, func: &str) -> u64 {
-        self.get::<f64>(instance, func).await.unwrap_or_default().to_bits()
-    }
 }
