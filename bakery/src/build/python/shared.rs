@@ -1,5 +1,5 @@
 //! The component that all programs share: interpreter, SDK and a loader, made once on a machine. A program that is not built comes in by its standard input; one that is
-//! built is put into its memory by [`preload`](super::preload).
+//! built is put into its memory by [`preload`].
 
 use std::path::{Path, PathBuf};
 
