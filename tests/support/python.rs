@@ -39,6 +39,26 @@ pub fn bakery() -> Command {
     command
 }
 
+/// What a file of requirements pins, installed once below the target folder by what bakery installs packages with.
+pub fn installed(name: &str, pinned: &Path) -> PathBuf {
+    let home = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
+    let wanted = std::fs::read(pinned).expect("the requirements are part of the repository");
+    let done = home.join("installed-requirements.txt");
+    if std::fs::read(&done).ok().as_ref() != Some(&wanted) {
+        if home.exists() {
+            std::fs::remove_dir_all(&home).expect("the target folder can be written");
+        }
+        let env = environment();
+        let work = tempfile::tempdir().expect("the machine has a folder for temporary files");
+        toolchain::python::installer(&env, work.path(), Network::Allowed, &Silent)
+            .expect("there is something that installs packages")
+            .install_for_host(&env, pinned, &home)
+            .unwrap_or_else(|error| panic!("`{name}` can be installed: {error}"));
+        std::fs::write(&done, wanted).expect("the target folder can be written");
+    }
+    home
+}
+
 /// Provides the runtime, so that later runs need nothing of the machine. Tests that run side by side wait for each other.
 pub fn prepare() {
     static PREPARED: Once = Once::new();

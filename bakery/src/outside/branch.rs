@@ -15,12 +15,13 @@ use pie_engine::clock::WallTime;
 use pie_engine::ids::InstanceId;
 use pie_engine::loaded::LoadedModel;
 use pie_engine::model::tape::{Branching, Replies, Reply};
-use pie_engine::outside::replay::{Recording, RecordingError, Replay};
-use pie_engine::trace::jsonl::{ReadError, Reader};
+use pie_engine::outside::replay::{Recording, Replay};
+use pie_engine::trace::jsonl::Reader;
 use pie_engine::trace::{Event, Fork, Header, Outcome, Record, Slot, Text};
 use sha2::{Digest, Sha256};
 
 use super::recording::{self, Replayed, Thing};
+use super::replay::Unusable;
 use crate::environment::Environment;
 use crate::error::{Error, Result};
 use crate::report::Reporter;
@@ -58,15 +59,6 @@ pub struct Branch {
     awaited: Vec<Thing>,
     /// How many messages, or files, it received before the event, if that is one.
     received: Option<usize>,
-}
-
-/// What can be wrong with a trace.
-#[derive(Debug, thiserror::Error)]
-enum Unusable {
-    #[error(transparent)]
-    Read(#[from] ReadError),
-    #[error(transparent)]
-    Recording(#[from] RecordingError),
 }
 
 /// What is found on the way through a trace.

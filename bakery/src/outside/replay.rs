@@ -22,7 +22,7 @@ pub struct Rerun<'a> {
 
 /// What can be wrong with the file.
 #[derive(Debug, thiserror::Error)]
-enum Unusable {
+pub(super) enum Unusable {
     #[error(transparent)]
     Read(#[from] ReadError),
     #[error(transparent)]
