@@ -1,11 +1,14 @@
 //! The one seam between the engine and a model. A model is stateless over its weights; what a context has seen is in the pages of
 //! a [`KvStore`], which the engine names by number and the model fills.
 
+mod bytes;
 pub mod conformance;
 pub mod dummy;
 mod overlay;
+pub mod source;
 pub mod tape;
 
+pub use bytes::Bytes;
 pub use overlay::{LowRank, Overlay, Target};
 
 use crate::brle::Brle;

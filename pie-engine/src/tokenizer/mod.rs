@@ -18,6 +18,7 @@ mod stream;
 mod tests;
 mod words;
 
+pub(crate) use piece::char_of as byte_char;
 pub use stream::StreamDecoder;
 
 use shared::Pipeline;

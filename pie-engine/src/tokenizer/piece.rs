@@ -57,7 +57,7 @@ fn byte_of(c: char) -> Option<u8> {
 }
 
 /// The character that stands for a byte: the inverse of [`byte_of`].
-pub(super) fn char_of(byte: u8) -> char {
+pub(crate) fn char_of(byte: u8) -> char {
     let code = u32::from(byte);
     let code = match byte {
         0x21..=0x7e | 0xa1..=0xac | 0xae..=0xff => code,
