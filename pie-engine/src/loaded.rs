@@ -2,7 +2,9 @@
 
 use crate::chat::{ChatDecoder, ChatFormat, ReasoningDecoder, ToolDecoder};
 use crate::grammar::{GrammarCache, Tokens, Vocabulary, VocabularyError};
+use crate::model::candle::{Cache, Candle, LoadError};
 use crate::model::dummy::{Dummy, DummyConfig, Script};
+use crate::model::source::Source;
 use crate::model::{Model, ModelInfo};
 use crate::tokenizer::Tokenizer;
 use std::sync::{Arc, OnceLock};
@@ -46,6 +48,18 @@ impl LoadedModel {
             grammars: Arc::default(),
             vocabulary: Arc::default(),
         }
+    }
+
+    /// A model with weights.
+    pub fn from_source(source: Source, cache: Cache) -> Result<Self, LoadError> {
+        let model = Candle::load(&source, cache)?;
+        Ok(LoadedModel {
+            model: Arc::new(model),
+            tokenizer: Arc::new(source.tokenizer),
+            chat: Arc::new(source.chat),
+            grammars: Arc::default(),
+            vocabulary: Arc::default(),
+        })
     }
 
     /// What is known about the model.

@@ -2,6 +2,7 @@
 //! a [`KvStore`], which the engine names by number and the model fills.
 
 mod bytes;
+pub mod candle;
 pub mod conformance;
 pub mod dummy;
 mod overlay;

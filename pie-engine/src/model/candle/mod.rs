@@ -1,0 +1,85 @@
+//! Models with weights, on the CPU: one decoder that is described by data, attention over pages, and candle's products with quantized matrices.
+//!
+//! What a row answers has the same bits whatever it is computed with: alone or in a batch, at once or in chunks, after a fork or on pages that others have written, and
+//! with any number of threads. Each number is one sum in an order of its own (`numeric`, `matrix`, `attention`), and nothing is divided among threads below that.
+//!
+//! Reading order: `decoder`, which is a model on one page; `plan`, what a pass is; `attention` and `store`; `matrix`; and `load`, from a checkpoint to a decoder.
+
+mod attention;
+mod decoder;
+mod feed_forward;
+mod load;
+mod matrix;
+mod numeric;
+mod plan;
+mod pool;
+mod rope;
+mod scratch;
+mod store;
+#[cfg(test)]
+mod tests;
+
+pub use load::LoadError;
+
+use super::source::Source;
+use super::{Batch, KvStore, Model, ModelError, ModelInfo, Outputs};
+use decoder::Decoder;
+use store::{Half, PagedStore};
+
+/// How keys and values are kept.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Cache {
+    /// As the weights are: 32 bits beside weights of 32 bits, and 16 otherwise.
+    #[default]
+    AsWeights,
+    /// 32 bits (IEEE 754 binary32).
+    F32,
+    /// 16 bits (IEEE 754 binary16).
+    F16,
+}
+
+/// A model with weights.
+pub struct Candle {
+    info: ModelInfo,
+    decoder: Decoder,
+    cache: Cache,
+}
+
+impl Candle {
+    /// Makes a model of a checkpoint. Dense weights stay where they are mapped; quantized ones are copied.
+    pub fn load(source: &Source, cache: Cache) -> Result<Candle, LoadError> {
+        load::load(source, cache)
+    }
+}
+
+impl Model for Candle {
+    fn info(&self) -> &ModelInfo {
+        &self.info
+    }
+
+    fn new_store(&self, pages: u32, page_size: u32) -> Box<dyn KvStore> {
+        let shape = self.decoder.heads.cache;
+        match self.cache {
+            Cache::F32 => Box::new(PagedStore::<f32>::new(shape, pages, page_size)),
+            Cache::F16 | Cache::AsWeights => Box::new(PagedStore::<Half>::new(shape, pages, page_size)),
+        }
+    }
+
+    fn forward(
+        &self,
+        batch: &Batch<'_>,
+        store: &mut dyn KvStore,
+        outputs: &mut Outputs,
+    ) -> Result<(), ModelError> {
+        outputs.logits.clear();
+        outputs.embeddings.clear();
+        let store = store.as_any_mut();
+        if let Some(store) = store.downcast_mut::<PagedStore<f32>>() {
+            return self.decoder.forward(batch, store, outputs);
+        }
+        if let Some(store) = store.downcast_mut::<PagedStore<Half>>() {
+            return self.decoder.forward(batch, store, outputs);
+        }
+        Err(ModelError::Failed("the store was made by another model".to_owned()))
+    }
+}

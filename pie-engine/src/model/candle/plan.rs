@@ -1,0 +1,297 @@
+//! What a pass is, before any number is computed: which token sees which slots, and which tokens go through attention together.
+
+use super::attention::BLOCK;
+use super::store::{Element, PagedStore};
+use crate::ids::PageId;
+use crate::model::{Batch, ModelError, Sequence};
+use std::ops::Range;
+
+/// Tokens that go through attention together.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Tile {
+    /// Which, in the order of the plan.
+    pub tokens: Range<usize>,
+    /// How many of their first pages all of them have in common.
+    pub shared_pages: usize,
+}
+
+/// A token in the order of the plan.
+#[derive(Clone, Copy)]
+struct Token {
+    /// The sequence in the batch.
+    sequence: usize,
+    /// The row among all tokens of the batch.
+    row: usize,
+    /// Where its bits begin in each view.
+    bits: usize,
+    /// How many words of bits it has.
+    blocks: usize,
+}
+
+/// A batch, taken apart.
+///
+/// Tokens are in an order in which sequences with common first pages are neighbours.
+pub(super) struct Plan<'a> {
+    sequences: Vec<&'a [PageId]>,
+    tokens: Vec<Token>,
+    /// For each view, the slots that tokens see, a word for each block.
+    views: Vec<Vec<u16>>,
+    /// The tiles.
+    pub tiles: Vec<Tile>,
+}
+
+impl<'a> Plan<'a> {
+    /// Takes a batch apart, and takes the slots of its tokens in the store. A view is a length of window, or none where there is no window; tiles
+    /// have at most `longest_tile` tokens.
+    pub fn new<E: Element>(
+        batch: &Batch<'a>,
+        store: &mut PagedStore<E>,
+        views: &[Option<u32>],
+        longest_tile: usize,
+    ) -> Result<Plan<'a>, ModelError> {
+        for sequence in &batch.sequences {
+            take(sequence, store)?;
+        }
+        let pages = |sequence: &Sequence<'a>| {
+            let slots = sequence.start as usize + sequence.tokens.len();
+            &sequence.pages[..slots.div_ceil(store.page_size()).min(sequence.pages.len())]
+        };
+        let mut plan = Plan {
+            sequences: batch.sequences.iter().map(pages).collect(),
+            tokens: Vec::with_capacity(batch.sequences.iter().map(|sequence| sequence.tokens.len()).sum()),
+            views: views.iter().map(|_| Vec::new()).collect(),
+            tiles: Vec::new(),
+        };
+        let mut order: Vec<usize> = (0..batch.sequences.len()).collect();
+        order.sort_by_key(|&sequence| plan.sequences[sequence]);
+        let first_rows: Vec<usize> = batch
+            .sequences
+            .iter()
+            .scan(0, |row, sequence| {
+                let first = *row;
+                *row += sequence.tokens.len();
+                Some(first)
+            })
+            .collect();
+        for sequence in order {
+            for index in 0..batch.sequences[sequence].tokens.len() {
+                let row = first_rows[sequence] + index;
+                plan.add(&batch.sequences[sequence], sequence, row, index, store, views)?;
+            }
+        }
+        plan.tile(longest_tile);
+        Ok(plan)
+    }
+
+    /// Adds a token and what it sees.
+    fn add<E: Element>(
+        &mut self,
+        sequence: &Sequence<'_>,
+        number: usize,
+        row: usize,
+        index: usize,
+        store: &PagedStore<E>,
+        views: &[Option<u32>],
+    ) -> Result<(), ModelError> {
+        let bits = self.views.first().map_or(0, Vec::len);
+        let pages = self.sequences[number];
+        let blocks = pages.len() * store.blocks();
+        self.tokens.push(Token { sequence: number, row, bits, blocks });
+        let mut seen = vec![0; blocks];
+        match sequence.masks {
+            Some(masks) => {
+                for range in masks[index].true_ranges() {
+                    see(&mut seen, range.start as usize..range.end as usize, store);
+                }
+            }
+            None => see(&mut seen, 0..sequence.start as usize + index + 1, store),
+        }
+        for (block, bits) in seen.iter().enumerate() {
+            let (page, within) = (pages[block / store.blocks()], block % store.blocks());
+            let unwritten = bits & !store.written(page, within);
+            if unwritten != 0 {
+                let slot = within * BLOCK + unwritten.trailing_zeros() as usize;
+                return Err(ModelError::Unwritten { page, slot: slot as u32 });
+            }
+        }
+        let position = sequence.positions[index];
+        for (view, window) in self.views.iter_mut().zip(views) {
+            let start = view.len();
+            view.extend_from_slice(&seen);
+            if let Some(window) = window {
+                for (block, bits) in view[start..].iter_mut().enumerate().filter(|(_, bits)| **bits != 0) {
+                    let (page, within) = (pages[block / store.blocks()], block % store.blocks());
+                    let positions = store.positions(page)[within * BLOCK..].iter().take(BLOCK);
+                    for (slot, &other) in positions.enumerate() {
+                        if u64::from(other) + u64::from(*window) <= u64::from(position) {
+                            *bits &= !(1 << slot);
+                        }
+                    }
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn tile(&mut self, longest: usize) {
+        let mut start = 0;
+        while start < self.tokens.len() {
+            let pages = self.pages(start);
+            let mut shared = pages.len();
+            let mut end = start + 1;
+            while end < self.tokens.len() && end - start < longest {
+                let common = pages.iter().zip(self.pages(end)).take_while(|(a, b)| a == b).count();
+                if self.tokens[end].sequence != self.tokens[end - 1].sequence {
+                    if common == 0 {
+                        break;
+                    }
+                    shared = shared.min(common);
+                }
+                end += 1;
+            }
+            self.tiles.push(Tile { tokens: start..end, shared_pages: shared });
+            start = end;
+        }
+    }
+
+    /// The pages of a token's sequence, as far as they have slots that are written.
+    pub fn pages(&self, token: usize) -> &'a [PageId] {
+        self.sequences[self.tokens[token].sequence]
+    }
+
+    /// How many tokens in a row, from this one on, are of its sequence.
+    pub fn run_length(&self, token: usize) -> usize {
+        let sequence = self.tokens[token].sequence;
+        self.tokens[token..].iter().take_while(|token| token.sequence == sequence).count()
+    }
+
+    /// The row of a token among all tokens of the batch.
+    #[inline(always)]
+    pub fn row(&self, token: usize) -> usize {
+        self.tokens[token].row
+    }
+
+    /// The slots of a block that a token sees, as bits.
+    #[inline(always)]
+    pub fn visible(&self, view: usize, token: usize, block: usize) -> u16 {
+        let Token { bits, blocks, .. } = self.tokens[token];
+        if block < blocks { self.views[view][bits + block] } else { 0 }
+    }
+}
+
+fn take<E: Element>(sequence: &Sequence<'_>, store: &mut PagedStore<E>) -> Result<(), ModelError> {
+    for (index, &position) in sequence.positions.iter().enumerate() {
+        let (page, slot) = place(sequence, index, store.page_size())?;
+        store.take(page, slot, position)?;
+    }
+    Ok(())
+}
+
+/// The page and the slot in it of a new token.
+pub(super) fn place(
+    sequence: &Sequence<'_>,
+    index: usize,
+    page_size: usize,
+) -> Result<(PageId, usize), ModelError> {
+    let slot = sequence.start as usize + index;
+    let missing = || ModelError::Failed(format!("the context has no page for its slot {slot}"));
+    let page = *sequence.pages.get(slot / page_size).ok_or_else(missing)?;
+    Ok((page, slot % page_size))
+}
+
+/// Sets the bits of a range of slots.
+fn see<E: Element>(seen: &mut [u16], slots: Range<usize>, store: &PagedStore<E>) {
+    let (page_size, blocks) = (store.page_size(), store.blocks());
+    let mut slot = slots.start;
+    while slot < slots.end {
+        let (page, in_page) = (slot / page_size, slot % page_size);
+        let lane = in_page % BLOCK;
+        // As far as the block, the page and the range go.
+        let count = (BLOCK - lane).min(page_size - in_page).min(slots.end - slot);
+        let Some(bits) = seen.get_mut(page * blocks + in_page / BLOCK) else { return };
+        *bits |= (((1u32 << count) - 1) << lane) as u16;
+        slot += count;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::store::CacheShape;
+    use super::*;
+    use crate::brle::Brle;
+
+    const SHAPE: CacheShape = CacheShape { layers: 1, heads: 1, head_size: 4 };
+
+    fn sequence<'a>(pages: &'a [PageId], start: u32, positions: &'a [u32]) -> Sequence<'a> {
+        Sequence {
+            tokens: positions,
+            positions,
+            pages,
+            start,
+            masks: None,
+            adapter: None,
+            rows: &[],
+            embeddings: false,
+        }
+    }
+
+    fn written(pages: u32, page_size: u32) -> PagedStore<f32> {
+        let mut store = PagedStore::new(SHAPE, pages, page_size);
+        for slot in 0..pages * page_size {
+            store.take(PageId(slot / page_size), (slot % page_size) as usize, slot).unwrap();
+        }
+        store
+    }
+
+    fn seen(plan: &Plan<'_>, view: usize, token: usize, blocks: usize) -> Vec<u16> {
+        (0..blocks).map(|block| plan.visible(view, token, block)).collect()
+    }
+
+    #[test]
+    fn a_token_sees_what_is_before_it_and_itself() {
+        let pages = [PageId(0), PageId(1)];
+        let batch = Batch { sequences: vec![sequence(&pages, 5, &[5, 6, 7])], page_size: 4 };
+        let plan = Plan::new(&batch, &mut written(2, 4), &[None, Some(3)], 8).unwrap();
+        assert_eq!(seen(&plan, 0, 0, 2), [0b1111, 0b11]);
+        assert_eq!(seen(&plan, 0, 2, 3), [0b1111, 0b1111, 0]);
+        assert_eq!(seen(&plan, 1, 0, 2), [0b1000, 0b11], "a window of three");
+        assert_eq!(plan.tiles, [Tile { tokens: 0..3, shared_pages: 2 }]);
+    }
+
+    #[test]
+    fn masks_and_long_pages_are_cut_into_blocks() {
+        let pages = [PageId(0), PageId(1)];
+        let masks = [Brle(vec![3, 16, 1, 2])];
+        let positions = [21];
+        let mut masked = sequence(&pages, 21, &positions);
+        masked.masks = Some(&masks);
+        let batch = Batch { sequences: vec![masked], page_size: 20 };
+        let plan = Plan::new(&batch, &mut written(2, 20), &[None], 8).unwrap();
+        // Slots 3 to 18, 20 and 21: blocks of 16 and 4 slots in each page.
+        assert_eq!(seen(&plan, 0, 0, 4), [0xfff8, 0b111, 0b11, 0]);
+    }
+
+    #[test]
+    fn sequences_with_common_first_pages_are_worked_on_together() {
+        let pages = [[0, 1, 2], [7, 8, 9], [0, 1, 3], [0, 4, 5]].map(|ids| ids.map(PageId));
+        let sequences = pages.iter().map(|pages| sequence(pages, 10, &[10])).collect();
+        let plan = Plan::new(&Batch { sequences, page_size: 4 }, &mut written(10, 4), &[None], 8).unwrap();
+        assert_eq!(
+            plan.tiles,
+            [Tile { tokens: 0..3, shared_pages: 1 }, Tile { tokens: 3..4, shared_pages: 3 }]
+        );
+        assert_eq!((0..4).map(|token| plan.row(token)).collect::<Vec<_>>(), [0, 2, 3, 1]);
+    }
+
+    #[test]
+    fn reading_what_nobody_wrote_is_an_error_that_names_the_slot() {
+        let pages = [PageId(0), PageId(1)];
+        let batch = Batch { sequences: vec![sequence(&pages, 5, &[5])], page_size: 4 };
+        let mut store = PagedStore::<f32>::new(SHAPE, 2, 4);
+        (0..3).for_each(|slot| store.take(PageId(0), slot, 0).unwrap());
+        let error = Plan::new(&batch, &mut store, &[None], 8).err().unwrap();
+        assert_eq!(error, ModelError::Unwritten { page: PageId(0), slot: 3 });
+        let past = Batch { sequences: vec![sequence(&pages, 8, &[8])], page_size: 4 };
+        assert!(Plan::new(&past, &mut store, &[None], 8).is_err());
+    }
+}

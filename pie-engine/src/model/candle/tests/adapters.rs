@@ -1,0 +1,102 @@
+//! Adapters against weights into which they are merged.
+
+use super::super::decoder::{Decoder, Linear, Projections};
+use super::super::feed_forward::{FeedForward, Gated, Gates};
+use super::super::matrix::{Matrix, Number};
+use super::super::{Cache, Candle};
+use super::{KINDS, Kind, Random, Weights, decoder, model};
+use crate::ids::PageId;
+use crate::model::{Batch, Bytes, LowRank, Model, Outputs, Overlay, Sequence};
+
+const RANK: usize = 3;
+const SCALE: f32 = 0.5;
+const TOKENS: [u32; 9] = [3, 14, 15, 9, 26, 5, 35, 8, 32];
+
+/// All matrices that adapters may change.
+fn linears(decoder: &mut Decoder) -> Vec<&mut Linear> {
+    let mut linears = Vec::new();
+    for layer in &mut decoder.layers {
+        match &mut layer.attention.projections {
+            Projections::Separate { query, key, value } => linears.extend([query, key, value]),
+            Projections::Fused(linear) => linears.push(linear),
+        }
+        linears.push(&mut layer.attention.output);
+        if let FeedForward::Dense(Gated { gates, down, .. }) = &mut layer.feed_forward {
+            match gates {
+                Gates::Separate { gate, up } => linears.extend([gate, up]),
+                Gates::Fused(linear) => linears.push(linear),
+            }
+            linears.push(down);
+        }
+    }
+    linears.retain(|linear| linear.target.is_some());
+    linears
+}
+
+fn merge(linear: &mut Linear, change: &LowRank) {
+    let (outputs, inputs) = (linear.matrix.outputs(), linear.matrix.inputs());
+    let mut weights = Vec::new();
+    linear.matrix.rows(&(0..outputs as u32).collect::<Vec<_>>(), &mut weights).unwrap();
+    for (row, up) in weights.chunks_mut(inputs).zip(change.up.chunks(RANK)) {
+        for (rank, up) in up.iter().enumerate() {
+            let down = &change.down[rank * inputs..(rank + 1) * inputs];
+            row.iter_mut().zip(down).for_each(|(weight, down)| *weight += SCALE * up * down);
+        }
+    }
+    let bytes: Vec<u8> = weights.iter().flat_map(|weight| weight.to_le_bytes()).collect();
+    linear.matrix = Matrix::dense(outputs, inputs, Number::F32, Bytes::new(bytes));
+}
+
+fn logits(model: &Candle, adapters: &[Option<&Overlay>]) -> Vec<Vec<f32>> {
+    let positions: Vec<u32> = (0..TOKENS.len() as u32).collect();
+    let pages: Vec<Vec<PageId>> = (0..adapters.len() as u32).map(|index| vec![PageId(index)]).collect();
+    let sequences = adapters.iter().zip(&pages).map(|(adapter, pages)| Sequence {
+        tokens: &TOKENS,
+        positions: &positions,
+        pages,
+        start: 0,
+        masks: None,
+        adapter: *adapter,
+        rows: &[8],
+        embeddings: false,
+    });
+    let batch = Batch { sequences: sequences.collect(), page_size: 16 };
+    let mut outputs = Outputs::default();
+    model.forward(&batch, &mut *model.new_store(8, 16), &mut outputs).unwrap();
+    outputs.logits.chunks(model.info().vocab_size as usize).map(<[f32]>::to_vec).collect()
+}
+
+fn furthest(a: &[f32], b: &[f32]) -> f32 {
+    a.iter().zip(b).fold(0.0, |far, (a, b)| far.max((a - b).abs()))
+}
+
+#[test]
+fn an_adapter_is_as_if_it_were_merged_into_the_weights() {
+    for kind in [KINDS[0], KINDS[1], Kind { experts: true, ..KINDS[1] }] {
+        let dense = Weights::Dense(Number::F32);
+        let plain = model(decoder(3, dense, kind), Cache::F32);
+        let mut random = Random(77);
+        let changes: Vec<LowRank> = plain
+            .info()
+            .adapter_targets
+            .iter()
+            .map(|target| LowRank {
+                down: random.numbers(RANK * target.inputs as usize).into_iter().map(|n| n * 0.1).collect(),
+                up: random.numbers(RANK * target.outputs as usize).into_iter().map(|n| n * 0.3).collect(),
+            })
+            .collect();
+        let mut merged = decoder(3, dense, kind);
+        for linear in linears(&mut merged) {
+            let target = linear.target.unwrap();
+            merge(linear, &changes[target]);
+            linear.target = None;
+        }
+        let merged = logits(&model(merged, Cache::F32), &[None]);
+        let overlay = Overlay::new(RANK as u32, SCALE, changes).unwrap();
+        // Beside sequences without it.
+        let together = logits(&plain, &[None, Some(&overlay), None]);
+        assert!(furthest(&together[1], &merged[0]) < 1e-3, "{}", furthest(&together[1], &merged[0]));
+        assert!(furthest(&together[1], &together[0]) > 0.05, "the adapter does nothing");
+        assert_eq!(together[0], together[2]);
+    }
+}
