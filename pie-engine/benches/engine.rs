@@ -16,7 +16,7 @@ struct Moments(Arc<Mutex<Vec<Instant>>>);
 impl Sink for Moments {
     fn begin(&mut self, _header: &Header) {}
 
-    fn record(&mut self, record: &Record) {
+    fn record(&mut self, record: &Arc<Record>) {
         if matches!(record.event, Event::Message { .. }) {
             self.0.lock().expect("no bench thread panics").push(Instant::now());
         }

@@ -48,7 +48,7 @@ struct Recomputed(Arc<AtomicU64>);
 impl Sink for Recomputed {
     fn begin(&mut self, _header: &Header) {}
 
-    fn record(&mut self, record: &Record) {
+    fn record(&mut self, record: &Arc<Record>) {
         if let Event::Step { recomputed, .. } = record.event {
             self.0.fetch_add(recomputed.into(), Ordering::Relaxed);
         }

@@ -157,7 +157,7 @@ struct FirstCall(Arc<Mutex<Option<Instant>>>);
 impl Sink for FirstCall {
     fn begin(&mut self, _header: &Header) {}
 
-    fn record(&mut self, record: &Record) {
+    fn record(&mut self, record: &Arc<Record>) {
         if !matches!(record.event, Event::Launched { .. }) {
             let mut first = self.0.lock().expect("nobody panics with it");
             first.get_or_insert_with(Instant::now);
@@ -207,7 +207,7 @@ struct Present {
 impl Sink for Crowd {
     fn begin(&mut self, _header: &Header) {}
 
-    fn record(&mut self, record: &Record) {
+    fn record(&mut self, record: &Arc<Record>) {
         if let Event::Message { .. } = record.event {
             let mut state = self.0.lock().expect("nobody panics with it");
             state.count += 1;

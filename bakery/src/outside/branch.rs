@@ -368,6 +368,10 @@ impl Reporter for ForkedTrace {
         self.file.report(record)
     }
 
+    fn share(&mut self, record: &Arc<Record>) -> io::Result<()> {
+        self.file.share(record)
+    }
+
     fn finish(&mut self) -> io::Result<()> {
         self.file.finish()
     }

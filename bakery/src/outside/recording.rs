@@ -112,7 +112,7 @@ struct Passes(BufWriter<File>);
 
 impl Writes<Kept> for Passes {
     fn write(&mut self, kept: &Kept) -> io::Result<()> {
-        serde_json::to_writer(&mut self.0, &Take::from(kept))?;
+        serde_json::to_writer(&mut self.0, kept)?;
         self.0.write_all(b"\n")
     }
 
@@ -236,6 +236,10 @@ impl Reporter for Recorder {
     }
 
     fn report(&mut self, record: &Record) -> io::Result<()> {
+        self.share(&Arc::new(record.clone()))
+    }
+
+    fn share(&mut self, record: &Arc<Record>) -> io::Result<()> {
         let mut making = self.lock();
         match &record.event {
             Event::Received { instance: InstanceId(1), text: Some(Text::Full(text)) } => {
@@ -246,7 +250,7 @@ impl Reporter for Recorder {
             }
             _ => {}
         }
-        making.trace.report(record)
+        making.trace.share(record)
     }
 
     fn finish(&mut self) -> io::Result<()> {

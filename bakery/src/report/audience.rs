@@ -78,7 +78,7 @@ impl Sink for Audience {
         self.lock().tell(|reporter| reporter.begin(header));
     }
 
-    fn record(&mut self, record: &Record) {
-        self.lock().tell(|reporter| reporter.report(record));
+    fn record(&mut self, record: &Arc<Record>) {
+        self.lock().tell(|reporter| reporter.share(record));
     }
 }

@@ -38,6 +38,7 @@ pub mod visible;
 pub mod vocabulary;
 
 use std::io;
+use std::sync::Arc;
 
 use pie_engine::trace::{Header, Record};
 
@@ -54,6 +55,14 @@ pub trait Reporter: Send {
     /// # Errors
     /// Writing failed.
     fn report(&mut self, record: &Record) -> io::Result<()>;
+
+    /// The same for a record that others have too: who keeps it needs no copy.
+    ///
+    /// # Errors
+    /// Writing failed.
+    fn share(&mut self, record: &Arc<Record>) -> io::Result<()> {
+        self.report(record)
+    }
 
     /// Called once, last, unless something failed before.
     ///

@@ -3,6 +3,7 @@
 use std::fs::File;
 use std::io::{self, BufWriter};
 use std::path::Path;
+use std::sync::Arc;
 
 use pie_engine::trace::jsonl::Writer;
 use pie_engine::trace::{Header, Record, Sink};
@@ -21,30 +22,34 @@ pub enum TraceLine {
     Record(Record),
 }
 
-/// Writes the trace while it happens, so that a run that is killed leaves what it did until shortly before.
+/// Writes the trace while it happens: a run that is killed leaves what it did until [`PATIENCE`](super::behind::PATIENCE) before.
 pub struct TraceFile {
-    lines: Behind<TraceLine>,
+    lines: Behind<Line>,
+}
+
+/// What is to be written.
+enum Line {
+    Header(Box<Header>),
+    Record(Arc<Record>),
 }
 
 /// What the thread that writes does.
 struct Lines {
-    /// Absent once finished.
-    writer: Option<Writer<BufWriter<File>>>,
+    writer: Writer<BufWriter<File>>,
 }
 
-impl Writes<TraceLine> for Lines {
-    fn write(&mut self, line: &TraceLine) -> io::Result<()> {
-        let Some(writer) = &mut self.writer else { return Ok(()) };
+impl Writes<Line> for Lines {
+    fn write(&mut self, line: &Line) -> io::Result<()> {
         match line {
-            TraceLine::Header(header) => writer.begin(header),
-            TraceLine::Record(record) => writer.record(record),
+            Line::Header(header) => self.writer.begin(header),
+            Line::Record(record) => self.writer.record(record),
         }
         Ok(())
     }
 
     fn flush(&mut self) -> io::Result<()> {
         // The writer keeps its first error until here.
-        self.writer.take().map_or(Ok(()), |writer| writer.finish().map(drop))
+        self.writer.flush()
     }
 }
 
@@ -54,18 +59,22 @@ impl TraceFile {
     /// # Errors
     /// The file cannot be created.
     pub fn create(path: &Path) -> io::Result<TraceFile> {
-        let writer = Some(Writer::new(BufWriter::new(File::create(path)?)));
+        let writer = Writer::new(BufWriter::new(File::create(path)?));
         Ok(TraceFile { lines: Behind::new(Lines { writer })? })
     }
 }
 
 impl Reporter for TraceFile {
     fn begin(&mut self, header: &Header) -> io::Result<()> {
-        self.lines.push(TraceLine::Header(header.clone()))
+        self.lines.push(Line::Header(Box::new(header.clone())))
     }
 
     fn report(&mut self, record: &Record) -> io::Result<()> {
-        self.lines.push(TraceLine::Record(record.clone()))
+        self.share(&Arc::new(record.clone()))
+    }
+
+    fn share(&mut self, record: &Arc<Record>) -> io::Result<()> {
+        self.lines.push(Line::Record(Arc::clone(record)))
     }
 
     fn finish(&mut self) -> io::Result<()> {

@@ -7,7 +7,8 @@ use crate::ids::{InstanceId, PassId};
 use crate::kv::{Claim, Input, TableId};
 use crate::model::tape::Take;
 use crate::sched::Queued;
-use crate::trace::{AppliedAdapter, Bytes, Event, Slot, Tokens, sha256_hex};
+use crate::trace::{AppliedAdapter, Bytes, Event, Record, Slot, Tokens, sha256_hex};
+use std::sync::Arc;
 
 /// A pass that has been accepted and not yet answered.
 pub(super) struct Pending {
@@ -33,6 +34,8 @@ pub(super) struct Pending {
     pub error: Option<String>,
     /// Its answers, where they are not computed.
     pub played: Option<Take>,
+    /// What it asks, where it is to be kept.
+    pub asked: Option<Arc<Record>>,
 }
 
 impl Pending {
@@ -133,8 +136,9 @@ impl Core {
         let context = request.context.and_then(|context| entry.contexts.get_mut(&context));
         counts.rejected = context.map_or(0, |context| context.rejected);
         let asked = describe(instance, pass, &request, start, claim.reused);
-        entry.recorder.record(asked.clone());
-        let (played, error) = self.played(&asked);
+        let asked = entry.recorder.record(asked);
+        let (played, error) = self.played(&asked.event);
+        let asked = self.keeps().then_some(asked);
         let answers = vec![None; request.questions.len()];
         let pending = Pending {
             instance,
@@ -149,6 +153,7 @@ impl Core {
             margin: None,
             error,
             played,
+            asked,
             request,
         };
         self.enqueue(key, pending);
@@ -181,8 +186,8 @@ impl Core {
 
     /// Answers a pass and forgets it.
     pub(super) fn deliver(&mut self, pending: Pending) {
-        let asked = self.asked_to_keep(&pending);
-        let Pending { instance, pass, answers, held, guesses, margin, error, request, table, .. } = pending;
+        let Pending { instance, pass, answers, held, guesses, margin, error, request, table, asked, .. } =
+            pending;
         let mut rejected = 0;
         if let Ok(entry) = self.entry(instance) {
             entry.usage.least_margin = least(entry.usage.least_margin, margin);
@@ -279,13 +284,7 @@ fn check_masks(request: &PassRequest, start: u32) -> Result<(), String> {
     Ok(())
 }
 
-pub(super) fn describe(
-    instance: InstanceId,
-    pass: PassId,
-    request: &PassRequest,
-    start: u32,
-    reused: u32,
-) -> Event {
+fn describe(instance: InstanceId, pass: PassId, request: &PassRequest, start: u32, reused: u32) -> Event {
     let consecutive = request.positions.iter().copied().eq(start..start + request.positions.len() as u32);
     let (input, guessed) = request.tokens.split_at(request.input_len() as usize);
     let attention_mask = request.masks.as_ref().map(|masks| {

@@ -2,9 +2,10 @@
 
 use super::Core;
 use super::operation::Answer;
-use super::passes::{Pending, describe};
+use super::passes::Pending;
 use crate::model::tape::{Kept, Numbers, Reply, Take};
-use crate::trace::Event;
+use crate::trace::{Event, Record};
+use std::sync::Arc;
 
 impl Core {
     /// Whether answers are played back, and nothing is computed.
@@ -21,14 +22,13 @@ impl Core {
         }
     }
 
-    /// What a pass asked, if it is to be kept.
-    pub(super) fn asked_to_keep(&self, pending: &Pending) -> Option<Event> {
-        let keeps = self.tape.as_ref().is_some_and(|tape| tape.keeps());
-        keeps.then(|| describe(pending.instance, pending.pass, &pending.request, pending.claim.start, 0))
+    /// Whether passes are kept.
+    pub(super) fn keeps(&self) -> bool {
+        self.tape.as_ref().is_some_and(|tape| tape.keeps())
     }
 
     /// Keeps a pass.
-    pub(super) fn keep(&mut self, asked: Event, answers: &[Answer], margin: Option<f32>) {
+    pub(super) fn keep(&mut self, asked: Arc<Record>, answers: &[Answer], margin: Option<f32>) {
         if let Some(tape) = &mut self.tape {
             let replies = answers.iter().map(reply).collect();
             tape.keep(Kept { asked, replies, margin });

@@ -6,11 +6,12 @@
 
 use super::{Batch, KvStore, Model, ModelError, ModelInfo, Outputs};
 use crate::ids::{InstanceId, PageId, PassId, SwapId};
-use crate::trace::Event;
+use crate::trace::{Event, Record};
 use base64::prelude::{BASE64_STANDARD, Engine};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::Value;
 use std::any::Any;
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -28,11 +29,11 @@ pub trait Tape: Send {
     fn keep(&mut self, kept: Kept);
 }
 
-/// A pass with its answers, on its way to become a [`Take`], which takes a while.
+/// A pass with its answers, as it comes from the engine. It is written as the [`Take`] that it becomes when it is read.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Kept {
-    /// The [`Event::Pass`].
-    pub asked: Event,
+    /// The record of its [`Event::Pass`], which a trace has too.
+    pub asked: Arc<Record>,
     /// One for each question, in their order.
     pub replies: Vec<Reply>,
     /// As in [`Take::margin`].
@@ -41,7 +42,29 @@ pub struct Kept {
 
 impl From<&Kept> for Take {
     fn from(Kept { asked, replies, margin }: &Kept) -> Take {
-        Take { asked: Take::asked(asked), replies: replies.clone(), margin: *margin }
+        Take { asked: Take::asked(&asked.event), replies: replies.clone(), margin: *margin }
+    }
+}
+
+impl Serialize for Kept {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        /// The fields of a [`Take`].
+        #[derive(Serialize)]
+        struct Written<'a> {
+            asked: &'a Event,
+            replies: &'a [Reply],
+            #[serde(skip_serializing_if = "Option::is_none")]
+            margin: Option<f32>,
+        }
+        let Kept { asked, replies, margin } = self;
+        let mut asked = Cow::Borrowed(&asked.event);
+        if matches!(*asked, Event::Pass { reused, .. } if reused > 0)
+            && let Event::Pass { reused, .. } = asked.to_mut()
+        {
+            // As in `Take::asked`: it is left out where it is zero.
+            *reused = 0;
+        }
+        Written { asked: &asked, replies, margin: *margin }.serialize(serializer)
     }
 }
 
@@ -387,6 +410,7 @@ impl KvStore for NoStore {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::trace::SamplerCall;
 
     #[test]
     fn numbers_come_back_bit_for_bit() {
@@ -397,5 +421,32 @@ mod tests {
         let bits = |numbers: &Numbers| numbers.0.iter().map(|number| number.to_bits()).collect::<Vec<_>>();
         assert_eq!(bits(&read), bits(&numbers));
         assert!(serde_json::from_str::<Numbers>("\"AAA=\"").is_err());
+    }
+
+    #[test]
+    fn what_is_written_of_a_pass_is_the_take_that_it_becomes() {
+        for reused in [0, 3] {
+            let event = Event::Pass {
+                instance: InstanceId(1),
+                pass: PassId(2),
+                context: None,
+                tokens: vec![7, 8, 9, 10].into(),
+                guesses: None,
+                positions: None,
+                reused,
+                attention_mask: None,
+                adapter: None,
+                allowed: Some(5),
+                shown: None,
+                samplers: vec![SamplerCall { indices: vec![3], sampler: "entropy".to_owned() }],
+            };
+            let asked = Arc::new(Record { seq: 4, at: 5, event });
+            let kept = Kept { asked, replies: vec![Reply::Entropy(Numbers(vec![0.25]))], margin: Some(0.1) };
+            let (written, take) =
+                (serde_json::to_string(&kept).unwrap(), serde_json::to_string(&Take::from(&kept)).unwrap());
+            assert_eq!(written, take);
+            assert!(!written.contains("reused"), "{written}");
+            assert_eq!(serde_json::from_str::<Take>(&written).unwrap(), Take::from(&kept));
+        }
     }
 }

@@ -26,7 +26,7 @@ pub struct Observed {
 /// Keeps the events of a run in memory. Clones share them.
 #[derive(Clone, Default)]
 pub struct Kept {
-    shared: Arc<Mutex<(Option<Header>, Vec<Event>)>>,
+    shared: Arc<Mutex<(Option<Header>, Vec<Arc<Record>>)>>,
     takes: Arc<Mutex<Vec<Take>>>,
     uses: Uses,
 }
@@ -47,8 +47,13 @@ impl Kept {
 
     /// Takes what was kept, once the run is over. None where it never began.
     pub fn observed(&self, finished: Finished) -> Option<Observed> {
-        let (header, events) =
+        let (header, records) =
             std::mem::take(&mut *self.shared.lock().unwrap_or_else(PoisonError::into_inner));
+        let events = records.into_iter().map(|record| match Arc::try_unwrap(record) {
+            Ok(record) => record.event,
+            Err(shared) => shared.event.clone(),
+        });
+        let events = events.collect();
         let takes = std::mem::take(&mut *self.takes.lock().unwrap_or_else(PoisonError::into_inner));
         Some(Observed { header: header?, events, finished, takes, uses: self.uses() })
     }
@@ -59,10 +64,10 @@ impl Sink for Kept {
         self.shared.lock().unwrap_or_else(PoisonError::into_inner).0 = Some(header.clone());
     }
 
-    fn record(&mut self, record: &Record) {
+    fn record(&mut self, record: &Arc<Record>) {
         // What was batched together belongs to the engine and not to the inferlet.
         if !matches!(record.event, Event::Step { .. }) {
-            self.shared.lock().unwrap_or_else(PoisonError::into_inner).1.push(record.event.clone());
+            self.shared.lock().unwrap_or_else(PoisonError::into_inner).1.push(Arc::clone(record));
         }
     }
 }

@@ -2,6 +2,7 @@
 
 use super::{FORMAT, Header, Record, Sink};
 use std::io::{self, BufRead, Write};
+use std::sync::Arc;
 
 /// Why a trace file could not be read. Lines count from 1.
 #[derive(Debug, thiserror::Error)]
@@ -42,7 +43,7 @@ pub enum ReadError {
     Io(#[from] io::Error),
 }
 
-/// Writes a trace as it happens. Keeps the first write error for [`Writer::finish`].
+/// Writes a trace as it happens. Keeps the first write error for [`Writer::flush`] or [`Writer::finish`].
 pub struct Writer<W: Write + Send> {
     out: W,
     error: Option<io::Error>,
@@ -54,12 +55,20 @@ impl<W: Write + Send> Writer<W> {
         Writer { out, error: None }
     }
 
-    /// Flushes, and gives back the writer or the first error.
-    pub fn finish(mut self) -> io::Result<W> {
+    /// Sees to it that what was recorded so far is written.
+    ///
+    /// # Errors
+    /// Something could not be written.
+    pub fn flush(&mut self) -> io::Result<()> {
         match self.error.take() {
             Some(error) => Err(error),
-            None => self.out.flush().map(|()| self.out),
+            None => self.out.flush(),
         }
+    }
+
+    /// Flushes, and gives back the writer or the first error.
+    pub fn finish(mut self) -> io::Result<W> {
+        self.flush().map(|()| self.out)
     }
 
     fn line(&mut self, value: &impl serde::Serialize) {
@@ -77,8 +86,8 @@ impl<W: Write + Send> Sink for Writer<W> {
         self.line(header);
     }
 
-    fn record(&mut self, record: &Record) {
-        self.line(record);
+    fn record(&mut self, record: &Arc<Record>) {
+        self.line(&**record);
     }
 }
 

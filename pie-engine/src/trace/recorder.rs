@@ -6,8 +6,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 pub trait Sink: Send {
     /// Called once, first.
     fn begin(&mut self, header: &Header);
-    /// Called for each record, in order.
-    fn record(&mut self, record: &Record);
+    /// Called for each record, in order. Whoever keeps it keeps the one that all others have.
+    fn record(&mut self, record: &Arc<Record>);
 }
 
 /// A trace in memory. Clones share it, so one can be kept while the other is given to a run.
@@ -51,8 +51,8 @@ impl Sink for Collected {
         self.lock().header = Some(header.clone());
     }
 
-    fn record(&mut self, record: &Record) {
-        self.lock().records.push(record.clone());
+    fn record(&mut self, record: &Arc<Record>) {
+        self.lock().records.push(Record::clone(record));
     }
 }
 
@@ -63,7 +63,7 @@ pub struct Discard;
 impl Sink for Discard {
     fn begin(&mut self, _header: &Header) {}
 
-    fn record(&mut self, _record: &Record) {}
+    fn record(&mut self, _record: &Arc<Record>) {}
 }
 
 /// Several listeners, in order.
@@ -74,7 +74,7 @@ impl Sink for Vec<Box<dyn Sink>> {
         }
     }
 
-    fn record(&mut self, record: &Record) {
+    fn record(&mut self, record: &Arc<Record>) {
         for sink in self {
             sink.record(record);
         }
@@ -113,14 +113,15 @@ impl Recorder {
         self.recorded_bytes.load(Ordering::Relaxed)
     }
 
-    /// Records an event at the current virtual time.
-    pub fn record(&self, event: Event) {
+    /// Records an event at the current virtual time. What comes back is what all listeners got.
+    pub fn record(&self, event: Event) -> Arc<Record> {
         self.recorded_bytes.fetch_add(event.bytes(), Ordering::Relaxed);
         // A sink that panicked has lost its own records only; the run goes on.
         let mut shared = self.shared.lock().unwrap_or_else(PoisonError::into_inner);
-        let record = Record { seq: shared.next, at: shared.now, event };
+        let record = Arc::new(Record { seq: shared.next, at: shared.now, event });
         shared.next += 1;
         shared.sink.record(&record);
+        record
     }
 
     /// Moves the virtual time that the next records carry, in nanoseconds.

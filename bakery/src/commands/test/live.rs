@@ -2,6 +2,7 @@
 
 use std::collections::VecDeque;
 use std::path::Path;
+use std::sync::Arc;
 
 use pie_engine::Control;
 use pie_engine::ids::InstanceId;
@@ -94,7 +95,7 @@ impl Sink for Attended {
         self.sink.begin(header);
     }
 
-    fn record(&mut self, record: &Record) {
+    fn record(&mut self, record: &Arc<Record>) {
         self.sink.record(record);
         if !matches!(record.event, Event::Message { instance: InstanceId(1), .. }) {
             return;

@@ -362,7 +362,7 @@ impl Sink for Recording {
         let _ = self.0.lock().unwrap_or_else(PoisonError::into_inner).begin(header);
     }
 
-    fn record(&mut self, record: &pie_engine::trace::Record) {
-        let _ = self.0.lock().unwrap_or_else(PoisonError::into_inner).report(record);
+    fn record(&mut self, record: &Arc<pie_engine::trace::Record>) {
+        let _ = self.0.lock().unwrap_or_else(PoisonError::into_inner).share(record);
     }
 }
