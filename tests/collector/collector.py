@@ -1,19 +1,21 @@
-"""A collector of traces over the published messages of OTLP: what it takes is what they can be read from, with no field that they do not have.
+"""A backend of traces over the published messages of OTLP: what it takes is what they can be read from, with no field that they do not have.
 
 `collector.py check FILE` reads a file of a collector's file exporter, a request on each line. `collector.py serve` listens at a free port, which it prints, until its standard
-input ends, and then prints what it took. Either way spans come out as the messages have them, a document on each line.
+input ends. Either way spans come out as the messages have them, a document on each line, as they are taken.
 """
 
+import gzip
 import json
-import re
 import sys
 import threading
 from base64 import b64encode
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 from google.protobuf import json_format
-from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
+from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest, ExportTraceServiceResponse
 
+JSON = "application/json"
+PROTOBUF = "application/x-protobuf"
 # OTLP has ids in hexadecimal where JSON of protocol buffers has base64.
 IDS = {"traceId": 16, "spanId": 8, "parentSpanId": 8}
 
@@ -26,12 +28,17 @@ def mapped(value):
     found = {}
     for name, each in value.items():
         if name in IDS:
-            if not re.fullmatch(f"[0-9a-f]{{{2 * IDS[name]}}}", each) or int(each, 16) == 0:
-                raise ValueError(f"{name} is {each!r}")
-            found[name] = b64encode(bytes.fromhex(each)).decode()
+            found[name] = b64encode(identified(name, bytes.fromhex(each))).decode()
         else:
             found[name] = mapped(each)
     return found
+
+
+def identified(name, id):
+    none = name == "parentSpanId" and not id
+    if not none and (len(id) != IDS[name] or not any(id)):
+        raise ValueError(f"{name} is {id.hex()!r}")
+    return id
 
 
 def plain(value):
@@ -41,11 +48,18 @@ def plain(value):
     return getattr(value, kind)
 
 
-def spans(text):
+def from_json(text):
     request = ExportTraceServiceRequest()
     json_format.Parse(json.dumps(mapped(json.loads(text))), request)
     # Through the bytes that collectors send on.
-    request = ExportTraceServiceRequest.FromString(request.SerializeToString())
+    return from_protobuf(request.SerializeToString())
+
+
+def from_protobuf(data):
+    return ExportTraceServiceRequest.FromString(data)
+
+
+def spans(request):
     for resource in request.resource_spans:
         service = {each.key: plain(each.value) for each in resource.resource.attributes}
         for scope in resource.scope_spans:
@@ -53,9 +67,9 @@ def spans(text):
                 yield {
                     "service": service["service.name"],
                     "scope": scope.scope.name,
-                    "trace": span.trace_id.hex(),
-                    "id": span.span_id.hex(),
-                    "parent": span.parent_span_id.hex(),
+                    "trace": identified("traceId", span.trace_id).hex(),
+                    "id": identified("spanId", span.span_id).hex(),
+                    "parent": identified("parentSpanId", span.parent_span_id).hex(),
                     "name": span.name,
                     "kind": span.kind,
                     "start": span.start_time_unix_nano,
@@ -67,32 +81,46 @@ def spans(text):
 
 
 class Collector(BaseHTTPRequestHandler):
-    taken = []
+    printing = threading.Lock()
     asked = []
 
     def do_POST(self):
-        text = self.rfile.read(int(self.headers["content-length"]))
+        data = self.rfile.read(int(self.headers["content-length"]))
+        if self.headers["content-encoding"] == "gzip":
+            data = gzip.decompress(data)
+        form = self.headers["content-type"]
         self.asked.append(self.path)
         # The first part of the path says how it is to behave.
         if self.path == "/busy/v1/traces" and self.asked.count(self.path) < 3:
-            return self.answer(503, {}, ("retry-after", "0"))
+            return self.answer(form, 503, {}, ("retry-after", "0"))
         if self.path == "/full/v1/traces":
-            return self.answer(200, {"partialSuccess": {"rejectedSpans": "2", "errorMessage": "no room"}})
+            return self.answer(form, 200, {"partialSuccess": {"rejectedSpans": "2", "errorMessage": "no room"}})
         if self.path == "/closed/v1/traces" and self.headers["x-key"] != "open sesame":
-            return self.answer(401, {"message": "who are you?"})
-        if not self.path.endswith("/v1/traces") or self.headers["content-type"] != "application/json":
-            return self.answer(404, {})
+            return self.answer(form, 401, {"message": "who are you?"})
+        if self.path == "/old/v1/traces" and form == JSON:
+            return self.answer(form, 415, {})
+        if not self.path.endswith("/v1/traces") or form not in (JSON, PROTOBUF):
+            return self.answer(form, 404, {})
         try:
-            found = list(spans(text))
+            found = list(spans(from_json(data) if form == JSON else from_protobuf(data)))
         except Exception as error:
-            return self.answer(400, {"message": f"{type(error).__name__}: {error}"})
-        self.taken.extend(found)
-        self.answer(200, {"partialSuccess": {}})
+            return self.answer(form, 400, {"message": f"{type(error).__name__}: {error}"})
+        with self.printing:
+            for span in found:
+                print(json.dumps(span), flush=True)
+        self.answer(form, 200, {})
 
-    def answer(self, status, document, *headers):
-        body = json.dumps(document).encode()
+    def answer(self, form, status, document, *headers):
+        if form == JSON:
+            body = json.dumps(document).encode()
+        elif "message" in document:
+            # `google.rpc.Status` with its second field, whose length fits into a byte.
+            message = document["message"][:120].encode()
+            body = bytes([0x12, len(message)]) + message
+        else:
+            body = json_format.ParseDict(document, ExportTraceServiceResponse()).SerializeToString()
         self.send_response(status)
-        for header in (("content-type", "application/json"), ("content-length", str(len(body))), *headers):
+        for header in (("content-type", form), ("content-length", str(len(body))), *headers):
             self.send_header(*header)
         self.end_headers()
         self.wfile.write(body)
@@ -104,12 +132,10 @@ class Collector(BaseHTTPRequestHandler):
 if sys.argv[1] == "check":
     with open(sys.argv[2], encoding="utf-8") as file:
         for line in file:
-            for span in spans(line):
+            for span in spans(from_json(line)):
                 print(json.dumps(span))
 else:
     server = ThreadingHTTPServer(("127.0.0.1", 0), Collector)
     threading.Thread(target=server.serve_forever, daemon=True).start()
     print(server.server_port, flush=True)
     sys.stdin.read()
-    for span in Collector.taken:
-        print(json.dumps(span))

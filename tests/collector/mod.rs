@@ -1,77 +1,118 @@
-//! `bakery trace export --format otel`: spans are held against the messages that OpenTelemetry publishes, in files and on their way to a collector.
+//! `bakery trace export --format otel`: spans are held against the messages that OpenTelemetry publishes, in files, on their way to a backend, and through a collector that others
+//! wrote.
 
 use std::collections::BTreeMap;
-use std::io::{BufRead, BufReader, Read};
-use std::path::{Path, PathBuf};
-use std::process::{Child, ChildStdout, Command, Stdio};
-use std::sync::OnceLock;
+use std::io::{BufRead, BufReader};
+use std::net::{TcpListener, TcpStream};
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+use std::sync::mpsc::{self, Receiver};
+use std::time::{Duration, Instant};
 
-use bakery::progress::Silent;
-use bakery::toolchain::{self, Network};
 use serde_json::{Value, json};
 use snapbox::str;
 
 use crate::book::repository;
 use crate::support::{World, python};
 
-/// The collector's script, with the messages installed once below the target folder.
-fn collector(arguments: &[&str]) -> Command {
-    static INSTALLED: OnceLock<PathBuf> = OnceLock::new();
-    let folder = repository().join("tests/collector");
-    let home = INSTALLED.get_or_init(|| {
-        let home = Path::new(env!("CARGO_TARGET_TMPDIR")).join("otlp");
-        let (pinned, done) = (folder.join("requirements.txt"), home.join("installed-requirements.txt"));
-        let wanted = std::fs::read(&pinned).unwrap();
-        if std::fs::read(&done).ok().as_ref() != Some(&wanted) {
-            let _ = std::fs::remove_dir_all(&home);
-            let work = tempfile::tempdir().unwrap();
-            let env = python::environment();
-            let installer = toolchain::python::installer(&env, work.path(), Network::Allowed, &Silent);
-            installer.unwrap().install_for_host(&env, &pinned, &home).unwrap();
-            std::fs::write(&done, wanted).unwrap();
-        }
-        home
-    });
-    let mut command = Command::new(python::interpreter());
-    command.arg(folder.join("collector.py")).args(arguments).env("PYTHONPATH", home).stdin(Stdio::null());
-    command
+/// How long something that takes milliseconds may take on a busy machine.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// What the requirements pin, installed once below the target folder.
+fn installed() -> std::path::PathBuf {
+    python::installed("otlp", &repository().join("tests/collector/requirements.txt"))
 }
 
-fn parsed(text: &str) -> Vec<Value> {
-    text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+/// The script of a backend, with the published messages.
+fn backend(arguments: &[&str]) -> Command {
+    let mut command = Command::new(python::interpreter());
+    command.arg(repository().join("tests/collector/collector.py")).args(arguments);
+    command.env("PYTHONPATH", installed()).stdin(Stdio::null());
+    command
 }
 
 /// The spans of a file.
 fn checked(file: &Path) -> Vec<Value> {
-    let output = collector(&["check", file.to_str().unwrap()]).output().unwrap();
+    let output = backend(&["check", file.to_str().unwrap()]).output().unwrap();
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-    parsed(std::str::from_utf8(&output.stdout).unwrap())
+    let text = String::from_utf8(output.stdout).unwrap();
+    text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
 }
 
-/// A collector that listens.
+/// A backend that listens.
 struct Listening {
     child: Child,
-    stdout: BufReader<ChildStdout>,
+    lines: Receiver<String>,
     url: String,
 }
 
 impl Listening {
     fn start() -> Listening {
-        let mut child = collector(&["serve"]).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
-        let mut stdout = BufReader::new(child.stdout.take().unwrap());
-        let mut port = String::new();
-        stdout.read_line(&mut port).unwrap();
-        Listening { child, stdout, url: format!("http://127.0.0.1:{}", port.trim()) }
+        let mut child = backend(&["serve"]).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
+        let stdout = BufReader::new(child.stdout.take().unwrap());
+        let (sender, lines) = mpsc::channel();
+        std::thread::spawn(move || {
+            stdout.lines().map_while(Result::ok).try_for_each(|line| sender.send(line))
+        });
+        let port = lines.recv_timeout(PATIENCE).unwrap();
+        Listening { child, lines, url: format!("http://127.0.0.1:{port}") }
     }
 
-    /// What it took.
+    /// So many spans that it took.
+    fn take(&self, count: usize) -> Vec<Value> {
+        let lines = (0..count).map(|_| self.lines.recv_timeout(PATIENCE).unwrap());
+        lines.map(|line| serde_json::from_str(&line).unwrap()).collect()
+    }
+
+    /// What else it took.
     fn end(mut self) -> Vec<Value> {
         drop(self.child.stdin.take());
-        let mut text = String::new();
-        self.stdout.read_to_string(&mut text).unwrap();
         assert!(self.child.wait().unwrap().success());
-        parsed(&text)
+        self.lines.iter().map(|line| serde_json::from_str(&line).unwrap()).collect()
     }
+}
+
+/// A collector that is not ours: Rotel, which takes spans at one address, reads them, and sends them on to a backend in batches of its own.
+struct Rotel {
+    child: Child,
+    url: String,
+}
+
+impl Rotel {
+    fn start(backend: &str, world: &World) -> Rotel {
+        // It has to be told its ports. Both are held until both are known, so that they are two.
+        let held = [(); 2].map(|()| TcpListener::bind("127.0.0.1:0").unwrap());
+        let [http, grpc] = held.each_ref().map(|listener| listener.local_addr().unwrap().to_string());
+        drop(held);
+        let program = installed().join("rotel/rotel-agent");
+        make_executable(&program);
+        let mut command = Command::new(program);
+        command.arg("start").args(["--otlp-http-endpoint", &http, "--otlp-grpc-endpoint", &grpc]);
+        command.args(["--otlp-exporter-endpoint", backend, "--otlp-exporter-protocol", "http"]);
+        command.current_dir(world.work()).args(["--pid-file", "rotel.pid", "--log-file", "rotel.log"]);
+        let child = command.stdin(Stdio::null()).stdout(Stdio::null()).spawn().unwrap();
+        let mut rotel = Rotel { child, url: format!("http://{http}") };
+        let begun = Instant::now();
+        while TcpStream::connect(&http).is_err() {
+            assert!(rotel.child.try_wait().unwrap().is_none(), "Rotel has ended");
+            assert!(begun.elapsed() < PATIENCE, "Rotel does not listen");
+            std::thread::sleep(Duration::from_millis(5));
+        }
+        rotel
+    }
+}
+
+impl Drop for Rotel {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// The installer may keep the mode of an archive, or not.
+fn make_executable(program: &Path) {
+    use std::os::unix::fs::PermissionsExt;
+    std::fs::set_permissions(program, std::fs::Permissions::from_mode(0o755)).unwrap();
 }
 
 fn example(world: &World, name: &str) -> Vec<Value> {
@@ -158,7 +199,7 @@ fn a_collector_gets_what_a_file_would_have() {
     send("/closed").args(["--header", "x-key=open sesame"]).assert().success();
     send("/closed").assert().code(3).stderr_eq(str![[r#"
 error: the collector at `http://127.0.0.1:[..]/closed/v1/traces` does not take the spans
-  cause: it answers 401: {"message": "who are you?"}
+  cause: it answers 401: who are you?
 
 "#]]);
     send("/full").assert().code(3).stderr_eq(str![[r#"
@@ -167,6 +208,90 @@ error: the collector at `http://127.0.0.1:[..]/full/v1/traces` does not take the
 
 "#]]);
     assert_eq!(listening.end(), [expected.clone(), expected.clone(), expected].concat());
+}
+
+#[test]
+fn spans_travel_as_json_where_that_is_asked_for() {
+    let world = World::new();
+    example(&world, "bidding-rust");
+    world.bakery(["trace", "export", "t.jsonl", "--format", "otel", "-o", "t.otlp"]).assert().success();
+    let expected = checked(&world.work().join("t.otlp"));
+    let listening = Listening::start();
+    let send = |path: &str| {
+        let url = format!("{}{path}", listening.url);
+        let command = world.bakery(["trace", "export", "t.jsonl", "--format", "otel", "--endpoint", &url]);
+        command.args(["--protocol", "http/json"])
+    };
+    send("").assert().success();
+    send("/closed").assert().code(3).stderr_eq(str![[r#"
+error: the collector at `http://127.0.0.1:[..]/closed/v1/traces` does not take the spans
+  cause: it answers 401: {"message": "who are you?"}
+
+"#]]);
+    send("/full").assert().code(3).stderr_eq(str![[r#"
+error: the collector at `http://127.0.0.1:[..]/full/v1/traces` does not take the spans
+  cause: it has rejected 2 spans: no room
+
+"#]]);
+    // One that knows no JSON.
+    send("/old").assert().code(3).stderr_eq(str![[r#"
+error: the collector at `http://127.0.0.1:[..]/old/v1/traces` does not take the spans
+  cause: it answers 415: {}
+   hint: --protocol http/protobuf
+
+"#]]);
+    assert_eq!(listening.end(), expected);
+}
+
+#[test]
+fn spans_come_through_a_collector_as_they_are_in_a_file() {
+    let world = World::new();
+    let by_id = |mut spans: Vec<Value>| {
+        spans.sort_by_key(|span| span["id"].as_str().map(str::to_owned));
+        spans
+    };
+    let listening = Listening::start();
+    let rotel = Rotel::start(&listening.url, &world);
+    for name in ["parallel-generation-rust", "mcp-agent-rust", "map-reduce-rust"] {
+        example(&world, name);
+        world.bakery(["trace", "export", "t.jsonl", "--format", "otel", "-o", "t.otlp"]).assert().success();
+        let expected = by_id(checked(&world.work().join("t.otlp")));
+        world
+            .bakery(["trace", "export", "t.jsonl", "--format", "otel", "--endpoint", &rotel.url])
+            .assert()
+            .success();
+        let found = by_id(listening.take(expected.len()));
+        assert_eq!(found, expected, "{name}");
+        // What it is for: whoever looks at the backend finds calls of tools and completions below the agent that made them.
+        let agent = |span: &Value| span["attributes"]["gen_ai.operation.name"] == "invoke_agent";
+        let parts: Vec<&Value> = found
+            .iter()
+            .filter(|span| {
+                ["text_completion", "execute_tool"]
+                    .map(Value::from)
+                    .contains(&span["attributes"]["gen_ai.operation.name"])
+            })
+            .collect();
+        assert!(!parts.is_empty(), "{name}");
+        for part in parts {
+            let parent = found.iter().find(|span| span["id"] == part["parent"]);
+            assert!(parent.is_some_and(agent), "{name}: {part}");
+        }
+    }
+    // This release of it knows protocol buffers alone, and says nothing about that.
+    world
+        .bakery(["trace", "export", "t.jsonl", "--format", "otel", "--endpoint", &rotel.url])
+        .args(["--protocol", "http/json"])
+        .assert()
+        .code(3)
+        .stderr_eq(str![[r#"
+error: the collector at `http://127.0.0.1:[..]/v1/traces` does not take the spans
+  cause: it answers 400
+   hint: --protocol http/protobuf
+
+"#]]);
+    drop(rotel);
+    assert_eq!(listening.end(), Vec::<Value>::new());
 }
 
 #[test]

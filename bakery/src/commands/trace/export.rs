@@ -13,6 +13,7 @@ use serde_json::{Value, json};
 use super::otel;
 use crate::environment::Environment;
 use crate::error::{Error, Result};
+use crate::report::otel::span::Encoding;
 use crate::report::recorded;
 use crate::report::vocabulary::Vocabulary;
 use crate::ui::{Ui, output_error};
@@ -31,6 +32,15 @@ pub struct Args {
     /// With `otel`: send the spans to the collector at this URL, over HTTP
     #[arg(long, value_name = "URL", conflicts_with = "output")]
     pub endpoint: Option<String>,
+    /// With `--endpoint`: the form in which spans travel; `http/protobuf` if not given, which every collector takes
+    #[arg(
+        long,
+        value_enum,
+        value_name = "http/protobuf|http/json",
+        hide_possible_values = true,
+        requires = "endpoint"
+    )]
+    pub protocol: Option<Protocol>,
     /// With `--endpoint`: a header that the collector wants; can be repeated
     #[arg(long, value_name = "NAME=VALUE", requires = "endpoint")]
     pub header: Vec<String>,
@@ -47,6 +57,27 @@ pub enum Format {
     Csv,
     /// The trace itself.
     Jsonl,
+}
+
+/// How spans go to a collector, with the names that OpenTelemetry has for it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
+pub enum Protocol {
+    /// Protocol buffers over HTTP.
+    #[default]
+    #[value(name = "http/protobuf")]
+    Protobuf,
+    /// JSON over HTTP.
+    #[value(name = "http/json")]
+    Json,
+}
+
+impl From<Protocol> for Encoding {
+    fn from(protocol: Protocol) -> Encoding {
+        match protocol {
+            Protocol::Protobuf => Encoding::Protobuf,
+            Protocol::Json => Encoding::Json,
+        }
+    }
 }
 
 /// Where an export goes.

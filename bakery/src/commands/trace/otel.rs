@@ -4,8 +4,8 @@ use super::export::{Args, Target};
 use crate::environment::Environment;
 use crate::error::{Error, Result};
 use crate::outside::otlp::Collector;
-use crate::report::otel::span::{Resource, ResourceSpans, ScopeSpans, Span, TracesData};
-use crate::report::otel::{SCOPE, Spans, resource};
+use crate::report::otel::span::{Encoding, Resource, Span};
+use crate::report::otel::{Spans, resource};
 use crate::report::recorded;
 use crate::ui::Ui;
 
@@ -32,7 +32,7 @@ pub(super) fn run(args: &Args, env: &Environment, ui: &Ui) -> Result<()> {
     let count = batch.count;
     match way {
         Way::Written(mut target) => target.finish(),
-        Way::Sent(_, endpoint) => {
+        Way::Sent(_, _, endpoint) => {
             ui.status("Sent", format_args!("{count} spans to `{endpoint}`"));
             Ok(())
         }
@@ -42,7 +42,7 @@ pub(super) fn run(args: &Args, env: &Environment, ui: &Ui) -> Result<()> {
 /// Where spans go.
 enum Way {
     Written(Target),
-    Sent(Collector, String),
+    Sent(Collector, Encoding, String),
 }
 
 impl Way {
@@ -53,7 +53,8 @@ impl Way {
             None => Err(Error::usage(format!("`{header}` is not a header")).hint("--header NAME=VALUE")),
         });
         let headers: Vec<(String, String)> = headers.collect::<Result<_>>()?;
-        Ok(Way::Sent(Collector::at(endpoint, &headers)?, endpoint.clone()))
+        let encoding = args.protocol.unwrap_or_default().into();
+        Ok(Way::Sent(Collector::at(endpoint, encoding, &headers)?, encoding, endpoint.clone()))
     }
 }
 
@@ -69,16 +70,18 @@ impl Batch {
         if self.spans.is_empty() {
             return Ok(());
         }
-        let spans = ScopeSpans { scope: SCOPE, spans: &self.spans };
-        let data =
-            TracesData { resource_spans: [ResourceSpans { resource: &self.resource, scope_spans: [spans] }] };
-        let json =
-            serde_json::to_string(&data).map_err(|cause| Error::bug("spans are no JSON").caused_by(cause))?;
         self.count += self.spans.len();
-        self.spans.clear();
+        let spans = std::mem::take(&mut self.spans);
+        let unfit = |cause| Error::bug("there is no JSON for spans").caused_by(cause);
         match way {
-            Way::Written(target) => target.write(|out| writeln!(out, "{json}")),
-            Way::Sent(collector, _) => collector.send(&json),
+            Way::Written(target) => {
+                let mut line = Encoding::Json.write(&self.resource, spans).map_err(unfit)?;
+                line.push(b'\n');
+                target.write(|out| out.write_all(&line))
+            }
+            Way::Sent(collector, encoding, _) => {
+                collector.send(&encoding.write(&self.resource, spans).map_err(unfit)?)
+            }
         }
     }
 }

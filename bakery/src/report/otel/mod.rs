@@ -13,15 +13,14 @@ use pie_engine::clock::VirtualClock;
 use pie_engine::ids::{ContextId, InstanceId, PassId, QuestionId};
 use pie_engine::outside::{Answer, Question};
 use pie_engine::rounds::STEP_NANOSECONDS;
-use pie_engine::trace::{Event, Header, Origin, Outcome, Record, SamplerCall, Tokens, sha256_hex};
+use pie_engine::trace::{Event, Header, Origin, Outcome, Record, SamplerCall, Tokens};
+use sha2::{Digest, Sha256};
 
 use super::follow::{Change, Follower, Name};
 use super::visible;
 use super::vocabulary::Vocabulary;
-use span::{CLIENT, INTERNAL, Moment, Resource, Scope, Span, Status, attribute};
+use span::{Moment, Resource, Span, SpanKind, Status, attribute, failure};
 
-/// Who makes the spans.
-pub const SCOPE: Scope = Scope { name: "bakery", version: env!("CARGO_PKG_VERSION") };
 /// The most events of a span.
 const MOST_EVENTS: usize = 128;
 /// Characters of a text in an attribute.
@@ -31,7 +30,8 @@ const MOST_TEXT: usize = 1000;
 pub struct Spans {
     model: String,
     seed: u64,
-    trace_id: String,
+    /// Empty until the first launch.
+    trace_id: Vec<u8>,
     vocabulary: Vocabulary,
     follower: Follower,
     instances: BTreeMap<InstanceId, Span>,
@@ -64,11 +64,11 @@ pub fn resource(header: &Header) -> Resource {
         attributes.push(attribute("bakery.fork.parent", fork.parent.as_str()));
         attributes.push(attribute("bakery.fork.at", fork.at));
     }
-    Resource { attributes }
+    Resource { attributes, ..Resource::default() }
 }
 
-fn nanoseconds(at: u64) -> String {
-    (u128::from(VirtualClock::START.seconds) * 1_000_000_000 + u128::from(at)).to_string()
+fn nanoseconds(at: u64) -> u64 {
+    VirtualClock::START.seconds.saturating_mul(1_000_000_000).saturating_add(at)
 }
 
 fn short(text: &str) -> String {
@@ -85,7 +85,7 @@ impl Spans {
         Spans {
             model: visible::on_one_line(model),
             seed: *seed,
-            trace_id: String::new(),
+            trace_id: Vec::new(),
             vocabulary: Vocabulary::of(header),
             follower: Follower::default(),
             instances: BTreeMap::new(),
@@ -97,29 +97,25 @@ impl Spans {
     }
 
     /// The number of a span: 8 bytes that follow from the run and from what it is of.
-    fn id(&self, what: &str) -> String {
-        let mut id = sha256_hex(format!("{} {what}", self.trace_id).as_bytes());
-        id.truncate(16);
-        id
+    fn id(&self, what: &str) -> Vec<u8> {
+        let digest = Sha256::new().chain_update(&self.trace_id).chain_update(what).finalize();
+        digest[..8].to_vec()
     }
 
-    fn begin(&self, what: &str, parent: &str, kind: u8, at: u64, name: String) -> Span {
+    fn begin(&self, what: &str, parent: &[u8], kind: SpanKind, at: u64, name: String) -> Span {
         Span {
             trace_id: self.trace_id.clone(),
             span_id: self.id(what),
             parent_span_id: parent.to_owned(),
             name,
-            kind,
+            kind: kind.into(),
             start_time_unix_nano: nanoseconds(at),
-            end_time_unix_nano: String::new(),
-            attributes: Vec::new(),
-            events: Vec::new(),
-            dropped_events_count: 0,
-            status: None,
+            status: Some(Status::default()),
+            ..Span::default()
         }
     }
 
-    fn parent(&self, instance: InstanceId) -> String {
+    fn parent(&self, instance: InstanceId) -> Vec<u8> {
         self.instances.get(&instance).map(|span| span.span_id.clone()).unwrap_or_default()
     }
 
@@ -145,7 +141,7 @@ impl Spans {
                     *at,
                     (*instance, *pass),
                     Vec::new(),
-                    Some(Status::error(error.clone())),
+                    Some(failure(error.clone())),
                 ));
             }
             Event::Asked { instance, id, question } => self.asked(*at, *instance, *id, question),
@@ -180,13 +176,12 @@ impl Spans {
         let Event::Launched { instance, program, input, parent } = &record.event else { return };
         if self.trace_id.is_empty() {
             let begun = serde_json::to_string(&(&self.model, self.seed, record)).unwrap_or_default();
-            self.trace_id = sha256_hex(begun.as_bytes());
-            self.trace_id.truncate(32);
+            self.trace_id = Sha256::digest(begun)[..16].to_vec();
         }
         let parent = parent.map(|parent| self.parent(parent)).unwrap_or_default();
         let program = visible::on_one_line(program);
         let name = format!("invoke_agent {program}");
-        let mut span = self.begin(&instance.to_string(), &parent, INTERNAL, record.at, name);
+        let mut span = self.begin(&instance.to_string(), &parent, SpanKind::Internal, record.at, name);
         span.attributes = vec![
             attribute("gen_ai.operation.name", "invoke_agent"),
             attribute("gen_ai.provider.name", "bakery"),
@@ -203,7 +198,7 @@ impl Spans {
         let mut ended = Vec::new();
         let passes: Vec<_> = self.passes.keys().filter(|(owner, _)| *owner == instance).copied().collect();
         for pass in passes {
-            let status = Some(Status::error("the inferlet has ended"));
+            let status = Some(failure("the inferlet has ended"));
             ended.extend(self.end_pass(at, pass, Vec::new(), status));
         }
         let contexts: Vec<Name> =
@@ -223,7 +218,7 @@ impl Spans {
         };
         if let Some((kind, message)) = failed {
             span.attributes.push(attribute("error.type", kind));
-            span.status = Some(Status::error(short(message)));
+            span.status = Some(failure(short(message)));
         }
         span.end_time_unix_nano = nanoseconds(at);
         ended.push(span);
@@ -232,7 +227,8 @@ impl Spans {
 
     fn created(&mut self, at: u64, (instance, context): Name, origin: &Origin) {
         let name = format!("text_completion {}", self.model);
-        let mut span = self.begin(&format!("{instance} {context}"), &self.parent(instance), CLIENT, at, name);
+        let mut span =
+            self.begin(&format!("{instance} {context}"), &self.parent(instance), SpanKind::Client, at, name);
         span.attributes = vec![
             attribute("gen_ai.operation.name", "text_completion"),
             attribute("gen_ai.provider.name", "bakery"),
@@ -297,8 +293,13 @@ impl Spans {
             }
             None => self.parent(instance),
         };
-        let mut span =
-            self.begin(&format!("{instance} {pass}"), &parent, INTERNAL, at, "forward pass".to_owned());
+        let mut span = self.begin(
+            &format!("{instance} {pass}"),
+            &parent,
+            SpanKind::Internal,
+            at,
+            "forward pass".to_owned(),
+        );
         span.attributes =
             vec![attribute("bakery.pass", pass.0), attribute("bakery.input_tokens", tokens.count())];
         if reused > 0 {
@@ -325,7 +326,7 @@ impl Spans {
         if status.is_some() {
             span.attributes.push(attribute("error.type", "pass-failed"));
         }
-        span.status = status;
+        span.status = Some(status.unwrap_or_default());
         Some(span)
     }
 
@@ -345,7 +346,7 @@ impl Spans {
             ),
             Question::McpServers => ("list MCP servers".to_owned(), Vec::new()),
         };
-        let mut span = self.begin(&id.to_string(), &self.parent(instance), CLIENT, at, name);
+        let mut span = self.begin(&id.to_string(), &self.parent(instance), SpanKind::Client, at, name);
         span.attributes = attributes;
         self.questions.insert(id, span);
     }
@@ -365,7 +366,7 @@ impl Spans {
         };
         if let Some((kind, message)) = failed {
             span.attributes.push(attribute("error.type", kind));
-            span.status = Some(Status::error(short(&message)));
+            span.status = Some(failure(short(&message)));
         }
         Some(span)
     }
@@ -377,7 +378,12 @@ impl Spans {
             return;
         }
         let attributes = vec![attribute("bakery.text", short(text))];
-        span.events.push(Moment { time_unix_nano: nanoseconds(at), name: name.to_owned(), attributes });
+        span.events.push(Moment {
+            time_unix_nano: nanoseconds(at),
+            name: name.to_owned(),
+            attributes,
+            ..Moment::default()
+        });
     }
 }
 

@@ -1,190 +1,142 @@
-//! Spans as OTLP/JSON has them: the JSON form of `opentelemetry.proto.trace.v1`, in which ids are hexadecimal and 64-bit numbers are text.
+//! Spans as OpenTelemetry publishes its messages for them, and the two forms in which they travel: protocol buffers, and JSON as OTLP has it, where ids are
+//! hexadecimal and 64-bit numbers are text.
 
-use serde::Serialize;
+use std::io;
 
-/// A whole export request, or a line of a file.
-#[derive(Debug, Serialize)]
-#[serde(rename_all = "camelCase")]
-pub struct TracesData<'a> {
-    /// What the spans are of.
-    pub resource_spans: [ResourceSpans<'a>; 1],
+pub use opentelemetry_proto::tonic::common::v1::KeyValue;
+use opentelemetry_proto::tonic::common::v1::any_value::Value;
+use opentelemetry_proto::tonic::common::v1::{AnyValue, InstrumentationScope};
+pub use opentelemetry_proto::tonic::resource::v1::Resource;
+pub use opentelemetry_proto::tonic::trace::v1::span::{Event as Moment, SpanKind};
+pub use opentelemetry_proto::tonic::trace::v1::status::StatusCode;
+use opentelemetry_proto::tonic::trace::v1::{ResourceSpans, ScopeSpans, TracesData};
+pub use opentelemetry_proto::tonic::trace::v1::{Span, Status};
+use prost::Message;
+
+/// A form of spans on their way.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Encoding {
+    /// Protocol buffers: what every collector takes.
+    #[default]
+    Protobuf,
+    /// JSON: what files have, and collectors may take.
+    Json,
 }
 
-/// Spans of one resource.
-#[derive(Debug, Serialize)]
-#[serde(rename_all = "camelCase")]
-pub struct ResourceSpans<'a> {
-    /// The resource.
-    pub resource: &'a Resource,
-    /// Its spans.
-    pub scope_spans: [ScopeSpans<'a>; 1],
-}
-
-/// What produced spans.
-#[derive(Debug, Serialize)]
-pub struct Resource {
-    /// What is known of it.
-    pub attributes: Vec<KeyValue>,
-}
-
-/// Spans of one instrumentation.
-#[derive(Debug, Serialize)]
-pub struct ScopeSpans<'a> {
-    /// Who made them.
-    pub scope: Scope,
-    /// The spans.
-    pub spans: &'a [Span],
-}
-
-/// Who made spans.
-#[derive(Clone, Copy, Debug, Serialize)]
-pub struct Scope {
-    /// Its name.
-    pub name: &'static str,
-    /// Its version.
-    pub version: &'static str,
-}
-
-/// What took a while.
-#[derive(Clone, Debug, PartialEq, Serialize)]
-#[serde(rename_all = "camelCase")]
-pub struct Span {
-    /// 16 bytes in hexadecimal, the same for all spans of a run.
-    pub trace_id: String,
-    /// 8 bytes in hexadecimal.
-    pub span_id: String,
-    /// That of the span which it is a part of.
-    #[serde(skip_serializing_if = "String::is_empty")]
-    pub parent_span_id: String,
-    /// What it is.
-    pub name: String,
-    /// [`INTERNAL`] or [`CLIENT`].
-    pub kind: u8,
-    /// Nanoseconds since 1970, as text.
-    pub start_time_unix_nano: String,
-    /// The same.
-    pub end_time_unix_nano: String,
-    /// What is known of it.
-    pub attributes: Vec<KeyValue>,
-    /// What happened at one moment in it.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub events: Vec<Moment>,
-    /// Events that there was no room for.
-    #[serde(skip_serializing_if = "is_zero")]
-    pub dropped_events_count: u32,
-    /// Whether it went wrong.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub status: Option<Status>,
-}
-
-fn is_zero(count: &u32) -> bool {
-    *count == 0
-}
-
-/// An operation within what made the span.
-pub const INTERNAL: u8 = 1;
-/// A request to something else.
-pub const CLIENT: u8 = 3;
-
-/// What happened at one moment.
-#[derive(Clone, Debug, PartialEq, Serialize)]
-#[serde(rename_all = "camelCase")]
-pub struct Moment {
-    /// Nanoseconds since 1970, as text.
-    pub time_unix_nano: String,
-    /// What it is.
-    pub name: String,
-    /// What is known of it.
-    pub attributes: Vec<KeyValue>,
-}
-
-/// How a span went wrong.
-#[derive(Clone, Debug, PartialEq, Serialize)]
-pub struct Status {
-    /// 2: an error.
-    pub code: u8,
-    /// What went wrong.
-    pub message: String,
-}
-
-impl Status {
-    /// It went wrong.
-    pub fn error(message: impl Into<String>) -> Status {
-        Status { code: 2, message: message.into() }
-    }
-}
-
-/// Something that is known.
-#[derive(Clone, Debug, PartialEq, Serialize)]
-pub struct KeyValue {
-    /// Its name.
-    pub key: String,
-    /// What it is.
-    pub value: AnyValue,
-}
-
-/// A value of an attribute.
-#[derive(Clone, Debug, PartialEq, Serialize)]
-#[serde(rename_all = "camelCase")]
-pub enum AnyValue {
-    /// Text.
-    StringValue(String),
-    /// A whole number, as text.
-    IntValue(String),
-    /// Any other number.
-    DoubleValue(f64),
-    /// Yes or no.
-    BoolValue(bool),
-    /// Several of one kind.
-    ArrayValue {
-        /// The values.
-        values: Vec<AnyValue>,
-    },
-}
-
-impl From<&str> for AnyValue {
-    fn from(text: &str) -> Self {
-        AnyValue::StringValue(text.to_owned())
-    }
-}
-
-impl From<String> for AnyValue {
-    fn from(text: String) -> Self {
-        AnyValue::StringValue(text)
-    }
-}
-
-impl From<u64> for AnyValue {
-    fn from(number: u64) -> Self {
-        // What there is in a proto is signed.
-        AnyValue::IntValue(i64::try_from(number).unwrap_or(i64::MAX).to_string())
-    }
-}
-
-impl From<u32> for AnyValue {
-    fn from(number: u32) -> Self {
-        u64::from(number).into()
-    }
-}
-
-impl From<f64> for AnyValue {
-    fn from(number: f64) -> Self {
-        // JSON has no other numbers, so those that are none become text.
-        if number.is_finite() {
-            AnyValue::DoubleValue(number)
-        } else {
-            AnyValue::StringValue(number.to_string())
+impl Encoding {
+    /// An export request with these spans, or, as JSON, a line of a file.
+    ///
+    /// # Errors
+    /// There is no JSON for them.
+    pub fn write(self, resource: &Resource, spans: Vec<Span>) -> io::Result<Vec<u8>> {
+        let scope = InstrumentationScope {
+            name: "bakery".to_owned(),
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            ..InstrumentationScope::default()
+        };
+        let scope_spans = vec![ScopeSpans { scope: Some(scope), spans, schema_url: String::new() }];
+        let resource_spans =
+            vec![ResourceSpans { resource: Some(resource.clone()), scope_spans, schema_url: String::new() }];
+        let data = TracesData { resource_spans };
+        match self {
+            Encoding::Protobuf => Ok(data.encode_to_vec()),
+            Encoding::Json => Ok(serde_json::to_vec(&data)?),
         }
     }
 }
 
-impl From<bool> for AnyValue {
-    fn from(value: bool) -> Self {
-        AnyValue::BoolValue(value)
+/// It went wrong.
+pub fn failure(message: impl Into<String>) -> Status {
+    Status { code: StatusCode::Error.into(), message: message.into() }
+}
+
+/// What is known of something can be this.
+pub trait Known {
+    /// As the messages have it.
+    fn value(self) -> Value;
+}
+
+impl Known for &str {
+    fn value(self) -> Value {
+        Value::StringValue(self.to_owned())
+    }
+}
+
+impl Known for String {
+    fn value(self) -> Value {
+        Value::StringValue(self)
+    }
+}
+
+impl Known for u64 {
+    fn value(self) -> Value {
+        // What there is in the messages is signed.
+        Value::IntValue(i64::try_from(self).unwrap_or(i64::MAX))
+    }
+}
+
+impl Known for u32 {
+    fn value(self) -> Value {
+        Value::IntValue(self.into())
+    }
+}
+
+impl Known for f64 {
+    fn value(self) -> Value {
+        // JSON has no other numbers, so those that are none become text.
+        if self.is_finite() { Value::DoubleValue(self) } else { Value::StringValue(self.to_string()) }
+    }
+}
+
+impl Known for bool {
+    fn value(self) -> Value {
+        Value::BoolValue(self)
     }
 }
 
 /// An attribute.
-pub fn attribute(key: &str, value: impl Into<AnyValue>) -> KeyValue {
-    KeyValue { key: key.to_owned(), value: value.into() }
+pub fn attribute(key: &str, value: impl Known) -> KeyValue {
+    let value = Some(AnyValue { value: Some(value.value()) });
+    KeyValue { key: key.to_owned(), value, ..KeyValue::default() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn both_forms_are_of_the_same_messages() {
+        let span = Span {
+            trace_id: vec![0xab; 16],
+            span_id: vec![1, 2, 3, 4, 5, 6, 7, 8],
+            name: "forward pass".to_owned(),
+            kind: SpanKind::Internal.into(),
+            start_time_unix_nano: 1_767_225_600_000_000_000,
+            end_time_unix_nano: u64::MAX,
+            attributes: vec![
+                attribute("a", "text"),
+                attribute("b", 7u64),
+                attribute("c", 0.5),
+                attribute("d", f64::NAN),
+                attribute("e", true),
+            ],
+            status: Some(failure("it is a test")),
+            ..Span::default()
+        };
+        let resource =
+            Resource { attributes: vec![attribute("service.name", "bakery")], ..Resource::default() };
+        let [protobuf, json] = [Encoding::Protobuf, Encoding::Json]
+            .map(|form| form.write(&resource, vec![span.clone()]).unwrap());
+        let from_json: TracesData = serde_json::from_slice(&json).unwrap();
+        assert_eq!(from_json, TracesData::decode(protobuf.as_slice()).unwrap());
+        assert_eq!(from_json.resource_spans[0].scope_spans[0].spans, [span]);
+        let text = String::from_utf8(json).unwrap();
+        for part in [
+            r#""traceId":"abababababababababababababababab""#,
+            r#""spanId":"0102030405060708""#,
+            r#""intValue":"7""#,
+        ] {
+            assert!(text.contains(part), "{text}");
+        }
+    }
 }
