@@ -2,11 +2,10 @@
 
 use std::time::Duration;
 
-use opentelemetry_proto::tonic::collector::trace::v1::ExportTraceServiceResponse;
 use prost::Message;
 use reqwest::header::{CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, RETRY_AFTER};
 use reqwest::{Client, StatusCode, Url, redirect};
-use serde::Deserialize;
+use serde::{Deserialize, Deserializer};
 
 use super::Background;
 use crate::error::{Error, Result};
@@ -28,26 +27,29 @@ pub struct Collector {
     background: Background,
 }
 
-/// What a collector says in JSON.
-#[derive(Default, Deserialize)]
+/// What a collector says to a request that it takes: `ExportTraceServiceResponse`.
+#[derive(Clone, PartialEq, Message, Deserialize)]
 #[serde(default, rename_all = "camelCase")]
 struct Response {
+    #[prost(message, optional, tag = "1")]
     partial_success: Option<PartialSuccess>,
 }
 
-#[derive(Default, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Hash, Message, Deserialize)]
 #[serde(default, rename_all = "camelCase")]
 struct PartialSuccess {
-    /// A number, or one as text: both are JSON for it.
-    rejected_spans: serde_json::Value,
+    #[prost(int64, tag = "1")]
+    #[serde(deserialize_with = "number_or_text")]
+    rejected_spans: i64,
+    #[prost(string, tag = "2")]
     error_message: String,
 }
 
-impl PartialSuccess {
-    fn rejected(&self) -> u64 {
-        let text = self.rejected_spans.as_str().and_then(|text| text.parse().ok());
-        self.rejected_spans.as_u64().or(text).unwrap_or(0)
-    }
+/// Both are JSON for a number of 64 bits.
+fn number_or_text<'de, D: Deserializer<'de>>(deserializer: D) -> std::result::Result<i64, D::Error> {
+    let value = serde_json::Value::deserialize(deserializer)?;
+    let text = value.as_str().and_then(|text| text.parse().ok());
+    Ok(value.as_i64().or(text).unwrap_or(0))
 }
 
 /// What a collector says in protocol buffers when it does not take a request: `google.rpc.Status`, of which the rest says nothing to a person.
@@ -59,13 +61,8 @@ struct Refusal {
 
 /// How many spans a collector has rejected though it took the request, and why. Any other body than the two, or none, means that all went well.
 fn rejected(body: &[u8], in_json: bool) -> (u64, String) {
-    if in_json {
-        let said: Response = serde_json::from_slice(body).unwrap_or_default();
-        let partial = said.partial_success.unwrap_or_default();
-        return (partial.rejected(), partial.error_message);
-    }
-    let said = ExportTraceServiceResponse::decode(body).unwrap_or_default();
-    let partial = said.partial_success.unwrap_or_default();
+    let said = if in_json { serde_json::from_slice(body).ok() } else { Response::decode(body).ok() };
+    let partial = said.and_then(|said: Response| said.partial_success).unwrap_or_default();
     (u64::try_from(partial.rejected_spans).unwrap_or(0), partial.error_message)
 }
 

@@ -64,7 +64,7 @@ pub fn resource(header: &Header) -> Resource {
         attributes.push(attribute("bakery.fork.parent", fork.parent.as_str()));
         attributes.push(attribute("bakery.fork.at", fork.at));
     }
-    Resource { attributes, ..Resource::default() }
+    Resource { attributes }
 }
 
 fn nanoseconds(at: u64) -> u64 {
@@ -110,7 +110,6 @@ impl Spans {
             name,
             kind: kind.into(),
             start_time_unix_nano: nanoseconds(at),
-            status: Some(Status::default()),
             ..Span::default()
         }
     }
@@ -326,7 +325,7 @@ impl Spans {
         if status.is_some() {
             span.attributes.push(attribute("error.type", "pass-failed"));
         }
-        span.status = Some(status.unwrap_or_default());
+        span.status = status;
         Some(span)
     }
 
@@ -378,12 +377,7 @@ impl Spans {
             return;
         }
         let attributes = vec![attribute("bakery.text", short(text))];
-        span.events.push(Moment {
-            time_unix_nano: nanoseconds(at),
-            name: name.to_owned(),
-            attributes,
-            ..Moment::default()
-        });
+        span.events.push(Moment { time_unix_nano: nanoseconds(at), name: name.to_owned(), attributes });
     }
 }
 
