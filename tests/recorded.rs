@@ -13,6 +13,7 @@ type Folder = folder::Folder<python::Python>;
 
 /// Asks everybody that an inferlet can ask.
 const SOURCE: &str = r#"import asyncio
+import os
 import random
 import time
 from inferlet import Context, Model, Sampler, http, launch, mcp, session
@@ -23,7 +24,7 @@ async def main(url: str = "", child: str = "") -> object:
     ctx.user(child or "Say something.")
     said = await ctx.generate(Sampler.top_p(0.8, 0.9), max_tokens=5).collect_text()
     if child:
-        return [child, said]
+        return [child, said, os.environ.get("OVEN")]
     names = ["ada", "bob"]
     children = await asyncio.gather(*(launch("errand", {"child": name}).answer() for name in names))
     page = (await http.get(url)).text()
@@ -33,12 +34,13 @@ async def main(url: str = "", child: str = "") -> object:
     later = await session.receive()
     session.send(f"{message}, {later}")
     drawn, now = random.random(), time.time()
-    return [said, children, page, stock, message, file.decode(), later, drawn, now]
+    return [said, children, page, stock, message, file.decode(), later, drawn, now, os.environ.get("OVEN")]
 "#;
 
 fn manifest(server: &Server, name: &str) -> String {
     format!(
-        "[package]\nname = \"{name}\"\nversion = \"0.1.0\"\n[permissions]\nnetwork = [\"{}\"]\n[parameters]\n\
+        "[package]\nname = \"{name}\"\nversion = \"0.1.0\"\n[permissions]\nnetwork = [\"{}\"]\n\
+         environment = [\"OVEN\", \"OVEN_TOKEN\"]\n[parameters]\n\
          url = {{ type = \"string\", default = \"\" }}\nchild = {{ type = \"string\", default = \"\" }}\n\
          [dependencies]\nerrand = {{ path = \".\" }}\n",
         server.authority()
@@ -57,6 +59,7 @@ fn recorded(server: &Server) -> (Folder, String) {
     ];
     let mut command = <python::Python as folder::Language>::bakery();
     command.current_dir(folder.root()).args(arguments).args(["--", "--url", &url]);
+    command.env("OVEN", "hot").env("OVEN_TOKEN", "s3cr3t");
     let (mut theirs, ours) = std::io::pipe().map(|(read, write)| (write, read)).unwrap();
     // A message that comes later.
     std::io::Write::write_all(&mut theirs, b"and later\n").unwrap();
@@ -86,6 +89,9 @@ fn a_run_that_has_asked_everybody_comes_again_with_nobody_there() {
         (&json!("ada"), &json!("hello"), &json!("a note"), &json!("and later"))
     );
     assert!(answer[3].as_str().unwrap().contains("500 g of salt"), "{answer}");
+    assert_eq!((&answer[1][0][2], &answer[9]), (&json!("hot"), &json!("hot")));
+    let begun: Value = serde_json::from_str(&read(&folder, "kept/run.json")).unwrap();
+    assert_eq!(begun["environment"], json!([["OVEN", "hot"], ["OVEN_TOKEN", "(hidden)"]]));
     let asked = server.asked().len();
     assert_eq!(asked, 1);
     let (code, again, stderr) = replayed(&folder);

@@ -190,16 +190,21 @@ impl Launch {
         Launch { control: Control::default(), ..self.clone() }
     }
 
-    /// The same start for an inferlet that another one launches: it has no more than that one, and its control is not the caller's.
+    /// The same start for an inferlet that another one launches: it has no more than that one, of its environment variables those that the other one has, as that
+    /// one has them, and its control is not the caller's.
     pub(crate) fn within(mut self, parent: &Launch) -> Launch {
         self.limits = self.limits.within(&parent.limits);
-        self.environment.retain(|variable| parent.environment.contains(variable));
+        self.environment = self.environment.iter().filter_map(|(name, _)| parent.variable(name)).collect();
         self.user = Arc::clone(&parent.user);
         self.control = parent.control.for_child();
         self.outside = Arc::clone(&parent.outside);
         self.hosts = Arc::new(self.hosts.within(&parent.hosts));
         self.uses.clone_from(&parent.uses);
         self
+    }
+
+    fn variable(&self, name: &str) -> Option<(String, String)> {
+        self.environment.iter().find(|(known, _)| known == name).cloned()
     }
 
     /// Sends messages and files to the instance and ends it, from any thread.
@@ -222,6 +227,7 @@ mod tests {
         let environment = vec![variable("OVEN", "hot"), variable("SHELF", "empty"), variable("KEY", "k")];
         let child = Launch::new("1").limits(limits).environment(environment).user("bob").within(&parent);
         assert_eq!((child.limits.fuel, child.limits.scratch_bytes, child.limits.depth), (10, 50, 1));
-        assert_eq!((child.environment, &*child.user), (vec![variable("OVEN", "hot")], "ada"));
+        let expected = vec![variable("OVEN", "hot"), variable("SHELF", "full")];
+        assert_eq!((child.environment, &*child.user), (expected, "ada"));
     }
 }

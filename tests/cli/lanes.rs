@@ -189,7 +189,7 @@ model dummy (scalar), seed 7, engine 0.1.0
         )
         .stderr_eq(str![[r#"
 error: cannot read `t.jsonl`
-  cause: line 9 is not a record: EOF while parsing a string at column 31
+  cause: the trace is cut in line 9
    hint: the run was cut short or the file was edited; record it again with `bakery run --trace`
 
 "#]]);

@@ -93,10 +93,61 @@ model dummy (scalar), seed 7, engine 0.1.0
         )
         .stderr_eq(str![[r#"
 error: cannot read `t.jsonl`
-  cause: line 9 is not a record: EOF while parsing a string at column 31
+  cause: the trace is cut in line 9
    hint: the run was cut short or the file was edited; record it again with `bakery run --trace`
 
 "#]]);
+}
+
+#[test]
+fn what_there_is_of_a_cut_trace_is_of_use() {
+    let world = World::new();
+    // In the middle of a character that takes two bytes.
+    let trace = TRACE.replace("Hello, Ada!", "Hellö, Ada!");
+    let cut = trace.find('ö').unwrap() + 1;
+    world.write("t.jsonl", &trace.as_bytes()[..cut]);
+    world.write("whole.jsonl", &trace);
+    let said = str![[r#"
+error: cannot read `t.jsonl`
+  cause: the trace is cut in line 9
+   hint: the run was cut short or the file was edited; record it again with `bakery run --trace`
+
+"#]];
+    let stats = world.bakery(["trace", "stats", "t.jsonl", "--json"]).assert().code(2);
+    let stats: serde_json::Value =
+        serde_json::from_slice(stats.get_output().stdout.split(|byte| *byte == b'\n').next().unwrap())
+            .unwrap();
+    assert_eq!((&stats["passes"], &stats["events"]["pass-done"]), (&1.into(), &1.into()));
+    for (format, lines) in [("csv", 2), ("otel", 1), ("jsonl", 8)] {
+        let exported = world
+            .bakery(["trace", "export", "t.jsonl", "--format", format])
+            .assert()
+            .code(2)
+            .stderr_eq(said.clone());
+        assert_eq!(
+            exported.get_output().stdout.iter().filter(|byte| **byte == b'\n').count(),
+            lines,
+            "{format}"
+        );
+    }
+    let perfetto = world
+        .bakery(["trace", "export", "t.jsonl", "--format", "perfetto"])
+        .assert()
+        .code(2)
+        .stderr_eq(said.clone());
+    let perfetto: serde_json::Value = serde_json::from_slice(&perfetto.get_output().stdout).unwrap();
+    assert!(perfetto["traceEvents"].as_array().is_some_and(|events| events.len() > 3));
+    for files in [["t.jsonl", "whole.jsonl"], ["whole.jsonl", "t.jsonl"]] {
+        world
+            .bakery(["trace", "diff", files[0], files[1]])
+            .assert()
+            .code(2)
+            .stderr_eq(said.clone())
+            .stdout_eq(str![[r#"
+6 lines are the same
+
+"#]]);
+    }
 }
 
 #[test]
@@ -159,8 +210,9 @@ fn bytes_that_are_no_text_are_refused() {
     world.write("t.jsonl", [0xff, 0xfe, b'\n']);
     world.bakery(["trace", "show", "t.jsonl"]).assert().code(2).stdout_eq("").stderr_eq(str![[r#"
 error: cannot read `t.jsonl`
-  cause: cannot read the trace
-  cause: stream did not contain valid UTF-8
+  cause: line 1 is not the header of a trace
+  cause: expected value at line 1 column 1
+   hint: traces are what `bakery run --trace` writes
 
 "#]]);
 }

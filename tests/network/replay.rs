@@ -89,7 +89,7 @@ fn a_file_that_is_no_whole_recording_is_refused_with_a_reason() {
     let answer = trace.find(r#""event":"answered""#).unwrap();
     let cases = [
         ("cut.jsonl", cut.as_str(), "the trace ends before the inferlet does"),
-        ("half.jsonl", &trace[..answer], "is not a record"),
+        ("half.jsonl", &trace[..answer], "is cut in line"),
         ("newer.jsonl", &newer, "the trace has format 99"),
         ("empty.jsonl", "", "the trace is empty"),
         ("other.jsonl", "hello\n", "is not the header of a trace"),

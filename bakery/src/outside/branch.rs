@@ -47,6 +47,8 @@ pub struct Branch {
     pub input: Option<String>,
     /// Pages of the KV cache, where a recording says so.
     pub pages: Option<u32>,
+    /// Its environment variables, where a recording says so.
+    pub environment: Option<Vec<(String, String)>>,
     /// When the run begins, if not when all do.
     pub start: Option<WallTime>,
     /// The choices up to the event, and the one that is made there.
@@ -165,6 +167,7 @@ impl Branch {
             header,
             input: found.input,
             pages: None,
+            environment: None,
             start: start.map(|seconds| WallTime { seconds, nanoseconds: 0 }),
             replies: found.replies,
             questions,
@@ -195,6 +198,7 @@ impl Branch {
         self.pages = Some(begun.pages);
         (self.sent, self.awaited) = begun.things();
         self.input = Some(begun.input);
+        self.environment = begun.environment;
     }
 
     /// The trace.

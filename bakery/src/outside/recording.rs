@@ -2,7 +2,7 @@
 //!
 //! It is a folder. `trace.jsonl` is the trace, which has the answers of HTTP and of MCP servers. `passes.jsonl` has each forward pass with all of its answers.
 //! `run.json` has what the run began with, what it was sent, and what is known about the model. Time is virtual and randomness seeded, so neither has to be kept.
-//! Environment variables are not kept, because there may be secrets in them.
+//! Environment variables are those that the manifest lets through, without the values of those whose names say that they are secret.
 
 use std::collections::VecDeque;
 use std::fs::File;
@@ -17,6 +17,7 @@ use pie_engine::loaded::LoadedModel;
 use pie_engine::model::ModelInfo;
 use pie_engine::model::tape::{Kept, Played, Take, Takes, Taping};
 use pie_engine::outside::replay::Recording as Questions;
+use pie_engine::outside::secret::{HIDDEN, is_secret};
 use pie_engine::trace::{Bytes, Event, Header, Outcome, Record, Text};
 use serde::{Deserialize, Serialize};
 
@@ -48,6 +49,9 @@ pub struct Begun {
     pub pages: u32,
     model: ModelInfo,
     showing: Option<u32>,
+    /// Its environment variables; recordings of before they were kept have none.
+    #[serde(default)]
+    pub environment: Option<Vec<(String, String)>>,
     /// What it was sent before it began.
     sent: Vec<Thing>,
     /// What it was sent later.
@@ -96,6 +100,8 @@ impl Thing {
 #[derive(Clone)]
 pub struct Recorder {
     folder: PathBuf,
+    /// Environment variables, as they are kept.
+    environment: Vec<(String, String)>,
     shared: Arc<Mutex<Making>>,
 }
 
@@ -122,11 +128,11 @@ impl Writes<Kept> for Passes {
 }
 
 impl Recorder {
-    /// Begins a recording in a folder, which is new, empty, or a recording that is replaced.
+    /// Begins a recording in a folder, which is new, empty, or a recording that is replaced, of a run with these variables.
     ///
     /// # Errors
     /// There is something else in the folder, or it cannot be written.
-    pub fn create(folder: &Path, env: &Environment) -> Result<Recorder> {
+    pub fn create(folder: &Path, variables: Vec<(String, String)>, env: &Environment) -> Result<Recorder> {
         let full = env.current_dir.join(folder);
         let unwritable =
             |cause| Error::environment(format!("cannot write `{}`", folder.display())).caused_by(cause);
@@ -145,7 +151,12 @@ impl Recorder {
         let passes = Passes(BufWriter::new(File::create(full.join(PASSES)).map_err(unwritable)?));
         let passes = Behind::new(passes).map_err(unwritable)?;
         let making = Making { trace, passes, error: None, received: Vec::new() };
-        Ok(Recorder { folder: full, shared: Arc::new(Mutex::new(making)) })
+        let environment = variables.into_iter().map(|(name, value)| {
+            let value = if is_secret(&name) { HIDDEN.to_owned() } else { value };
+            (name, value)
+        });
+        let environment = environment.collect();
+        Ok(Recorder { folder: full, environment, shared: Arc::new(Mutex::new(making)) })
     }
 
     fn lock(&self) -> MutexGuard<'_, Making> {
@@ -190,6 +201,7 @@ impl Recorder {
             pages: started.pages,
             model: started.model.info().clone(),
             showing: started.model.model.needs_showing(),
+            environment: Some(self.environment.clone()),
             awaited: later(&sent, received),
             sent,
         };

@@ -2,9 +2,10 @@
 
 use std::fs::File;
 use std::io::BufReader;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use pie_engine::trace::jsonl::{ReadError, Reader};
+use pie_engine::trace::{Event, Header, Record};
 
 use crate::environment::Environment;
 use crate::error::{Error, Result};
@@ -23,8 +24,70 @@ pub fn open(file: &Path, env: &Environment) -> Result<Reader<BufReader<File>>> {
     Reader::new(BufReader::new(opened)).map_err(|error| unreadable(error, file))
 }
 
+/// A trace that is read as far as it goes: of one that was cut, everything before the cut is of use.
+pub struct Trace {
+    records: Reader<BufReader<File>>,
+    file: PathBuf,
+    /// How many instances have not ended.
+    running: i64,
+    broken: Option<Error>,
+}
+
+impl Trace {
+    /// Opens a trace and reads its header.
+    ///
+    /// # Errors
+    /// There is no such file, or it is no trace that this version reads.
+    pub fn open(file: &Path, env: &Environment) -> Result<Trace> {
+        let records = open(file, env)?;
+        Ok(Trace { records, file: file.to_owned(), running: 0, broken: None })
+    }
+
+    /// The header.
+    pub fn header(&self) -> &Header {
+        self.records.header()
+    }
+
+    /// The next record; none at the end, or where it cannot be read any further.
+    ///
+    /// # Errors
+    /// Somebody wants bakery to end.
+    pub fn next(&mut self, env: &Environment) -> Result<Option<Record>> {
+        env.interrupt.check()?;
+        match self.records.next() {
+            None => Ok(None),
+            Some(Err(error)) => {
+                self.broken = Some(unreadable(error, &self.file));
+                Ok(None)
+            }
+            Some(Ok(record)) => {
+                self.running += i64::from(matches!(record.event, Event::Launched { .. }));
+                self.running -= i64::from(matches!(record.event, Event::Finished { .. }));
+                Ok(Some(record))
+            }
+        }
+    }
+
+    /// Whether it ends before its run does, or cannot be read to its end; asked once there is no more.
+    pub fn is_cut(&self) -> bool {
+        self.broken.is_some() || self.running > 0
+    }
+
+    /// Whether all of it was read; asked once there is no more.
+    ///
+    /// # Errors
+    /// It could not be read to its end, or ends before its run does.
+    pub fn end(&mut self) -> Result<()> {
+        match self.broken.take() {
+            Some(error) => Err(error),
+            None if self.running > 0 => Err(cut(&self.file)),
+            None => Ok(()),
+        }
+    }
+}
+
 /// The error of a trace that ends before its run.
-pub fn cut(file: &Path) -> Error {
+fn cut(file: &Path) -> Error {
     Error::usage(cannot_read(file)).caused_by("the trace ends before the inferlet does").hint(CUT_HINT)
 }
 
@@ -36,7 +99,7 @@ fn cannot_read(file: &Path) -> String {
 pub fn unreadable(error: ReadError, file: &Path) -> Error {
     let hint = match &error {
         ReadError::NewerFormat { .. } => Some("get a newer bakery, or record the run again"),
-        ReadError::Record { .. } | ReadError::Order { .. } => Some(CUT_HINT),
+        ReadError::Cut { .. } | ReadError::Record { .. } | ReadError::Order { .. } => Some(CUT_HINT),
         ReadError::Empty | ReadError::Header(_) => Some("traces are what `bakery run --trace` writes"),
         ReadError::Io(_) => None,
     };

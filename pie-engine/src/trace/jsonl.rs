@@ -19,7 +19,13 @@ pub enum ReadError {
     /// The first line is not a header.
     #[error("line 1 is not the header of a trace")]
     Header(#[source] serde_json::Error),
-    /// A line is not a record; a trace that was cut ends so.
+    /// The last line has no end, and what there is of it is no record: whoever wrote it was stopped, or the file was cut.
+    #[error("the trace is cut in line {line}")]
+    Cut {
+        /// The line.
+        line: usize,
+    },
+    /// A line is not a record.
     #[error("line {line} is not a record")]
     Record {
         /// The line.
@@ -93,7 +99,9 @@ impl<W: Write + Send> Sink for Writer<W> {
 
 /// Reads a trace record by record, in bounded memory.
 pub struct Reader<R: BufRead> {
-    lines: io::Lines<R>,
+    input: R,
+    /// The line that is read.
+    text: Vec<u8>,
     header: Header,
     line: usize,
     failed: bool,
@@ -101,19 +109,21 @@ pub struct Reader<R: BufRead> {
 
 impl<R: BufRead> Reader<R> {
     /// Reads the header.
-    pub fn new(input: R) -> Result<Self, ReadError> {
+    pub fn new(mut input: R) -> Result<Self, ReadError> {
         #[derive(serde::Deserialize)]
         struct Format {
             format: u32,
         }
-        let mut lines = input.lines();
-        let first = lines.next().ok_or(ReadError::Empty)??;
-        let Format { format } = serde_json::from_str(&first).map_err(ReadError::Header)?;
+        let mut text = Vec::new();
+        if input.read_until(b'\n', &mut text)? == 0 {
+            return Err(ReadError::Empty);
+        }
+        let Format { format } = serde_json::from_slice(&text).map_err(ReadError::Header)?;
         if format > FORMAT {
             return Err(ReadError::NewerFormat { found: format });
         }
-        let header = serde_json::from_str(&first).map_err(ReadError::Header)?;
-        Ok(Reader { lines, header, line: 1, failed: false })
+        let header = serde_json::from_slice(&text).map_err(ReadError::Header)?;
+        Ok(Reader { input, text, header, line: 1, failed: false })
     }
 
     /// The header.
@@ -121,12 +131,23 @@ impl<R: BufRead> Reader<R> {
         &self.header
     }
 
-    fn parse(&mut self, text: io::Result<String>) -> Result<Record, ReadError> {
+    /// The next line; whether there is one.
+    fn read(&mut self) -> io::Result<bool> {
+        self.text.clear();
+        Ok(self.input.read_until(b'\n', &mut self.text)? > 0)
+    }
+
+    fn parse(&mut self) -> Result<Record, ReadError> {
         let expected = self.line as u64 - 1;
         self.line += 1;
         let line = self.line;
-        let record: Record =
-            serde_json::from_str(&text?).map_err(|source| ReadError::Record { line, source })?;
+        let record: Record = serde_json::from_slice(&self.text).map_err(|source| {
+            if self.text.ends_with(b"\n") {
+                ReadError::Record { line, source }
+            } else {
+                ReadError::Cut { line }
+            }
+        })?;
         if record.seq != expected {
             return Err(ReadError::Order { line, found: record.seq, expected });
         }
@@ -141,8 +162,11 @@ impl<R: BufRead> Iterator for Reader<R> {
         if self.failed {
             return None;
         }
-        let text = self.lines.next()?;
-        let record = self.parse(text);
+        let record = match self.read() {
+            Ok(true) => self.parse(),
+            Ok(false) => return None,
+            Err(error) => Err(error.into()),
+        };
         self.failed = record.is_err();
         Some(record)
     }

@@ -220,8 +220,9 @@ pub(super) fn go(args: &Args, branch: Option<&Branch>, env: &Environment, ui: &U
     args.keep_scratch.as_deref().map_or(Ok(()), |folder| scratch::check(folder, env))?;
     let kept = KeptScratch::default();
     let mut launch = Launch::new(input.as_str()).seed(args.seed).scratch(Arc::clone(&kept));
+    let variables = recording::variables(manifest.as_ref(), branch, replayed.as_ref(), env);
     if let Some(manifest) = &manifest {
-        launch = programs::permitted(launch, manifest, env);
+        launch = programs::permitted(launch, manifest, variables.clone());
     }
     let control = launch.control();
     let (audience, received) = audience(args, &control, env, ui)?;
@@ -234,10 +235,10 @@ pub(super) fn go(args: &Args, branch: Option<&Branch>, env: &Environment, ui: &U
     let inferlet = component.compiled(&runtime, &*ui.progress())?;
     http::check(args, &inferlet)?;
     // Not before, so that a recording is replaced only by that of a run.
-    let recorder = recording::begin(args, &audience, env)?;
+    let recorder = recording::begin(args, variables, &audience, env)?;
     launch = launch.stdin(component.stdin);
     if let Some(dependencies) = dependencies {
-        launch = launch.programs(Arc::new(Dependencies::new(dependencies, Arc::clone(&runtime), env)));
+        launch = launch.programs(Arc::new(Dependencies::new(dependencies, Arc::clone(&runtime))));
     }
     let model = LazyLock::force(&model).clone();
     let model = recording::model(model, replayed.as_ref(), recorder.as_ref(), &control)?;

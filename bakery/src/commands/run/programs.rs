@@ -21,20 +21,19 @@ struct Shared {
     graph: Graph,
     compiled: Vec<OnceLock<Result<Inferlet, String>>>,
     runtime: Arc<Runtime>,
-    env: Environment,
 }
 
 impl Dependencies {
     /// Those of the inferlet that is run.
-    pub(in crate::commands) fn new(graph: Graph, runtime: Arc<Runtime>, env: &Environment) -> Self {
+    pub(in crate::commands) fn new(graph: Graph, runtime: Arc<Runtime>) -> Self {
         let compiled = graph.members.iter().map(|_| OnceLock::new()).collect();
-        Dependencies { shared: Arc::new(Shared { graph, compiled, runtime, env: env.clone() }), of: 0 }
+        Dependencies { shared: Arc::new(Shared { graph, compiled, runtime }), of: 0 }
     }
 }
 
 impl Programs for Dependencies {
     fn find(self: Arc<Self>, wanted: &Wanted<'_>) -> Result<(Inferlet, Launch), ProgramError> {
-        let Shared { graph, env, .. } = &*self.shared;
+        let graph = &self.shared.graph;
         let name = wanted.name;
         let known = &graph.members[self.of].may_launch;
         let Some(&number) = known.get(name) else {
@@ -52,7 +51,12 @@ impl Programs for Dependencies {
             .compiled(number)
             .map_err(|problem| ProgramError::Unavailable { name: name.to_owned(), problem })?;
         let launch = match manifest {
-            Some(manifest) => permitted(Launch::new(input), manifest, env),
+            // What its variables are is the business of the one that launches it.
+            Some(manifest) => {
+                let names = manifest.permissions.environment.iter();
+                let variables = names.map(|name| (name.clone(), String::new())).collect();
+                permitted(Launch::new(input), manifest, variables)
+            }
             None => Launch::new(input),
         };
         let launch = launch.stdin(member.stdin.clone());
@@ -97,14 +101,21 @@ fn checked_input(manifest: Option<&Manifest>, wanted: &Wanted<'_>) -> Result<Str
 }
 
 /// The start of an inferlet with the name that its manifest has, and what the manifest permits.
-pub(in crate::commands) fn permitted(launch: Launch, manifest: &Manifest, env: &Environment) -> Launch {
-    let limits = limits(manifest);
+pub(in crate::commands) fn permitted(
+    launch: Launch,
+    manifest: &Manifest,
+    variables: Vec<(String, String)>,
+) -> Launch {
+    named(launch.limits(limits(manifest)).environment(variables), manifest)
+}
+
+/// The variables of the machine that a manifest lets through.
+pub(in crate::commands) fn variables(manifest: &Manifest, env: &Environment) -> Vec<(String, String)> {
     let variables = manifest.permissions.environment.iter().filter_map(|name| {
         let value = env.variable(name)?.to_str()?;
         Some((name.clone(), value.to_owned()))
     });
-    let launch = launch.limits(limits).environment(variables.collect());
-    named(launch, manifest)
+    variables.collect()
 }
 
 /// The limits that a manifest sets.

@@ -5,11 +5,13 @@ use std::path::PathBuf;
 use pie_engine::Control;
 use pie_engine::loaded::LoadedModel;
 
-use super::Args;
+use super::{Args, programs};
 use crate::environment::Environment;
 use crate::error::{Error, Result};
+use crate::outside::branch::Branch;
 use crate::outside::recording::{self, Recorder, Replayed, Started};
 use crate::outside::replay::Rerun;
+use crate::project::Manifest;
 use crate::report::audience::Audience;
 
 /// The recording that is played back, where `--replay` names one and not a trace.
@@ -33,10 +35,29 @@ pub(super) fn arguments(args: &Args, replayed: Option<&Replayed>) -> Args {
     args
 }
 
-/// Begins a recording, if one is wanted.
-pub(super) fn begin(args: &Args, audience: &Audience, env: &Environment) -> Result<Option<Recorder>> {
+/// The environment variables of the inferlet: the recorded ones, or those of the machine that its manifest lets through.
+pub(super) fn variables(
+    manifest: Option<&Manifest>,
+    branch: Option<&Branch>,
+    replayed: Option<&Replayed>,
+    env: &Environment,
+) -> Vec<(String, String)> {
+    let recorded = branch.and_then(|branch| branch.environment.as_ref());
+    let recorded = recorded.or(replayed.and_then(|replayed| replayed.begun.environment.as_ref()));
+    recorded
+        .cloned()
+        .unwrap_or_else(|| manifest.map(|manifest| programs::variables(manifest, env)).unwrap_or_default())
+}
+
+/// Begins a recording of a run with these variables, if one is wanted.
+pub(super) fn begin(
+    args: &Args,
+    variables: Vec<(String, String)>,
+    audience: &Audience,
+    env: &Environment,
+) -> Result<Option<Recorder>> {
     let Some(folder) = &args.record else { return Ok(None) };
-    let recorder = Recorder::create(folder, env)?;
+    let recorder = Recorder::create(folder, variables, env)?;
     let shown = folder.display().to_string();
     audience.add(recorder.clone(), move |cause| {
         Error::environment(format!("cannot write `{shown}`")).caused_by(cause)

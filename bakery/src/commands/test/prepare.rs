@@ -116,7 +116,7 @@ fn prepare(
     }
     let mut launch = programs::named(Launch::new("null"), &manifest).stdin(component.stdin);
     if let Some(dependencies) = dependencies {
-        launch = launch.programs(Arc::new(Dependencies::new(dependencies, Arc::clone(runtime), env)));
+        launch = launch.programs(Arc::new(Dependencies::new(dependencies, Arc::clone(runtime))));
     }
     Ok(OfProject {
         recordings,

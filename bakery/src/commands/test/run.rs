@@ -285,6 +285,10 @@ impl Worker<'_> {
     ) -> Result<Finished, String> {
         let begun = &recording.begun;
         let launch = self.launch(case, Turn { seed: begun.seed, ..turn }).input(begun.input.as_str());
+        let launch = match &begun.environment {
+            Some(environment) if case.environment.is_empty() => launch.environment(environment.clone()),
+            _ => launch,
+        };
         let launch = observed(launch, kept);
         let control = launch.control();
         let model = recording.model(self.model(case).loaded.clone(), ending(&control));

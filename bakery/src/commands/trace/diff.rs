@@ -12,7 +12,7 @@ use crate::environment::Environment;
 use crate::error::{Error, Result};
 use crate::project::case::{Layer, TOLERANCE};
 use crate::report::cases::text::{self, How};
-use crate::report::recorded;
+use crate::report::recorded::Trace;
 use crate::report::vocabulary::Vocabulary;
 use crate::snapshot::diff::{self, Changed, Difference};
 use crate::snapshot::project::{events, numbers};
@@ -99,6 +99,9 @@ pub(super) fn run(args: &Args, env: &Environment, ui: &Ui) -> Result<()> {
                     before.pop_front();
                 }
             }
+            // Where a trace was cut, the other one just goes on.
+            (None, _) if old.trace.is_cut() => break None,
+            (_, None) if new.trace.is_cut() => break None,
             (one, other) => {
                 let accepted = old.from(one, &before, env)?;
                 let found = new.from(other, &before, env)?;
@@ -108,7 +111,7 @@ pub(super) fn run(args: &Args, env: &Environment, ui: &Ui) -> Result<()> {
     };
     show(same_lines, conditions.as_deref(), difference.as_ref(), ui)?;
     match (difference, conditions) {
-        (None, None) => Ok(()),
+        (None, None) => old.trace.end().and(new.trace.end()),
         (Some(difference), None) => Err(Error::failed(format!("the traces differ: {}", difference.cause))),
         (_, Some(why)) => Err(Error::failed(format!("the traces are not comparable: {why}"))),
     }
@@ -147,9 +150,8 @@ fn show(same_lines: u64, conditions: Option<&str>, difference: Option<&Differenc
 
 /// The lines of a layer, read as they are asked for.
 struct Lines {
-    file: PathBuf,
+    trace: Trace,
     header: Header,
-    records: Box<dyn Iterator<Item = Result<pie_engine::trace::Record, pie_engine::trace::jsonl::ReadError>>>,
     layer: Compared,
     vocabulary: Vocabulary,
     /// Those of a record that has several.
@@ -158,11 +160,10 @@ struct Lines {
 
 impl Lines {
     fn open(file: &Path, layer: Compared, env: &Environment) -> Result<Lines> {
-        let trace = recorded::open(file, env)?;
+        let trace = Trace::open(file, env)?;
         let header = trace.header().clone();
         let vocabulary = Vocabulary::of(&header);
-        let (records, left) = (Box::new(trace), VecDeque::new());
-        Ok(Lines { file: file.to_owned(), header, records, layer, vocabulary, left })
+        Ok(Lines { trace, header, layer, vocabulary, left: VecDeque::new() })
     }
 
     fn next(&mut self, env: &Environment) -> Result<Option<String>> {
@@ -170,9 +171,7 @@ impl Lines {
             if let Some(line) = self.left.pop_front() {
                 return Ok(Some(line));
             }
-            env.interrupt.check()?;
-            let Some(record) = self.records.next() else { return Ok(None) };
-            let record = record.map_err(|error| recorded::unreadable(error, &self.file))?;
+            let Some(record) = self.trace.next(env)? else { return Ok(None) };
             match self.layer {
                 Compared::Events => self.left.extend(events::line(&record.event, &[], &self.vocabulary)),
                 Compared::Numbers => {

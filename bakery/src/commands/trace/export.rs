@@ -14,7 +14,7 @@ use super::otel;
 use crate::environment::Environment;
 use crate::error::{Error, Result};
 use crate::report::otel::span::Encoding;
-use crate::report::recorded;
+use crate::report::recorded::Trace;
 use crate::report::vocabulary::Vocabulary;
 use crate::ui::{Ui, output_error};
 
@@ -123,7 +123,7 @@ pub(super) fn run(args: &Args, env: &Environment, ui: &Ui) -> Result<()> {
     if args.endpoint.is_some() {
         return Err(Error::usage("only spans can be sent to a collector").hint("--format otel"));
     }
-    let trace = recorded::open(&args.file, env)?;
+    let mut trace = Trace::open(&args.file, env)?;
     let header = trace.header().clone();
     let mut target = Target::open(args, env, ui)?;
     let mut writer = Writer {
@@ -133,13 +133,12 @@ pub(super) fn run(args: &Args, env: &Environment, ui: &Ui) -> Result<()> {
         first: true,
     };
     target.write(|out| writer.begin(out, &serde_json::to_value(&header).unwrap_or_default()))?;
-    for record in trace {
-        env.interrupt.check()?;
-        let record = record.map_err(|error| recorded::unreadable(error, &args.file))?;
+    while let Some(record) = trace.next(env)? {
         target.write(|out| writer.record(out, &record))?;
     }
     target.write(|out| writer.end(out))?;
-    target.finish()
+    target.finish()?;
+    trace.end()
 }
 
 /// A pass that has not been answered.

@@ -6,7 +6,7 @@ use crate::error::{Error, Result};
 use crate::outside::otlp::Collector;
 use crate::report::otel::span::{Encoding, Resource, Span};
 use crate::report::otel::{Spans, resource};
-use crate::report::recorded;
+use crate::report::recorded::Trace;
 use crate::ui::Ui;
 
 /// Spans that are written or sent together.
@@ -14,14 +14,12 @@ const BATCH: usize = 512;
 
 /// Exports spans.
 pub(super) fn run(args: &Args, env: &Environment, ui: &Ui) -> Result<()> {
-    let trace = recorded::open(&args.file, env)?;
+    let mut trace = Trace::open(&args.file, env)?;
     let header = trace.header().clone();
     let mut way = Way::open(args, env, ui)?;
     let mut batch = Batch { resource: resource(&header), spans: Vec::new(), count: 0 };
     let mut spans = Spans::new(&header);
-    for record in trace {
-        env.interrupt.check()?;
-        let record = record.map_err(|error| recorded::unreadable(error, &args.file))?;
+    while let Some(record) = trace.next(env)? {
         batch.spans.extend(spans.record(&record));
         if batch.spans.len() >= BATCH {
             batch.out(&mut way)?;
@@ -31,12 +29,12 @@ pub(super) fn run(args: &Args, env: &Environment, ui: &Ui) -> Result<()> {
     batch.out(&mut way)?;
     let count = batch.count;
     match way {
-        Way::Written(mut target) => target.finish(),
+        Way::Written(mut target) => target.finish()?,
         Way::Sent(_, _, endpoint) => {
             ui.status("Sent", format_args!("{count} spans to `{endpoint}`"));
-            Ok(())
         }
     }
+    trace.end()
 }
 
 /// Where spans go.

@@ -4,12 +4,10 @@ use std::fs::File;
 use std::io::{self, BufWriter};
 use std::path::{Path, PathBuf};
 
-use pie_engine::trace::Event;
-
 use crate::environment::Environment;
 use crate::error::{Error, Result};
 use crate::report::html::{Most, Page};
-use crate::report::{Reporter, jsonl::JsonLines, lanes::Lanes, recorded, terminal::Timeline};
+use crate::report::{Reporter, jsonl::JsonLines, lanes::Lanes, recorded::Trace, terminal::Timeline};
 use crate::ui::{Ui, output_error};
 
 /// What is shown how.
@@ -45,7 +43,7 @@ fn page(file: &Path, path: &Path, env: &Environment, ui: &Ui) -> Result<()> {
     let shown = path.display();
     let unwritable = |cause| Error::environment(format!("cannot write `{shown}`")).caused_by(cause);
     // Before a file is made, so that one that was there stays if there is nothing to show.
-    recorded::open(file, env)?;
+    Trace::open(file, env)?;
     let out = BufWriter::new(File::create(env.current_dir.join(path)).map_err(unwritable)?);
     let written = show(file, env, &mut Page::new(out, Most::default()), &unwritable);
     ui.status("Wrote", format_args!("`{shown}`"));
@@ -58,21 +56,11 @@ fn show(
     reporter: &mut dyn Reporter,
     unwritable: &dyn Fn(io::Error) -> Error,
 ) -> Result<()> {
-    let mut trace = recorded::open(file, env)?;
+    let mut trace = Trace::open(file, env)?;
     reporter.begin(trace.header()).map_err(unwritable)?;
-    let mut running: i64 = 0;
-    let read = trace.try_for_each(|record| {
-        env.interrupt.check()?;
-        let record = record.map_err(|error| recorded::unreadable(error, file))?;
-        running += i64::from(matches!(record.event, Event::Launched { .. }));
-        running -= i64::from(matches!(record.event, Event::Finished { .. }));
-        reporter.report(&record).map_err(unwritable)
-    });
-    // What there is of a trace that was cut is shown.
-    let finished = reporter.finish().map_err(unwritable);
-    read.and(finished)?;
-    if running > 0 {
-        return Err(recorded::cut(file));
+    while let Some(record) = trace.next(env)? {
+        reporter.report(&record).map_err(unwritable)?;
     }
-    Ok(())
+    reporter.finish().map_err(unwritable)?;
+    trace.end()
 }

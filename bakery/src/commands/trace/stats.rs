@@ -9,7 +9,7 @@ use serde::Serialize;
 
 use crate::environment::Environment;
 use crate::error::Result;
-use crate::report::recorded;
+use crate::report::recorded::Trace;
 use crate::snapshot::coverage::Coverage;
 use crate::ui::Ui;
 
@@ -138,12 +138,8 @@ impl Stats {
 /// Counts.
 pub(super) fn run(file: &Path, env: &Environment, ui: &Ui) -> Result<()> {
     let mut stats = Stats::default();
-    let mut running: i64 = 0;
-    for record in recorded::open(file, env)? {
-        env.interrupt.check()?;
-        let record = record.map_err(|error| recorded::unreadable(error, file))?;
-        running += i64::from(matches!(record.event, Event::Launched { .. }));
-        running -= i64::from(matches!(record.event, Event::Finished { .. }));
+    let mut trace = Trace::open(file, env)?;
+    while let Some(record) = trace.next(env)? {
         stats.count(record.at, &record.event);
     }
     if ui.json() {
@@ -155,5 +151,5 @@ pub(super) fn run(file: &Path, env: &Environment, ui: &Ui) -> Result<()> {
             .iter()
             .try_for_each(|(what, value)| ui.line(format_args!("{name}{what:14}{name:#} {value}")))?;
     }
-    if running > 0 { Err(recorded::cut(file)) } else { Ok(()) }
+    trace.end()
 }
