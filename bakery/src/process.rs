@@ -216,6 +216,16 @@ mod tests {
     }
 
     #[test]
+    fn a_program_that_ctrl_c_ended_was_interrupted_even_if_bakery_has_not_noticed() {
+        // As `wait` has it. A shell that really sends itself the signal keeps running where whoever runs the tests ignores it, as shells have their jobs in the background do.
+        let ended_by = |signal| {
+            let status = std::os::unix::process::ExitStatusExt::from_raw(signal);
+            ended_by_signal(status, "it was ended".to_owned()).kind
+        };
+        assert_eq!((ended_by(2), ended_by(9)), (Kind::Interrupted, Kind::Environment));
+    }
+
+    #[test]
     fn output_is_returned_line_by_line() {
         assert_eq!(output(shell("echo one; echo two; echo noise >&2")).unwrap(), "one\ntwo\n");
     }

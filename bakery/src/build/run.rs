@@ -190,12 +190,6 @@ mod tests {
     }
 
     #[test]
-    fn a_program_that_ctrl_c_ended_was_interrupted_even_if_bakery_has_not_noticed() {
-        let error = invoke(&environment(), &shell("kill -INT $$"), "x", &mut |_| {}).unwrap_err();
-        assert_eq!(error.kind, Kind::Interrupted);
-    }
-
-    #[test]
     fn a_request_to_stop_ends_the_program() {
         let env = environment();
         let interrupt = env.interrupt.clone();

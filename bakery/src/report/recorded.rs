@@ -31,6 +31,8 @@ pub struct Trace {
     /// How many instances have not ended.
     running: i64,
     broken: Option<Error>,
+    /// Whether there is no more.
+    over: bool,
 }
 
 impl Trace {
@@ -40,7 +42,7 @@ impl Trace {
     /// There is no such file, or it is no trace that this version reads.
     pub fn open(file: &Path, env: &Environment) -> Result<Trace> {
         let records = open(file, env)?;
-        Ok(Trace { records, file: file.to_owned(), running: 0, broken: None })
+        Ok(Trace { records, file: file.to_owned(), running: 0, broken: None, over: false })
     }
 
     /// The header.
@@ -55,8 +57,12 @@ impl Trace {
     pub fn next(&mut self, env: &Environment) -> Result<Option<Record>> {
         env.interrupt.check()?;
         match self.records.next() {
-            None => Ok(None),
+            None => {
+                self.over = true;
+                Ok(None)
+            }
             Some(Err(error)) => {
+                self.over = true;
                 self.broken = Some(unreadable(error, &self.file));
                 Ok(None)
             }
@@ -68,19 +74,19 @@ impl Trace {
         }
     }
 
-    /// Whether it ends before its run does, or cannot be read to its end; asked once there is no more.
+    /// Whether it has turned out to end before its run does, or not to be readable to its end.
     pub fn is_cut(&self) -> bool {
-        self.broken.is_some() || self.running > 0
+        self.over && (self.broken.is_some() || self.running > 0)
     }
 
-    /// Whether all of it was read; asked once there is no more.
+    /// Whether it was read to its end, as far as it was read.
     ///
     /// # Errors
     /// It could not be read to its end, or ends before its run does.
     pub fn end(&mut self) -> Result<()> {
         match self.broken.take() {
             Some(error) => Err(error),
-            None if self.running > 0 => Err(cut(&self.file)),
+            None if self.is_cut() => Err(cut(&self.file)),
             None => Ok(()),
         }
     }
