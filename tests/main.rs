@@ -23,6 +23,7 @@ mod library;
 mod listings;
 mod mcp;
 mod messages;
+mod models;
 mod network;
 #[cfg(all(target_os = "linux", target_arch = "x86_64"))]
 mod page;

@@ -113,6 +113,11 @@ pub const PUBLISHED: &[Published] = &[
         schema: || schemars::schema_for!(crate::commands::build::BuildDocument),
     },
     Published {
+        name: "model",
+        about: "`bakery model list`, `pull`, `show`, `remove` and `random`, each with `--json`",
+        schema: || schemars::schema_for!(crate::commands::model::ModelDocument),
+    },
+    Published {
         name: "install",
         about: "`bakery install --json`",
         schema: || schemars::schema_for!(crate::commands::install::InstallDocument),
@@ -141,6 +146,11 @@ pub const PUBLISHED: &[Published] = &[
         name: "settings",
         about: "`bakery.toml`, for editors",
         schema: crate::project::settings::Settings::schema,
+    },
+    Published {
+        name: "models",
+        about: "`models.toml`, for editors",
+        schema: crate::project::models::ModelNames::schema,
     },
     Published {
         name: "inferlet",

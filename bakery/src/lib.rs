@@ -12,6 +12,7 @@ pub mod documents;
 pub mod environment;
 pub mod error;
 pub mod interrupt;
+pub mod models;
 pub mod outside;
 pub mod process;
 pub mod progress;

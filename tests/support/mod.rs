@@ -4,6 +4,7 @@
 pub mod browser;
 pub mod folder;
 pub mod guest;
+pub mod hub;
 pub mod javascript;
 pub mod node;
 pub mod python;

@@ -7,6 +7,7 @@ pub mod build;
 pub mod completions;
 pub mod install;
 pub mod list;
+pub mod model;
 pub mod new;
 pub mod review;
 pub mod run;
@@ -34,6 +35,8 @@ pub enum Command {
     Review(review::Args),
     #[command(subcommand)]
     Trace(trace::Args),
+    #[command(subcommand)]
+    Model(model::Args),
     Install(install::Args),
     List(list::Args),
     Uninstall(uninstall::Args),
@@ -54,6 +57,7 @@ impl Command {
             Command::Test(args) => test::run(&args, env, ui),
             Command::Review(args) => review::run(&args, env, ui),
             Command::Trace(args) => trace::run(args, env, ui),
+            Command::Model(args) => model::run(args, env, ui),
             Command::Install(args) => install::run(&args, env, ui),
             Command::List(args) => list::run(&args, env, ui),
             Command::Uninstall(args) => uninstall::run(&args, env, ui),

@@ -128,13 +128,7 @@ impl Http {
     }
 
     fn trust(&self) -> Result<ClientConfig, Failure> {
-        let trust = self.trust.get_or_init(|| {
-            let builder =
-                ClientConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()));
-            let builder = builder.with_safe_default_protocol_versions().map_err(|error| error.to_string())?;
-            let builder = builder.with_platform_verifier().map_err(|error| error.to_string())?;
-            Ok(builder.with_no_client_auth())
-        });
+        let trust = self.trust.get_or_init(trusted);
         trust.clone().map_err(|problem| {
             Failure::new(
                 "configuration-error",
@@ -144,8 +138,16 @@ impl Http {
     }
 }
 
+/// Trust in what the system trusts, or why there is none.
+pub(crate) fn trusted() -> Result<ClientConfig, String> {
+    let builder = ClientConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()));
+    let builder = builder.with_safe_default_protocol_versions().map_err(|error| error.to_string())?;
+    let builder = builder.with_platform_verifier().map_err(|error| error.to_string())?;
+    Ok(builder.with_no_client_auth())
+}
+
 /// For requests without TLS, which need a client all the same.
-fn without_trust() -> ClientConfig {
+pub(crate) fn without_trust() -> ClientConfig {
     let builder = ClientConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()));
     let builder = builder
         .with_safe_default_protocol_versions()

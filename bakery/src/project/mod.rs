@@ -5,7 +5,8 @@
 //! [`parameters`] checks what a caller passes against `[parameters]` before anything runs.
 //!
 //! This module reads and describes; it builds nothing, runs nothing and prints nothing. [`manifest`] has the types, `source.rs` the values with
-//! their places, `read.rs` one function per table. [`settings`] is the other file there may be: what is set up where an inferlet runs.
+//! their places, `read.rs` one function per table. [`settings`] and [`models`] are the other files there may be: what is
+//! set up where an inferlet runs, and names for models.
 
 pub mod case;
 pub mod edit;
@@ -14,6 +15,7 @@ pub mod javascript;
 pub mod language;
 mod legacy;
 pub mod manifest;
+pub mod models;
 pub mod name;
 pub mod parameters;
 pub mod permission;

@@ -32,6 +32,7 @@ use pie_engine::{Control, Engine, EngineConfig, EngineError, Launch, PageChecks,
 
 use crate::environment::Environment;
 use crate::error::{Error, Result};
+use crate::models::hub::Network;
 use crate::outside::branch::Branch;
 use crate::report::audience::Audience;
 use crate::report::jsonl::JsonLines;
@@ -84,7 +85,7 @@ pub struct Args {
     /// Use this manifest instead of the project's or the one in the component
     #[arg(long, value_name = "FILE")]
     pub manifest: Option<PathBuf>,
-    /// The model to run beside: `dummy` is deterministic, instant and has no weights
+    /// The model to run beside: `dummy` is deterministic, instant and has no weights; a folder or GGUF file, a name of `bakery model`, or `hf:owner/repo` has some
     #[arg(long, value_name = "SPEC", default_value = model::DUMMY)]
     pub model: String,
     /// The seed of everything random
@@ -201,7 +202,8 @@ pub fn run(args: &Args, env: &Environment, ui: &Ui) -> Result<()> {
 pub(super) fn go(args: &Args, branch: Option<&Branch>, env: &Environment, ui: &Ui) -> Result<()> {
     let replayed = recording::find(args, env)?;
     let args = &recording::arguments(args, replayed.as_ref());
-    let model = Source::read(&args.model, args.script.as_deref(), env)?;
+    let network = if args.offline { Network::Never } else { Network::IfNeeded };
+    let model = Source::read(&args.model, args.script.as_deref(), network, env, &*ui.progress())?;
     // It is loaded while the component is built, or its code is found; and here, should the thread still not run when it is needed, as
     // it takes an idle processor a millisecond to wake up.
     let model = Arc::new(LazyLock::new(move || model.load()));
@@ -240,7 +242,7 @@ pub(super) fn go(args: &Args, branch: Option<&Branch>, env: &Environment, ui: &U
     if let Some(dependencies) = dependencies {
         launch = launch.programs(Arc::new(Dependencies::new(dependencies, Arc::clone(&runtime))));
     }
-    let model = LazyLock::force(&model).clone();
+    let model = LazyLock::force(&model).clone()?;
     let model = recording::model(model, replayed.as_ref(), recorder.as_ref(), &control)?;
     let model = branch.map_or(model.clone(), |branch| branch.model(model));
     let engine = Engine::on(runtime, engine_config(args, model)).map_err(cannot_start)?;

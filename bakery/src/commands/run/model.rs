@@ -5,38 +5,76 @@ use std::path::Path;
 
 use pie_engine::loaded::LoadedModel;
 use pie_engine::model::dummy::Script;
+use pie_engine::model::source;
 
 use crate::environment::Environment;
 use crate::error::{Error, Place, Result};
+use crate::models;
+use crate::models::hub::Network;
+use crate::progress::Progress;
 
 /// The model without weights.
 pub(in crate::commands) const DUMMY: &str = "dummy";
 
-/// The models there are.
+/// The models that need neither a path nor a name of the user's.
 const MODELS: [&str; 1] = [DUMMY];
 
 /// What a model is loaded from.
 pub(in crate::commands) enum Source {
     /// The dummy, with replies of its own if there is a script.
     Dummy(Option<Script>),
+    /// Weights, opened and checked.
+    Weights(Box<source::Source>),
+}
+
+/// A model cannot be loaded.
+#[derive(Clone, Debug)]
+pub(in crate::commands) struct NotLoaded {
+    name: String,
+    reason: String,
+}
+
+impl From<NotLoaded> for Error {
+    fn from(NotLoaded { name, reason }: NotLoaded) -> Error {
+        Error::environment(format!("the model `{name}` cannot be loaded")).caused_by(reason)
+    }
 }
 
 impl Source {
-    /// Finds the model that `spec` names, and reads the script of replies if one is given.
-    pub(in crate::commands) fn read(spec: &str, script: Option<&Path>, env: &Environment) -> Result<Source> {
-        if !MODELS.contains(&spec) {
-            let known = MODELS.map(|name| format!("`{name}`")).join(", ");
-            return Err(Error::usage(format!("there is no model `{spec}`; there is {known}"))
+    /// Finds the model that `spec` names, fetches it if need be, and reads the script of replies if one is given.
+    pub(in crate::commands) fn read(
+        spec: &str,
+        script: Option<&Path>,
+        network: Network,
+        env: &Environment,
+        progress: &dyn Progress,
+    ) -> Result<Source> {
+        if spec == DUMMY {
+            return Ok(Source::Dummy(script.map(|path| read_script(path, env)).transpose()?));
+        }
+        // Looked up first, so that a name that means nothing is what is said.
+        let unknown = |error: Error| {
+            if error.hints.is_empty() { error.hint(format!("--model {DUMMY}")) } else { error }
+        };
+        models::meaning(spec, &MODELS, env).map_err(unknown)?;
+        if script.is_some() {
+            return Err(Error::usage(format!("`{spec}` has weights, and takes no script of replies"))
                 .hint(format!("--model {DUMMY}")));
         }
-        Ok(Source::Dummy(script.map(|path| read_script(path, env)).transpose()?))
+        let found = models::find(spec, &MODELS, network, env, progress)?;
+        models::open(&found, env).map(|source| Source::Weights(Box::new(source)))
     }
 
     /// Loads the model, which may take a while.
-    pub(in crate::commands) fn load(&self) -> LoadedModel {
+    pub(in crate::commands) fn load(&self) -> std::result::Result<LoadedModel, NotLoaded> {
         match self {
-            Source::Dummy(None) => LoadedModel::dummy(),
-            Source::Dummy(Some(script)) => LoadedModel::scripted(script),
+            Source::Dummy(None) => Ok(LoadedModel::dummy()),
+            Source::Dummy(Some(script)) => Ok(LoadedModel::scripted(script)),
+            Source::Weights(source) => Err(NotLoaded {
+                name: source.name.clone(),
+                reason: "this bakery opens models with weights, and does not compute with them yet"
+                    .to_owned(),
+            }),
         }
     }
 }

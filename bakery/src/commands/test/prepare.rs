@@ -16,6 +16,7 @@ use crate::commands::run::target::{Built, Target};
 use crate::commands::run::{self, cache};
 use crate::environment::Environment;
 use crate::error::{Error, Place, Result};
+use crate::models::hub::Network;
 use crate::outside::recording::Replayed;
 use crate::project::Project;
 use crate::project::case::Case;
@@ -102,7 +103,7 @@ fn prepare(
     let mut models = BTreeMap::new();
     for case in &cases {
         if let Entry::Vacant(entry) = models.entry((case.model.clone(), case.script.clone())) {
-            let loaded = load(case, &project, &shown, loaded, env)?;
+            let loaded = load(case, &project, &shown, loaded, (args, env, ui))?;
             let vocabulary = Vocabulary::with(Arc::clone(&loaded.tokenizer));
             entry.insert(Model { loaded, vocabulary });
         }
@@ -178,7 +179,7 @@ fn load(
     project: &Project,
     shown: &Path,
     loaded: &mut Loaded,
-    env: &Environment,
+    (args, env, ui): (&Args, &Environment, &Ui),
 ) -> Result<LoadedModel> {
     let script = case.script.as_ref().map(|script| project.root.join(script));
     let key = (case.model.clone(), script);
@@ -186,15 +187,18 @@ fn load(
         return Ok(loaded.clone());
     }
     let called = case.script.as_ref().map(|script| shown.join(script));
-    let source = Source::read(&case.model, called.as_deref(), env).map_err(|mut error| {
-        // A place in the script says more than one in the case.
-        if error.place.is_none() {
-            error = error.at(place(case, &project.manifest_text, shown));
-        }
-        error.hints.retain(|hint| !hint.starts_with("--"));
-        error
-    })?;
-    let model = source.load();
+    let network = if args.offline { Network::Never } else { Network::IfNeeded };
+    let source = Source::read(&case.model, called.as_deref(), network, env, &*ui.progress()).map_err(
+        |mut error| {
+            // A place in the script says more than one in the case.
+            if error.place.is_none() {
+                error = error.at(place(case, &project.manifest_text, shown));
+            }
+            error.hints.retain(|hint| !hint.starts_with("--"));
+            error
+        },
+    )?;
+    let model = source.load()?;
     loaded.insert(key, model.clone());
     Ok(model)
 }

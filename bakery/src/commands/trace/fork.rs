@@ -12,6 +12,7 @@ use serde_json::Value;
 use crate::commands::run::{self, model};
 use crate::environment::Environment;
 use crate::error::{Error, Result};
+use crate::models::hub::Network;
 use crate::outside::branch::Branch;
 use crate::outside::recording::Thing;
 use crate::ui::Ui;
@@ -62,7 +63,9 @@ pub(super) fn run(args: &Args, env: &Environment, ui: &Ui) -> Result<()> {
     let mut again = run::Args::new(&args.path);
     again.seed = branch.header.seed;
     again.input.clone_from(&branch.input);
-    let loaded = model::Source::read(&args.model, args.script.as_deref(), env)?.load();
+    let network = if args.offline { Network::Never } else { Network::IfNeeded };
+    let source = model::Source::read(&args.model, args.script.as_deref(), network, env, &*ui.progress())?;
+    let loaded = source.load()?;
     if loaded.tokenizer.digest() != branch.header.tokenizer_digest {
         return Err(Error::usage(format!("`{}` cannot be forked", args.recorded.display()))
             .caused_by("its tokenizer is not the one of the model that is here"));

@@ -17,6 +17,7 @@ mod mapping;
 pub mod random;
 mod safetensors;
 mod settings;
+mod summary;
 mod tensors;
 #[cfg(test)]
 mod tests;
@@ -24,6 +25,7 @@ mod weights;
 
 pub use config::{Activation, Architecture, Config, Moe, Norms, QkNorm, Rope, RopeScaling};
 pub use error::SourceError;
+pub use summary::{Numbers, kind_name};
 pub use tensors::{EMBEDDING, FINAL_NORM, OUTPUT};
 pub use weights::{Tensor, TensorView, Weights};
 

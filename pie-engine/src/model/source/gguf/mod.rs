@@ -1,6 +1,8 @@
 //! A model in one GGUF file, or in several that were split.
 
 mod config;
+#[cfg(test)]
+mod fuzz;
 mod header;
 mod names;
 mod tokenizer;

@@ -9,6 +9,7 @@ mod as_gguf;
 mod tokenizer;
 
 use super::config::{Architecture, Config};
+use super::summary::KINDS;
 use super::{EMBEDDING, OUTPUT, SourceError, config_json};
 use crate::splitmix::splitmix64;
 use candle_core::quantized::GgmlDType;
@@ -57,6 +58,30 @@ pub enum Format {
     Folder(GgmlDType),
     /// A GGUF file. Matrices whose rows are no whole number of blocks of this type get Q8_0 or 32 bits.
     Gguf(GgmlDType),
+}
+
+impl Format {
+    /// Types that a folder can have, by name.
+    pub const IN_FOLDERS: [&str; 3] = ["f32", "f16", "bf16"];
+
+    /// A folder with numbers of the type of this name.
+    pub fn folder(kind: &str) -> Option<Format> {
+        Format::IN_FOLDERS.contains(&kind).then(|| named(kind)).flatten().map(Format::Folder)
+    }
+
+    /// A GGUF file with numbers of the type of this name.
+    pub fn gguf(kind: &str) -> Option<Format> {
+        named(kind).map(Format::Gguf)
+    }
+
+    /// Types that a GGUF file can have, by name.
+    pub fn in_gguf() -> Vec<String> {
+        KINDS.iter().map(|(name, _)| name.to_ascii_lowercase()).collect()
+    }
+}
+
+fn named(kind: &str) -> Option<GgmlDType> {
+    KINDS.iter().find(|(name, _)| name.eq_ignore_ascii_case(kind)).map(|(_, kind)| *kind)
 }
 
 /// How rotary frequencies are changed, each with the factors that published models have.
@@ -136,6 +161,11 @@ impl Recipe {
     }
 
     /// The contents of its `config.json`.
+    #[cfg(test)]
+    pub(super) fn as_settings(&self) -> Value {
+        self.settings(&tokenizer::make())
+    }
+
     fn settings(&self, tokenizer: &tokenizer::Made) -> Value {
         let class = match self.architecture {
             Architecture::Llama => "LlamaForCausalLM",

@@ -1,6 +1,8 @@
 //! Checkpoints that are made here, opened whole and spoilt.
 
 mod formats;
+mod fuzz;
+mod spoilt;
 
 use super::random::{Format, Recipe};
 use super::{Architecture, Limits, Source, SourceError};
@@ -10,7 +12,7 @@ use tempfile::TempDir;
 
 /// A checkpoint in a folder that is removed with it.
 struct Checkpoint {
-    _folder: TempDir,
+    folder: TempDir,
     path: PathBuf,
 }
 
@@ -22,7 +24,7 @@ impl Checkpoint {
             Format::Gguf(_) => folder.path().join("model.gguf"),
         };
         recipe.write(&path).unwrap();
-        Checkpoint { _folder: folder, path }
+        Checkpoint { folder, path }
     }
 
     fn folder(architecture: Architecture) -> Checkpoint {
@@ -35,5 +37,11 @@ impl Checkpoint {
 
     fn open(&self) -> Result<Source, SourceError> {
         Source::open(&self.path, "tested", &Limits::default())
+    }
+
+    /// Changes one of its files.
+    fn edit(&self, file: &str, change: impl FnOnce(Vec<u8>) -> Vec<u8>) {
+        let path = self.folder.path().join(file);
+        std::fs::write(&path, change(std::fs::read(&path).unwrap())).unwrap();
     }
 }
