@@ -291,7 +291,7 @@ name         qwen3_moe-1
 path         [..]
 architecture qwen3_moe, 2 layers, 2 of 4 experts
 shape        64 wide, 4 heads of 16, 2 for keys and values, MLP 128
-weights      [..] in [..] kB, tensors [..] in F32
+weights      [..] in [..] MB, tensors [..] in F32
 context      2048 tokens
 vocabulary   307 of 320 rows
 chat         messages
@@ -311,6 +311,7 @@ error: there are no numbers of the type `q4_0` in such files; there are `f32`, `
 
 "#]]);
     make(&["--kv-heads", "3"]).code(2).stderr_eq(str![[r#"
+making m
 error: such a model cannot be made
   cause: `the recipe`: `num_key_value_heads` is 3, which does not divide 4 heads
 

@@ -112,7 +112,7 @@ impl Shared {
         self.asked.lock().expect("nobody panicked").push(entry);
         let fault = *self.fault.lock().expect("nobody panicked");
         if fault == Fault::Private && header("authorization").is_none() {
-            return stream.write_all(b"HTTP/1.1 401 Unauthorized\r\ncontent-length: 0\r\n\r\n");
+            return stream.write_all(b"HTTP/1.1 401 Unauthorized\r\nconnection: close\r\ncontent-length: 0\r\n\r\n");
         }
         if path == "/api/models/ada/bread/revision/main?blobs=true" {
             return whole(stream, self.listing().to_string().as_bytes());
@@ -124,7 +124,7 @@ impl Shared {
                 return whole(stream, contents);
             }
             let head = format!(
-                "HTTP/1.1 302 Found\r\nx-repo-commit: {COMMIT}\r\nx-linked-size: {}\r\nx-linked-etag: \"{}\"\r\nlocation: http://{}/large/{name}\r\ncontent-length: 0\r\n\r\n",
+                "HTTP/1.1 302 Found\r\nconnection: close\r\nx-repo-commit: {COMMIT}\r\nx-linked-size: {}\r\nx-linked-etag: \"{}\"\r\nlocation: http://{}/large/{name}\r\ncontent-length: 0\r\n\r\n",
                 contents.len(),
                 checksum(contents),
                 self.elsewhere
@@ -133,7 +133,7 @@ impl Shared {
         }
         match path.strip_prefix("/large/").and_then(|name| self.files.get(name)) {
             Some(contents) => large(stream, contents, from, fault),
-            None => stream.write_all(b"HTTP/1.1 404 Not Found\r\ncontent-length: 0\r\n\r\n"),
+            None => stream.write_all(b"HTTP/1.1 404 Not Found\r\nconnection: close\r\ncontent-length: 0\r\n\r\n"),
         }
     }
 
@@ -159,14 +159,14 @@ pub fn checksum(contents: &[u8]) -> String {
 }
 
 fn whole(mut stream: &TcpStream, contents: &[u8]) -> std::io::Result<()> {
-    let head = format!("HTTP/1.1 200 OK\r\ncontent-length: {}\r\n\r\n", contents.len());
+    let head = format!("HTTP/1.1 200 OK\r\nconnection: close\r\ncontent-length: {}\r\n\r\n", contents.len());
     stream.write_all(&[head.as_bytes(), contents].concat())
 }
 
 fn large(mut stream: &TcpStream, contents: &[u8], from: Option<usize>, fault: Fault) -> std::io::Result<()> {
     let mut contents = contents.to_vec();
     if fault == Fault::Busy {
-        return stream.write_all(b"HTTP/1.1 503 Service Unavailable\r\ncontent-length: 0\r\n\r\n");
+        return stream.write_all(b"HTTP/1.1 503 Service Unavailable\r\nconnection: close\r\ncontent-length: 0\r\n\r\n");
     }
     if fault == Fault::Wrong {
         contents[LARGE / 2] ^= 1;
@@ -176,7 +176,7 @@ fn large(mut stream: &TcpStream, contents: &[u8], from: Option<usize>, fault: Fa
         None => ("200 OK", 0),
     };
     let (total, rest) = (contents.len(), &contents[from..]);
-    let mut head = format!("HTTP/1.1 {status}\r\ncontent-length: {}\r\n", rest.len());
+    let mut head = format!("HTTP/1.1 {status}\r\nconnection: close\r\ncontent-length: {}\r\n", rest.len());
     if from > 0 {
         head += &format!("content-range: bytes {from}-{}/{total}\r\n", total - 1);
     }

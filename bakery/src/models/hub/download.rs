@@ -57,7 +57,7 @@ pub(super) fn file(
                 if !failure.again || attempts >= ATTEMPTS {
                     return Err(failed(failure.message));
                 }
-                client.block(tokio::time::sleep(PAUSE * 2_u32.pow(attempts - 1)))?;
+                client.block(async { tokio::time::sleep(PAUSE * 2_u32.pow(attempts - 1)).await })?;
                 continue;
             }
         }

@@ -316,3 +316,105 @@ fn merges(tokens: &[Token<'_>], scores: &[f64]) -> Vec<Json> {
     pairs.sort_by(|one, other| score(other.0).total_cmp(&score(one.0)).then(one.cmp(other)));
     pairs.into_iter().map(|(_, left, right)| json!([tokens[left].text, tokens[right].text])).collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::header;
+    use super::*;
+    use candle_core::quantized::gguf_file::{self, Value as Written};
+    use std::io::Cursor;
+
+    /// The tokenizer of a file with these settings and no tensors.
+    fn tokenizer(settings: &[(&str, Written)]) -> Result<Tokenizer, SourceError> {
+        let mut bytes = Cursor::new(Vec::new());
+        let settings: Vec<(&str, &Written)> = settings.iter().map(|(key, value)| (*key, value)).collect();
+        gguf_file::write(&mut bytes, &settings, &[]).unwrap();
+        let bytes = bytes.into_inner();
+        read(&header::read(&bytes, "written").unwrap(), "written")
+    }
+
+    fn list<T>(values: &Json, one: impl Fn(&Json) -> T, written: impl Fn(T) -> Written) -> Written {
+        Written::Array(values.as_array().unwrap().iter().map(|value| written(one(value))).collect())
+    }
+
+    /// Vocabularies that SentencePiece was trained to, and what it makes of some texts: `spm_train` with `model_type=bpe`, `byte_fallback`, and identity for
+    /// normalization, once as Llama has it and once without the space before a text, as Gemma has it.
+    #[test]
+    fn pieces_with_scores_are_merged_as_sentencepiece_merges_them() {
+        let models: Json = serde_json::from_str(include_str!("sentencepiece.json")).unwrap();
+        for (name, model) in models.as_object().unwrap() {
+            let text = |value: &Json| value.as_str().unwrap().to_owned();
+            let settings = [
+                (MODEL, Written::String("llama".into())),
+                (TOKENS, list(&model["tokens"], text, Written::String)),
+                (SCORES, list(&model["scores"], |score| score.as_f64().unwrap() as f32, Written::F32)),
+                (TYPES, list(&model["kinds"], |kind| kind.as_i64().unwrap() as i32, Written::I32)),
+                ("tokenizer.ggml.add_space_prefix", Written::Bool(model["prefix"] == true)),
+                ("tokenizer.ggml.bos_token_id", Written::U32(1)),
+            ];
+            let tokenizer = tokenizer(&settings).unwrap();
+            for case in model["texts"].as_array().unwrap() {
+                let text = case["text"].as_str().unwrap();
+                let ids: Vec<u64> = tokenizer.encode(text).into_iter().map(u64::from).collect();
+                assert_eq!(json!(ids), case["ids"], "{name}: {text:?}");
+                let back: Vec<u32> = ids.iter().map(|id| *id as u32).collect();
+                assert_eq!(tokenizer.decode(&back).unwrap(), text, "{name}");
+            }
+            assert_eq!(tokenizer.encode_with_special("x")[0], 1, "a text begins with its token");
+            assert_eq!(tokenizer.encode("<|x|>").len(), 1, "tokens of the user are found whole");
+        }
+    }
+
+    #[test]
+    fn a_vocabulary_that_contradicts_itself_is_refused() {
+        let words = |words: &[&str]| {
+            Written::Array(words.iter().map(|word| Written::String((*word).into())).collect())
+        };
+        let refused = |settings: &[(&str, Written)]| tokenizer(settings).unwrap_err().to_string();
+        let model = |name: &str| (MODEL, Written::String(name.into()));
+        assert_eq!(refused(&[model("gpt2")]), "`written`: `tokenizer.ggml.tokens` is missing, or no list");
+        let tokens = || (TOKENS, words(&["a", "b"]));
+        assert_eq!(
+            refused(&[model("bert"), tokens()]),
+            "`written`: `tokenizer.ggml.model` is `bert`; known are `gpt2` and `llama`"
+        );
+        let scores = (SCORES, Written::Array(vec![Written::F32(0.0)]));
+        assert_eq!(
+            refused(&[model("llama"), tokens(), scores]),
+            "`written`: `tokenizer.ggml.scores` has 1 scores for 2 tokens"
+        );
+        let pre = || (PRE, Written::String("qwen2".into()));
+        assert_eq!(
+            refused(&[model("gpt2"), tokens(), pre(), (MERGES, words(&["ab"]))]),
+            "`written`: `tokenizer.ggml.merges` has no two tokens as merge 0"
+        );
+        assert!(
+            tokenizer(&[model("gpt2"), tokens(), pre(), (MERGES, words(&["a b"]))]).is_err(),
+            "there is no `ab`"
+        );
+        assert!(
+            tokenizer(&[model("gpt2"), (TOKENS, words(&["a", "b", "ab"])), pre(), (MERGES, words(&["a b"]))])
+                .is_ok()
+        );
+    }
+
+    #[test]
+    fn every_way_to_cut_words_is_an_expression_that_compiles() {
+        for cut in CUTS.iter().chain([&TEKKEN_CUT]) {
+            for name in cut.names {
+                let letters: Vec<String> =
+                    (0..=u8::MAX).map(|byte| crate::tokenizer::byte_char(byte).to_string()).collect();
+                let tokens = Written::Array(letters.into_iter().map(Written::String).collect());
+                let settings = [
+                    (MODEL, Written::String("gpt2".into())),
+                    (PRE, Written::String((*name).into())),
+                    (TOKENS, tokens),
+                    (MERGES, Written::Array(Vec::new())),
+                ];
+                let tokenizer = tokenizer(&settings).unwrap();
+                let text = "It's 1234 ÀÉ\r\n\n  日本 don't\t!";
+                assert_eq!(tokenizer.encode(text).len(), text.len(), "{name}");
+            }
+        }
+    }
+}
