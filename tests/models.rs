@@ -8,7 +8,7 @@ use serde_json::Value;
 use snapbox::cmd::Command;
 use snapbox::str;
 
-use crate::support::World;
+use crate::support::{World, javascript};
 use crate::support::hub::{Fault, Hub, checksum};
 
 /// A Hugging Face folder as files of a repository, and what nobody needs.
@@ -364,4 +364,38 @@ error: the model `mine` cannot be opened
 fn spoil(path: &Path) {
     let contents = std::fs::read(path).unwrap();
     std::fs::write(path, &contents[..contents.len() / 2]).unwrap();
+}
+
+/// An example that has several contexts at once, on a model with weights; its trace.
+fn trace(world: &World, model: &str, threads: &str, pages: &str) -> String {
+    javascript::prepare();
+    let example = Path::new(env!("CARGO_MANIFEST_DIR")).join("../examples/parallel-generation-typescript");
+    let trace = world.work().join("trace.jsonl");
+    let output = javascript::bakery()
+        .arg("run")
+        .arg(example)
+        .args(["--model", model, "--pages", pages, "--trace"])
+        .arg(&trace)
+        .current_dir(world.work())
+        .env("RAYON_NUM_THREADS", threads)
+        .stdin(std::process::Stdio::null())
+        .output()
+        .unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    std::fs::read_to_string(trace).unwrap()
+}
+
+#[test]
+fn a_run_on_weights_leaves_the_same_trace_on_any_number_of_threads() {
+    let world = World::new();
+    for (name, arguments) in [
+        ("folder", &["--arch", "qwen3"][..]),
+        ("blocks.gguf", &["--arch", "llama", "--format", "gguf", "--type", "q4_k", "--hidden", "256"][..]),
+    ] {
+        world.bakery(["model", "random", "--out", name].iter().chain(arguments)).assert().success();
+        let model = format!("./{name}");
+        let expected = trace(&world, &model, "1", "4096");
+        assert!(expected.contains(r#""kernel":"cpu any, cache "#), "{}", &expected[..expected.len().min(2000)]);
+        assert!(trace(&world, &model, "2", "4096") == expected, "{name} on two threads");
+    }
 }

@@ -51,12 +51,12 @@ impl LoadedModel {
     }
 
     /// A model with weights.
-    pub fn from_source(source: Source, cache: Cache) -> Result<Self, LoadError> {
-        let model = Candle::load(&source, cache)?;
+    pub fn from_source(source: &Source, cache: Cache) -> Result<Self, LoadError> {
+        let model = Candle::load(source, cache)?;
         Ok(LoadedModel {
             model: Arc::new(model),
-            tokenizer: Arc::new(source.tokenizer),
-            chat: Arc::new(source.chat),
+            tokenizer: Arc::clone(&source.tokenizer),
+            chat: Arc::clone(&source.chat),
             grammars: Arc::default(),
             vocabulary: Arc::default(),
         })

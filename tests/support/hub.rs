@@ -112,7 +112,8 @@ impl Shared {
         self.asked.lock().expect("nobody panicked").push(entry);
         let fault = *self.fault.lock().expect("nobody panicked");
         if fault == Fault::Private && header("authorization").is_none() {
-            return stream.write_all(b"HTTP/1.1 401 Unauthorized\r\nconnection: close\r\ncontent-length: 0\r\n\r\n");
+            return stream
+                .write_all(b"HTTP/1.1 401 Unauthorized\r\nconnection: close\r\ncontent-length: 0\r\n\r\n");
         }
         if path == "/api/models/ada/bread/revision/main?blobs=true" {
             return whole(stream, self.listing().to_string().as_bytes());
@@ -133,7 +134,9 @@ impl Shared {
         }
         match path.strip_prefix("/large/").and_then(|name| self.files.get(name)) {
             Some(contents) => large(stream, contents, from, fault),
-            None => stream.write_all(b"HTTP/1.1 404 Not Found\r\nconnection: close\r\ncontent-length: 0\r\n\r\n"),
+            None => {
+                stream.write_all(b"HTTP/1.1 404 Not Found\r\nconnection: close\r\ncontent-length: 0\r\n\r\n")
+            }
         }
     }
 
@@ -166,7 +169,9 @@ fn whole(mut stream: &TcpStream, contents: &[u8]) -> std::io::Result<()> {
 fn large(mut stream: &TcpStream, contents: &[u8], from: Option<usize>, fault: Fault) -> std::io::Result<()> {
     let mut contents = contents.to_vec();
     if fault == Fault::Busy {
-        return stream.write_all(b"HTTP/1.1 503 Service Unavailable\r\nconnection: close\r\ncontent-length: 0\r\n\r\n");
+        return stream.write_all(
+            b"HTTP/1.1 503 Service Unavailable\r\nconnection: close\r\ncontent-length: 0\r\n\r\n",
+        );
     }
     if fault == Fault::Wrong {
         contents[LARGE / 2] ^= 1;

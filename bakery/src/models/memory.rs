@@ -18,6 +18,25 @@ pub fn available(env: &Environment) -> Result<Option<u64>> {
     })
 }
 
+/// How many pages of so many bytes there can be beside the weights, of those wanted: fewer if nobody asked for a number, and an error if somebody did.
+///
+/// # Errors
+/// They do not fit, or the variable is no number.
+pub fn pages(wanted: u32, asked_for: bool, page_bytes: u64, env: &Environment) -> Result<u32> {
+    let Some(available) = available(env)?.filter(|_| page_bytes > 0) else { return Ok(wanted) };
+    // Half is left to weights that are mapped and to everything else.
+    let most = u32::try_from(available / 2 / page_bytes).unwrap_or(u32::MAX);
+    if wanted <= most || (!asked_for && most > 0) {
+        return Ok(wanted.min(most));
+    }
+    let megabytes = |bytes: u64| bytes.div_ceil(1 << 20);
+    let message = format!("{wanted} pages of the cache take {} MB", megabytes(u64::from(wanted) * page_bytes));
+    Err(Error::environment(message)
+        .caused_by(format!("half of the memory that there is are {} MB", megabytes(available / 2)))
+        .hint(format!("--pages {}", most.max(1)))
+        .hint(format!("{MEMORY_VARIABLE}=BYTES says how much memory there is")))
+}
+
 /// What the system has to give, and the container that this is, if it is one. Files that are in memory already count as available,
 /// which is right for weights: they are mapped.
 #[cfg(target_os = "linux")]
@@ -52,6 +71,18 @@ mod tests {
         if cfg!(target_os = "linux") {
             assert!(available(&Environment::empty("/")).unwrap().is_some_and(|bytes| bytes > 1 << 20));
         }
+    }
+
+    #[test]
+    fn pages_are_as_many_as_fit_into_half_of_the_memory() {
+        let env = Environment::new([(MEMORY_VARIABLE, "1000000")], "/");
+        let pages = |wanted, asked_for, bytes| pages(wanted, asked_for, bytes, &env);
+        assert_eq!(pages(100, true, 5000).unwrap(), 100);
+        assert_eq!(pages(4096, false, 5000).unwrap(), 100);
+        assert_eq!(pages(4096, true, 0).unwrap(), 4096, "pages of the dummy do not count");
+        let error = pages(101, true, 5000).unwrap_err();
+        assert_eq!(error.message, "101 pages of the cache take 1 MB");
+        assert!(pages(1, false, 600_000).is_err());
     }
 
     #[test]

@@ -118,6 +118,10 @@ pub trait Model: Send + Sync {
     fn info(&self) -> &ModelInfo;
     /// Makes a store for that many pages.
     fn new_store(&self, pages: u32, page_size: u32) -> Box<dyn KvStore>;
+    /// Bytes of memory that a slot of its store takes; 0 if they do not count.
+    fn slot_bytes(&self) -> u64 {
+        0
+    }
     /// Within how many tokens the model has to be shown to the end of a text that a grammar holds, for one that does not come to it by
     /// itself; see [`Model::heed`].
     fn needs_showing(&self) -> Option<u32> {

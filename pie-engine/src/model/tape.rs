@@ -189,6 +189,10 @@ impl Model for Taping {
         self.model.new_store(pages, page_size)
     }
 
+    fn slot_bytes(&self) -> u64 {
+        self.model.slot_bytes()
+    }
+
     fn needs_showing(&self) -> Option<u32> {
         self.model.needs_showing()
     }
@@ -334,6 +338,10 @@ impl Model for Branching {
 
     fn new_store(&self, pages: u32, page_size: u32) -> Box<dyn KvStore> {
         self.model.new_store(pages, page_size)
+    }
+
+    fn slot_bytes(&self) -> u64 {
+        self.model.slot_bytes()
     }
 
     fn needs_showing(&self) -> Option<u32> {

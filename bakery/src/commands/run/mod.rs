@@ -33,6 +33,7 @@ use pie_engine::{Control, Engine, EngineConfig, EngineError, Launch, PageChecks,
 use crate::environment::Environment;
 use crate::error::{Error, Result};
 use crate::models::hub::Network;
+use crate::models::memory;
 use crate::outside::branch::Branch;
 use crate::report::audience::Audience;
 use crate::report::jsonl::JsonLines;
@@ -245,7 +246,7 @@ pub(super) fn go(args: &Args, branch: Option<&Branch>, env: &Environment, ui: &U
     let model = LazyLock::force(&model).clone()?;
     let model = recording::model(model, replayed.as_ref(), recorder.as_ref(), &control)?;
     let model = branch.map_or(model.clone(), |branch| branch.model(model));
-    let engine = Engine::on(runtime, engine_config(args, model)).map_err(cannot_start)?;
+    let engine = Engine::on(runtime, engine_config(args, model, env)?).map_err(cannot_start)?;
     if let Some(address) = args.http {
         return http::serve(address, args, &engine, (inferlet, launch, answers), &audience, env, ui);
     }
@@ -290,9 +291,12 @@ fn runtime(args: &Args, launches: bool, env: &Environment) -> Result<Runtime> {
     Runtime::new(config).map_err(cannot_start)
 }
 
-fn engine_config(args: &Args, model: LoadedModel) -> EngineConfig {
+fn engine_config(args: &Args, model: LoadedModel, env: &Environment) -> Result<EngineConfig> {
     let checks = if args.sanitize { PageChecks::Always } else { PageChecks::AtEnd };
-    EngineConfig { pages: args.pages, checks, ..EngineConfig::new(model) }
+    let config = EngineConfig::new(model);
+    let page_bytes = config.model.model.slot_bytes() * u64::from(config.page_size);
+    let pages = memory::pages(args.pages, args.pages != PAGES, page_bytes, env)?;
+    Ok(EngineConfig { pages, checks, ..config })
 }
 
 fn cannot_start(error: EngineError) -> Error {

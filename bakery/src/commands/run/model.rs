@@ -4,6 +4,7 @@ use std::ops::Range;
 use std::path::Path;
 
 use pie_engine::loaded::LoadedModel;
+use pie_engine::model::candle::Cache;
 use pie_engine::model::dummy::Script;
 use pie_engine::model::source;
 
@@ -70,11 +71,8 @@ impl Source {
         match self {
             Source::Dummy(None) => Ok(LoadedModel::dummy()),
             Source::Dummy(Some(script)) => Ok(LoadedModel::scripted(script)),
-            Source::Weights(source) => Err(NotLoaded {
-                name: source.name.clone(),
-                reason: "this bakery opens models with weights, and does not compute with them yet"
-                    .to_owned(),
-            }),
+            Source::Weights(source) => LoadedModel::from_source(source, Cache::AsWeights)
+                .map_err(|error| NotLoaded { name: source.name.clone(), reason: error.to_string() }),
         }
     }
 }

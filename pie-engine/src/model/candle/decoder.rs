@@ -315,7 +315,8 @@ impl Decoder {
         scratch.units.clear();
         scratch.units.resize(plan.tiles.len() * heads * unit, 0.0);
         let queries = &scratch.queries;
-        for_each_piece(&mut scratch.units, unit, |index, out| {
+        let operations = plan.seen(view) * self.heads.queries * size * 2;
+        for_each_piece(&mut scratch.units, unit, operations, |index, out| {
             let tile = &plan.tiles[index / heads];
             let rows = tile.tokens.len() * group;
             let mut states = [State::NOTHING; LARGEST_GROUP];

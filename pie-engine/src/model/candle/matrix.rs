@@ -145,7 +145,7 @@ impl Matrix {
 
     fn dense_product(&self, number: Number, bytes: &[u8], input: &[f32], rows: usize, output: &mut [f32]) {
         let work = |columns: &mut Vec<f32>| {
-            for_each_piece(columns, TILE * rows, |tile, output| {
+            for_each_piece(columns, TILE * rows, rows * self.outputs * self.inputs, |tile, output| {
                 let first = tile * TILE;
                 let count = output.len() / rows;
                 let bytes = &bytes
@@ -163,7 +163,7 @@ impl Matrix {
             }
             // Threads have written a row for each output; callers want one for each input.
             let columns = &*columns;
-            for_each_piece(output, self.outputs, |row, output| {
+            for_each_piece(output, self.outputs, rows * self.outputs, |row, output| {
                 output.iter_mut().zip(columns[row..].iter().step_by(rows)).for_each(|(to, from)| *to = *from);
             });
         });

@@ -65,6 +65,11 @@ impl Model for Candle {
         }
     }
 
+    fn slot_bytes(&self) -> u64 {
+        let number = if self.cache == Cache::F32 { 4 } else { 2 };
+        self.decoder.heads.cache.numbers() as u64 * number
+    }
+
     fn forward(
         &self,
         batch: &Batch<'_>,

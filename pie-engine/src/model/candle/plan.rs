@@ -171,6 +171,11 @@ impl<'a> Plan<'a> {
         self.tokens[token].row
     }
 
+    /// How many slots all tokens see, in whole blocks.
+    pub fn seen(&self, view: usize) -> usize {
+        self.views[view].iter().filter(|bits| **bits != 0).count() * BLOCK
+    }
+
     /// The slots of a block that a token sees, as bits.
     #[inline(always)]
     pub fn visible(&self, view: usize, token: usize, block: usize) -> u16 {

@@ -36,14 +36,20 @@ impl<'a, T> Parts<'a, T> {
     }
 }
 
-/// Calls `work` for each piece of `data` of that length (the last one may be shorter), with the number of the piece, on all threads.
-/// Which thread does what is not determined, and must not matter.
-pub(super) fn for_each_piece<T: Send>(data: &mut [T], length: usize, work: impl Fn(usize, &mut [T]) + Sync) {
+/// Multiplications and additions that one thread does itself: about as long as it takes to wake another.
+const ALONE: usize = 1 << 17;
+
+/// Calls `work` for each piece of `data` of that length (the last one may be shorter), with the number of the piece, on all threads if all of it takes
+/// so many `operations` that it pays. Which thread does what is not determined, and must not matter.
+pub(super) fn for_each_piece<T: Send>(
+    data: &mut [T],
+    length: usize,
+    operations: usize,
+    work: impl Fn(usize, &mut [T]) + Sync,
+) {
     let pieces = data.len().div_ceil(length.max(1));
-    if pieces <= 1 {
-        if !data.is_empty() {
-            work(0, data);
-        }
+    if pieces <= 1 || operations < ALONE {
+        data.chunks_mut(length.max(1)).enumerate().for_each(|(index, piece)| work(index, piece));
         return;
     }
     let parts = Parts::new(data);
@@ -63,9 +69,10 @@ mod tests {
 
     #[test]
     fn each_piece_is_worked_on_once() {
-        for (len, length) in [(0, 3), (1, 3), (1000, 7), (1000, 1000), (1000, 2000), (64, 1)] {
+        let sizes = [(0, 3), (1, 3), (1000, 7), (1000, 1000), (1000, 2000), (64, 1)];
+        for ((len, length), operations) in sizes.into_iter().flat_map(|size| [(size, 0), (size, ALONE)]) {
             let mut data = vec![0usize; len];
-            for_each_piece(&mut data, length, |index, piece| {
+            for_each_piece(&mut data, length, operations, |index, piece| {
                 for (offset, number) in piece.iter_mut().enumerate() {
                     *number += index * length + offset + 1;
                 }

@@ -68,6 +68,11 @@ pub(super) struct CacheShape {
 }
 
 impl CacheShape {
+    /// Numbers that are kept of a token.
+    pub fn numbers(self) -> usize {
+        2 * self.layers * self.heads * self.head_size
+    }
+
     /// Numbers in the keys of a block, and in its values.
     fn half_block(self) -> usize {
         self.head_size * BLOCK

@@ -33,6 +33,7 @@ use crate::chat::ChatFormat;
 use crate::tokenizer::Tokenizer;
 use sha2::{Digest, Sha256};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 /// Weights up to this many bytes are hashed whole.
 const HASHED_WHOLE: u64 = 64 << 20;
@@ -48,9 +49,9 @@ pub struct Source {
     /// Its tensors.
     pub weights: Weights,
     /// Text to tokens and back.
-    pub tokenizer: Tokenizer,
+    pub tokenizer: Arc<Tokenizer>,
     /// Turns of a conversation as tokens.
-    pub chat: ChatFormat,
+    pub chat: Arc<ChatFormat>,
     /// The name that inferlets load it by.
     pub name: String,
     /// SHA-256 of what decides its outputs, in hexadecimal: settings, tokenizer, and names, shapes, types and bytes of the tensors; of those over 64 MiB
@@ -109,6 +110,7 @@ impl Source {
             return Err(SourceError::Vocabulary { model: name.to_owned(), tokens: last + 1, vocab_size });
         }
         let digest = digest(&config, &weights, &tokenizer);
+        let (tokenizer, chat) = (Arc::new(tokenizer), Arc::new(chat));
         Ok(Source { config, weights, tokenizer, chat, name: name.to_owned(), digest })
     }
 }
