@@ -8,8 +8,8 @@ use serde_json::Value;
 use snapbox::cmd::Command;
 use snapbox::str;
 
-use crate::support::{World, javascript};
 use crate::support::hub::{Fault, Hub, checksum};
+use crate::support::{World, javascript};
 
 /// A Hugging Face folder as files of a repository, and what nobody needs.
 fn folder() -> Vec<(&'static str, Vec<u8>)> {
@@ -311,7 +311,6 @@ error: there are no numbers of the type `q4_0` in such files; there are `f32`, `
 
 "#]]);
     make(&["--kv-heads", "3"]).code(2).stderr_eq(str![[r#"
-making m
 error: such a model cannot be made
   cause: `the recipe`: `num_key_value_heads` is 3, which does not divide 4 heads
 
@@ -395,7 +394,47 @@ fn a_run_on_weights_leaves_the_same_trace_on_any_number_of_threads() {
         world.bakery(["model", "random", "--out", name].iter().chain(arguments)).assert().success();
         let model = format!("./{name}");
         let expected = trace(&world, &model, "1", "4096");
-        assert!(expected.contains(r#""kernel":"cpu any, cache "#), "{}", &expected[..expected.len().min(2000)]);
+        assert!(
+            expected.contains(r#""kernel":"cpu any, cache "#),
+            "{}",
+            &expected[..expected.len().min(2000)]
+        );
         assert!(trace(&world, &model, "2", "4096") == expected, "{name} on two threads");
     }
+}
+
+/// An inferlet that generates eight tokens and answers with them.
+fn generating() -> Vec<u8> {
+    let text = include_str!("../pie-engine/tests/guests/generate.wat").replace("SAMPLES", "8");
+    wat::parse_str(text).expect("the guest is valid")
+}
+
+#[test]
+fn an_inferlet_runs_beside_weights_of_either_format_and_leaves_the_same_trace_each_time() {
+    let world = World::new();
+    world.write("generate.wasm", generating());
+    let make = |out: &str, more: &[&str]| {
+        world.bakery(["model", "random", "--arch", "qwen3", "--out", out]).args(more).assert().success();
+    };
+    make("folder", &[]);
+    make("m.gguf", &["--format", "gguf", "--type", "f32"]);
+    let run = |model: &str, trace: &str| {
+        let arguments = ["run", "generate.wasm", "--model", model, "--trace", trace];
+        let output = world.bakery(arguments).output().unwrap();
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        let answer: Vec<u32> = serde_json::from_slice(&output.stdout).unwrap();
+        assert_eq!(answer.len(), 8);
+        (answer, std::fs::read_to_string(world.work().join(trace)).unwrap())
+    };
+    let (one, again, gguf) = (run("./folder", "1"), run("./folder", "2"), run("m.gguf", "3"));
+    assert_eq!(one, again);
+    assert_eq!(one.0, gguf.0, "the numbers are the same");
+    let header: Value = serde_json::from_str(one.1.lines().next().unwrap()).unwrap();
+    assert!(header.to_string().contains("\"folder\""), "{header}");
+    let scripted = ["run", "generate.wasm", "--model", "./folder", "--script", "s.toml"];
+    world.bakery(scripted).assert().code(2).stderr_eq(str![[r#"
+error: `./folder` has weights, and takes no script of replies
+   hint: --model dummy
+
+"#]]);
 }

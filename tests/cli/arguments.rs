@@ -23,6 +23,7 @@ Commands:
   test         Run the tests of inferlets, and compare what they do with what was accepted
   review       Accept or reject what tests have found to differ
   trace        Look at recorded runs
+  model        Fetch, name and look at models
   install      Install an inferlet, so that others can launch it by name
   list         List the installed inferlets
   uninstall    Remove an installed inferlet
@@ -186,12 +187,14 @@ trace-stats  `bakery trace stats --json`
 trace        each line of the file that `bakery run --trace` writes
 new          `bakery new --json`
 build        `bakery build --json`
+model        `bakery model list`, `pull`, `show`, `remove` and `random`, each with `--json`
 install      `bakery install --json`
 list         `bakery list --json`
 uninstall    `bakery uninstall --json`
 manifest     `Pie.toml`, for editors
 cases        files of tests under `tests/`, for editors
 settings     `bakery.toml`, for editors
+models       `models.toml`, for editors
 inferlet     `bakery run PATH --json -- --help`
 version      `bakery --version --json`
 completions  `bakery completions --json`

@@ -30,7 +30,8 @@ pub fn pages(wanted: u32, asked_for: bool, page_bytes: u64, env: &Environment) -
         return Ok(wanted.min(most));
     }
     let megabytes = |bytes: u64| bytes.div_ceil(1 << 20);
-    let message = format!("{wanted} pages of the cache take {} MB", megabytes(u64::from(wanted) * page_bytes));
+    let message =
+        format!("{wanted} pages of the cache take {} MB", megabytes(u64::from(wanted) * page_bytes));
     Err(Error::environment(message)
         .caused_by(format!("half of the memory that there is are {} MB", megabytes(available / 2)))
         .hint(format!("--pages {}", most.max(1)))

@@ -70,6 +70,10 @@ fn stem(path: &Path) -> String {
 fn unknown(text: &str, others: &[&str], names: &ModelNames) -> Error {
     let known = others.iter().copied().chain(names.names.keys().map(String::as_str));
     let list = known.clone().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ");
+    if list.is_empty() {
+        return Error::usage(format!("there is no model `{text}`"))
+            .hint("a model is a folder, a `.gguf` file, a name of `bakery model list`, or `hf:owner/repo`");
+    }
     let error = Error::usage(format!("there is no model `{text}`; there is {list}"));
     match suggest::did_you_mean(text, known) {
         Some(near) => error.hint(near),

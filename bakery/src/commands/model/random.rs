@@ -85,6 +85,7 @@ fn rope(text: &str) -> Result<RopeKind, String> {
 /// Writes the model, which appears whole or not at all.
 pub(super) fn run(args: &Args, env: &Environment, ui: &Ui) -> Result<()> {
     let recipe = recipe(args)?;
+    recipe.check().map_err(|error| refused(&error))?;
     let out = env.current_dir.join(&args.out);
     let shown = args.out.display();
     if out.symlink_metadata().is_ok() {

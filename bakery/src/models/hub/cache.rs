@@ -36,6 +36,8 @@ pub struct Kept {
 /// The folder of one repository.
 pub(super) struct Repository {
     folder: PathBuf,
+    /// Where its lock is, beside those of Hugging Face's tools.
+    locks: PathBuf,
 }
 
 impl Cache {
@@ -55,7 +57,8 @@ impl Cache {
     }
 
     pub(super) fn repository(&self, spec: &HubSpec) -> Repository {
-        Repository { folder: self.root.join(format!("{PREFIX}{}--{}", spec.owner, spec.repo)) }
+        let name = format!("{PREFIX}{}--{}", spec.owner, spec.repo);
+        Repository { folder: self.root.join(&name), locks: self.root.join(".locks").join(name) }
     }
 
     /// Where a model is, if all of it is here.
@@ -98,8 +101,8 @@ impl Cache {
 
 impl Repository {
     /// Where the lock is that keeps two from fetching the same at once.
-    pub(super) fn lock_folder(&self) -> PathBuf {
-        self.folder.clone()
+    pub(super) fn lock_folder(&self) -> &Path {
+        &self.locks
     }
 
     /// Where a file's contents are, by its checksum.

@@ -81,8 +81,7 @@ impl<'a> Hub<'a> {
         let client = Client::new(self.env, ENDPOINT)?;
         let listing = client.listing(spec)?;
         let repository = self.cache.repository(spec);
-        let _lock =
-            Lock::take(&repository.lock_folder(), "that fetches the same model", interrupt, progress)?;
+        let _lock = Lock::take(repository.lock_folder(), "that fetches the same model", interrupt, progress)?;
         let mut wanted = files::first(&listing, spec)?;
         let mut done = 0;
         // The second round fetches what the index names that came in the first.

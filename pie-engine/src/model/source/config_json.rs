@@ -99,7 +99,7 @@ fn common(text: &Object<'_>, architecture: Architecture) -> Result<Config, Sourc
         text.count("num_key_value_heads")?.or(defaults.count("num_key_value_heads")).unwrap_or(heads);
     let head_dim = match text.count("head_dim")?.or(defaults.count("head_dim")) {
         Some(head_dim) => head_dim,
-        None if heads > 0 && hidden_size % heads == 0 => hidden_size / heads,
+        None if heads > 0 && hidden_size.is_multiple_of(heads) => hidden_size / heads,
         None => {
             let reason = format!("is {heads}, which does not divide the hidden size {hidden_size}");
             return Err(SourceError::setting(text.file, "num_attention_heads", reason));
@@ -303,7 +303,7 @@ impl<'a> Object<'a> {
         let step = self.count("decoder_sparse_step")?.unwrap_or(1);
         let dense = self.list("mlp_only_layers")?.map_or(&[][..], Vec::as_slice);
         let is_dense = |layer: usize| dense.iter().any(|dense| dense.as_u64() == Some(layer as u64));
-        let sparse = |layer: usize| step > 0 && (layer + 1) % step == 0 && !is_dense(layer);
+        let sparse = |layer: usize| (layer + 1).is_multiple_of(step) && !is_dense(layer);
         let experts = self.count("num_experts")?.or(self.count("num_local_experts")?);
         Ok(Moe {
             experts: experts.ok_or_else(|| self.missing("num_experts"))?,
@@ -336,7 +336,7 @@ impl<'a> Object<'a> {
         config.final_soft_cap = cap("final_logit_softcapping", 30.0)?;
         let pattern = if third { self.count("sliding_window_pattern")?.unwrap_or(6) } else { 2 };
         let local = self.layer_types(config.layers)?;
-        let by_pattern = |layer: usize| pattern == 0 || (layer + 1) % pattern != 0;
+        let by_pattern = |layer: usize| pattern == 0 || !(layer + 1).is_multiple_of(pattern);
         let local = local.unwrap_or_else(|| (0..config.layers).map(by_pattern).collect());
         config.sliding_window = local.into_iter().map(|local| window.filter(|_| local)).collect();
         Ok(())

@@ -121,6 +121,14 @@ pub enum SourceError {
         /// The type, as the format calls it.
         kind: String,
     },
+    /// A tensor has blocks of numbers where single ones are needed.
+    #[error("tensor `{name}` has numbers of the type {kind}; of such tensors F32, F16 and BF16 are read")]
+    Blocks {
+        /// Its name in the file.
+        name: String,
+        /// The type, as GGUF calls it.
+        kind: &'static str,
+    },
     /// A weight is no number.
     #[error("tensor `{name}` has an entry that is not finite, at place {place}")]
     NotFinite {

@@ -49,6 +49,8 @@ pub(super) fn read(folder: &Path, name: &str) -> Result<Parts, SourceError> {
         config.eos = eos;
     }
     chat["eos_token_id"] = json!(config.eos);
+    // For messages about the template.
+    chat["name_or_path"] = json!(name);
     let chat = ChatFormat::from_hf(&tokenizer, &chat)?.named(name);
     Ok(Parts { config, weights, tokenizer, chat })
 }

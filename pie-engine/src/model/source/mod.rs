@@ -94,10 +94,8 @@ impl Source {
     }
 
     fn new(parts: Parts, name: &str, limits: &Limits) -> Result<Source, SourceError> {
-        let Parts { mut config, weights, tokenizer, chat } = parts;
-        // Some files have the output matrix although the settings call it tied, which it then is, and some only say nothing.
-        config.tied_embeddings |= weights.tensor(OUTPUT).is_none();
-        weights.check(&config)?;
+        let Parts { config, weights, tokenizer, chat } = parts;
+        let weights = weights.checked(&config)?;
         let needed = weights.bytes();
         if let Some(available) = limits.memory.filter(|available| *available < needed) {
             return Err(SourceError::TooLarge { model: name.to_owned(), needed, available });

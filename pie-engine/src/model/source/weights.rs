@@ -2,7 +2,7 @@
 //!
 //! Nothing is copied or converted. Quantized numbers are blocks as ggml has them, row by row.
 
-use super::{Config, SourceError};
+use super::{Config, SourceError, kind_name};
 use crate::model::Bytes;
 use candle_core::quantized::GgmlDType;
 use half::{bf16, f16};
@@ -74,16 +74,17 @@ impl Weights {
         self.tensors.values().map(|tensor| tensor.bytes.len() as u64).sum()
     }
 
-    /// Whether all tensors are there that a model of these settings has, in the right shapes.
-    pub(super) fn check(&self, config: &Config) -> Result<(), SourceError> {
+    /// The tensors that a model of these settings has, once all of them are there and have the right shapes. Files may have more, for pictures for example.
+    pub(super) fn checked(mut self, config: &Config) -> Result<Weights, SourceError> {
+        let mut tensors = BTreeMap::new();
         for (name, expected) in config.tensors() {
-            let tensor = self.require(&name)?;
+            let Some(tensor) = self.tensors.remove(&name) else { return Err(SourceError::NoTensor { name }) };
             if tensor.shape != expected {
-                let shape = tensor.shape.clone();
-                return Err(SourceError::Shape { name, shape, expected });
+                return Err(SourceError::Shape { name, shape: tensor.shape, expected });
             }
+            tensors.insert(name, tensor);
         }
-        Ok(())
+        Ok(Weights { tensors })
     }
 }
 
@@ -125,8 +126,7 @@ impl Tensor {
             GgmlDType::F16 => chunks(&self.bytes).map(|bytes| f16::from_le_bytes(bytes).to_f32()).collect(),
             GgmlDType::BF16 => chunks(&self.bytes).map(|bytes| bf16::from_le_bytes(bytes).to_f32()).collect(),
             other => {
-                let (file, name) = (String::new(), self.file_name.clone());
-                return Err(SourceError::Kind { file, name, kind: format!("{other:?}") });
+                return Err(SourceError::Blocks { name: self.file_name.clone(), kind: kind_name(other) });
             }
         };
         match numbers.iter().position(|number| !number.is_finite()) {
@@ -143,7 +143,7 @@ fn chunks<const N: usize>(bytes: &[u8]) -> impl Iterator<Item = [u8; N]> + '_ {
 /// How many bytes a tensor takes; none if its rows are no whole number of blocks, or the number is too large.
 pub(super) fn size(kind: GgmlDType, shape: &[usize]) -> Option<usize> {
     let row = shape.last().copied().unwrap_or(1);
-    if row % kind.block_size() != 0 {
+    if !row.is_multiple_of(kind.block_size()) {
         return None;
     }
     let elements = shape.iter().try_fold(1_usize, |product, &length| product.checked_mul(length))?;

@@ -193,7 +193,7 @@ impl<'a> Settings<'a> {
         let pattern = self.count("attention.sliding_window_pattern").unwrap_or(None);
         let pattern = pattern.filter(|pattern| *pattern > 0).unwrap_or(if third { 6 } else { 2 });
         let window = window.or((!third).then_some(4096));
-        let local = |layer: usize| (layer + 1) % pattern != 0;
+        let local = |layer: usize| !(layer + 1).is_multiple_of(pattern);
         config.sliding_window = (0..config.layers).map(|layer| window.filter(|_| local(layer))).collect();
         Ok(())
     }

@@ -51,7 +51,9 @@ pub(super) fn read(path: &Path, name: &str) -> Result<Parts, SourceError> {
     let config = read_config(first, file, architecture, &infos)?;
     let weights = named(infos, architecture);
     let tokenizer = tokenizer::read(first, file)?;
-    let chat = tokenizer::chat(first, file, &config.eos, config.bos);
+    let mut chat = tokenizer::chat(first, file, &config.eos, config.bos);
+    // For messages about the template.
+    chat["name_or_path"] = name.into();
     let chat = ChatFormat::from_hf(&tokenizer, &chat)?.named(name);
     Ok(Parts { config, weights, tokenizer, chat })
 }

@@ -337,8 +337,8 @@ mod tests {
         Written::Array(values.as_array().unwrap().iter().map(|value| written(one(value))).collect())
     }
 
-    /// Vocabularies that SentencePiece was trained to, and what it makes of some texts: `spm_train` with `model_type=bpe`, `byte_fallback`, and identity for
-    /// normalization, once as Llama has it and once without the space before a text, as Gemma has it.
+    /// `tests/programs/pieces.py` has written the file: vocabularies that SentencePiece was trained to, once as Llama has it and once without the space
+    /// before a text, as Gemma has it, and what it makes of some texts.
     #[test]
     fn pieces_with_scores_are_merged_as_sentencepiece_merges_them() {
         let models: Json = serde_json::from_str(include_str!("sentencepiece.json")).unwrap();

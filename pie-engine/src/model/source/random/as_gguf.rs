@@ -246,7 +246,7 @@ fn in_pairs(values: &[f32], rows: usize, head_dim: usize) -> Vec<f32> {
 /// Vectors keep 32 bits, as llama.cpp has it, and matrices whose rows are no whole blocks get a type whose blocks fit.
 fn quantized(values: Vec<f32>, shape: &[usize], kind: GgmlDType) -> candle_core::Result<QTensor> {
     let width = shape.last().copied().unwrap_or(1);
-    let fits = |kind: &GgmlDType| width % kind.block_size() == 0;
+    let fits = |kind: &GgmlDType| width.is_multiple_of(kind.block_size());
     let kinds = [kind, GgmlDType::Q8_0, GgmlDType::F32];
     let kind = match shape.len() {
         0 | 1 => GgmlDType::F32,

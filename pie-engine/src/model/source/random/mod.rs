@@ -149,6 +149,11 @@ impl Recipe {
         }
     }
 
+    /// Whether there can be such a model.
+    pub fn check(&self) -> Result<(), SourceError> {
+        config_json::read(&self.settings(&tokenizer::make()), "the recipe").map(|_| ())
+    }
+
     /// Writes the checkpoint: into an empty folder that is there, or to a file.
     pub fn write(&self, path: &Path) -> Result<(), SourceError> {
         let tokenizer = tokenizer::make();

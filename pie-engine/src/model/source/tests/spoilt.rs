@@ -112,6 +112,28 @@ fn weights_that_do_not_fit_the_settings_are_named_with_both_shapes() {
 }
 
 #[test]
+fn tensors_that_no_setting_asks_for_do_not_count() {
+    let checkpoint = Checkpoint::folder(Architecture::Llama);
+    let untied = checkpoint.open().unwrap();
+    checkpoint.edit("config.json", |text| {
+        let mut value: Value = serde_json::from_slice(&text).unwrap();
+        value["tie_word_embeddings"] = json!(true);
+        value.to_string().into_bytes()
+    });
+    let tied = checkpoint.open().unwrap();
+    assert!(tied.weights.tensor("lm_head.weight").is_none());
+    assert_eq!(untied.weights.bytes() - tied.weights.bytes(), 320 * 64 * 4);
+}
+
+#[test]
+fn a_template_that_fails_is_said_to_before_anything_runs() {
+    let checkpoint = Checkpoint::folder(Architecture::Llama);
+    std::fs::write(checkpoint.folder.path().join("chat_template.jinja"), "{% if %}").unwrap();
+    let refused = refusal(&checkpoint);
+    assert!(refused.starts_with("the chat template of model `tested` cannot be used: "), "{refused}");
+}
+
+#[test]
 fn a_tokenizer_with_tokens_beyond_the_weights_does_not_match() {
     let checkpoint = Checkpoint::folder(Architecture::Llama);
     checkpoint.edit("tokenizer.json", |text| {
