@@ -6,11 +6,22 @@ use std::path::Path;
 use wit_component::StringEncoding;
 use wit_parser::Resolve;
 
-/// The worlds of components in JavaScript, without and with the network. Their export has one name; that of the program takes its place later.
-const WORLDS: [(&str, &str); 2] = [
-    ("program", "include pie:inferlet/inferlet-async;"),
-    ("program-with-network", "include pie:inferlet/inferlet-async; include pie:inferlet/network;"),
+/// The worlds of components in JavaScript: those that are run and those that respond to requests, without and with the network. Their exports have one name; that
+/// of the program takes its place later. `handle` is an async function here: in a synchronous one QuickJS runs no job that a promise has left.
+const WORLDS: [(&str, &str); 4] = [
+    ("program", "export run;"),
+    ("program-with-network", "include pie:inferlet/network; export run;"),
+    ("server", "import wasi:http/types@0.2.12; export incoming-handler;"),
+    ("server-with-network", "include pie:inferlet/network; export incoming-handler;"),
 ];
+
+/// What they export.
+const EXPORTS: &str = "interface run { run: async func(input: string) -> result<string, string>; }
+interface incoming-handler {
+    use wasi:http/types@0.2.12.{incoming-request, response-outparam};
+    handle: async func(request: incoming-request, response-out: response-outparam);
+}
+";
 
 fn main() -> anyhow::Result<()> {
     for folder in [
@@ -25,8 +36,8 @@ fn main() -> anyhow::Result<()> {
     }
     println!("cargo::rerun-if-changed=build.rs");
     keep_at_a_fixed_address();
-    for (name, includes) in WORLDS {
-        let library = bindings(name, includes)?;
+    for (name, items) in WORLDS {
+        let library = bindings(name, items)?;
         std::fs::write(Path::new(&std::env::var("OUT_DIR")?).join(format!("{name}.wasm")), library)?;
     }
     Ok(())
@@ -44,12 +55,11 @@ fn keep_at_a_fixed_address() {
     }
 }
 
-fn bindings(name: &str, includes: &str) -> anyhow::Result<Vec<u8>> {
+fn bindings(name: &str, items: &str) -> anyhow::Result<Vec<u8>> {
     let mut resolve = Resolve::default();
     resolve.push_dir("../wit")?;
     let text = format!(
-        "package pie:program;\ninterface run {{ run: async func(input: string) -> result<string, string>; }}\n\
-         world {name} {{ {includes} export run; }}\n"
+        "package pie:program;\n{EXPORTS}world {name} {{ include pie:inferlet/inferlet-async; {items} }}\n"
     );
     let package = resolve.push_source("program.wit", &text)?;
     let world = resolve.select_world(&[package], Some(name))?;

@@ -288,6 +288,12 @@ fn a_result_that_is_no_json_is_named_with_its_place() {
         &["`main.ts`, line 4", "BigInt", "a[0]"],
     );
     fails("\nexport const main = async () => ({ a: 1n });\n", &[], 1, &["`main.ts`, line 2", "BigInt"]);
+    fails(
+        "async function run() {\n  return 1n;\n}\nexport { run as main };\n",
+        &[],
+        1,
+        &["`main.ts`, line 2", "BigInt"],
+    );
 }
 
 #[test]
@@ -317,7 +323,25 @@ fn a_stack_that_is_too_deep_is_an_error() {
         "function down(n: number): number {\n  return down(n + 1) + 1;\n}\nexport async function main() {\n  return down(0);\n}\n",
         &[],
         1,
-        &["stack", "`main.ts`, line 1"],
+        &["stack", "`main.ts`, line 2"],
+    );
+}
+
+#[test]
+fn who_is_cut_off_is_not_who_was_called_before() {
+    fails(
+        "const helper = (n: number) => String(n);
+export async function main() {
+  const all: string[] = [];
+  for (let i = 0; ; i += 1) {
+             const x = helper(i);
+    all.push(x.padEnd(1 << 20, 'x'));
+  }
+}
+",
+        &[],
+        1,
+        &["fuel", "`main.ts`, line 6"],
     );
 }
 

@@ -16,10 +16,22 @@ fn files() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/javascript")
 }
 
+/// Locks of all kinds.
+const LOCKS: [&str; 6] = [
+    "package-lock-2.json",
+    "package-lock-3.json",
+    "pnpm-lock.yaml",
+    "yarn-1.lock",
+    "yarn-4.lock",
+    "bun.lock",
+];
+
 /// The program of a package manager, in the version of `tests/javascript/managers`, installed once below the target folder.
 fn manager(lock: &str) -> (&'static str, PathBuf) {
     let modules = node::packages(&files().join("managers"), "javascript-managers").join("node_modules");
     match lock {
+        // The machine's own: it comes with Node.js.
+        "package-lock-2.json" | "package-lock-3.json" => ("npm", PathBuf::new()),
         "pnpm-lock.yaml" => ("pnpm", modules.join("pnpm/bin/pnpm.cjs")),
         "yarn-1.lock" => ("yarn", modules.join("yarn/bin/yarn.js")),
         "yarn-4.lock" => ("yarn", modules.join("@yarnpkg/cli-dist/bin/yarn.js")),
@@ -48,10 +60,16 @@ fn run(lock: &str, change: impl Fn(String) -> String) -> std::process::Output {
     });
     folder.write("package.json", &package.to_string());
     let written = std::fs::read_to_string(files().join("locks").join(lock)).expect("the lock is there");
-    let file = if lock.starts_with("yarn-") { "yarn.lock" } else { lock };
+    let file = match lock {
+        lock if lock.starts_with("yarn-") => "yarn.lock",
+        lock if lock.starts_with("package-lock-") => "package-lock.json",
+        lock => lock,
+    };
     folder.write(file, &change(written));
     let tools = tempfile::tempdir().expect("the machine has a folder for temporary files");
-    std::os::unix::fs::symlink(program, tools.path().join(name)).expect("the folder is new");
+    if name != "npm" {
+        std::os::unix::fs::symlink(program, tools.path().join(name)).expect("the folder is new");
+    }
     let own = node::search_path();
     let folders = std::iter::once(tools.path().to_owned()).chain(std::env::split_paths(&own));
     let path = std::env::join_paths(folders).expect("the folders have no separators in their names");
@@ -64,7 +82,7 @@ fn run(lock: &str, change: impl Fn(String) -> String) -> std::process::Output {
 #[cfg(unix)]
 #[test]
 fn each_package_manager_installs_what_its_lock_says() {
-    for lock in ["pnpm-lock.yaml", "yarn-1.lock", "yarn-4.lock", "bun.lock"] {
+    for lock in LOCKS {
         let output = run(lock, |written| written);
         let stderr = text(&output.stderr);
         assert!(output.status.success(), "{lock}: {stderr}");
@@ -77,7 +95,7 @@ fn each_package_manager_installs_what_its_lock_says() {
 #[cfg(unix)]
 #[test]
 fn a_lock_that_does_not_fit_the_project_is_an_error_of_its_manager() {
-    for lock in ["pnpm-lock.yaml", "yarn-1.lock", "yarn-4.lock", "bun.lock"] {
+    for lock in LOCKS {
         // Of another version of a package than the project asks for.
         let output = run(lock, |written| written.replace("2.1.3", "2.1.2"));
         let (stderr, name) = (text(&output.stderr), manager(lock).0);

@@ -14,6 +14,7 @@ mod coverage;
 mod documents;
 mod examples;
 mod javascript;
+mod javascript_engines;
 mod javascript_packages;
 mod javascript_platform;
 mod javascript_sdk;

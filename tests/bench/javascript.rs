@@ -13,6 +13,7 @@ use bakery::build::javascript::link::World;
 use bakery::build::javascript::shared::{self, Shared};
 use bakery::environment::Environment;
 use bakery::progress::Silent;
+use bakery::project::Interpreter;
 use bakery::toolchain::Network;
 use pie_engine::trace::{Discard, Outcome};
 use pie_engine::{Engine, EngineConfig, Inferlet, Launch, Limits, Runtime, RuntimeConfig};
@@ -39,8 +40,8 @@ const TALKER: &str = "import { Context, Model, Sampler } from 'inferlet';\nexpor
 
 fn main() {
     let env = Environment::read().expect("the process has surroundings");
-    let shared =
-        shared::provide(&env, World::Plain, Network::Allowed, &Silent).expect("the runtime can be made");
+    let kind = (World { network: false, responds: false }, Interpreter::QuickJs);
+    let shared = shared::provide(&env, kind, Network::Allowed, &Silent).expect("the runtime can be made");
     if std::env::args().any(|argument| argument == FLOOR) {
         return floor(&env, &shared);
     }

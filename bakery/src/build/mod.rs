@@ -41,7 +41,7 @@ use self::rust::messages::Report;
 use crate::environment::Environment;
 use crate::error::{Error, Result};
 use crate::progress::Progress;
-use crate::project::{Language, Project};
+use crate::project::{Interpreter, Language, Project};
 use crate::toolchain::{self, Network, Toolchain};
 
 /// The profile that is built unless somebody says otherwise.
@@ -62,6 +62,8 @@ pub struct Options {
     pub quiet: bool,
     /// Whether types are checked where they can be: those of TypeScript.
     pub check_types: bool,
+    /// What runs JavaScript; that of the manifest if absent.
+    pub engine: Option<Interpreter>,
 }
 
 impl Default for Options {
@@ -73,6 +75,7 @@ impl Default for Options {
             network: Network::Allowed,
             quiet: false,
             check_types: true,
+            engine: None,
         }
     }
 }
@@ -82,6 +85,25 @@ impl Options {
     pub fn profile_of<'a>(&'a self, project: &'a Project) -> &'a str {
         let chosen = self.profile.as_ref().or(project.manifest.build.profile.as_ref());
         chosen.map_or(DEFAULT_PROFILE, String::as_str)
+    }
+
+    /// The engine for a project in JavaScript or TypeScript.
+    pub fn engine_of(&self, project: &Project) -> Interpreter {
+        self.engine.or(project.manifest.build.engine).unwrap_or_default()
+    }
+
+    /// Refuses an engine for what is in another language.
+    fn check_engine(&self, project: &Project) -> Result<()> {
+        let engine = self.engine.or(project.manifest.build.engine);
+        match (engine, project.language) {
+            (None, _) | (_, Language::JavaScript | Language::TypeScript) => Ok(()),
+            (Some(engine), language) => Err(Error::usage(format!(
+                "`{}` is an engine for JavaScript and TypeScript, and `{}` is in {}",
+                engine.name(),
+                project.manifest.package.name,
+                language.name()
+            ))),
+        }
     }
 }
 
@@ -112,6 +134,7 @@ pub fn build(
     env: &Environment,
     progress: &dyn Progress,
 ) -> Result<Artifact> {
+    options.check_engine(project)?;
     match project.language {
         Language::Rust => {}
         Language::Python => return python::build(project, options, env, progress),
@@ -163,6 +186,7 @@ pub fn unbuilt(
     env: &Environment,
     progress: &dyn Progress,
 ) -> Result<Option<Unbuilt>> {
+    options.check_engine(project)?;
     Ok(match project.language {
         Language::Rust => None,
         Language::Python => {
@@ -172,8 +196,7 @@ pub fn unbuilt(
             Some(Unbuilt { path: shared.path, digest: shared.digest, compiling, stdin: input })
         }
         Language::JavaScript | Language::TypeScript => {
-            let javascript::Unbuilt { shared, input } =
-                javascript::unbuilt(project, options.network, env, progress)?;
+            let javascript::Unbuilt { shared, input } = javascript::unbuilt(project, options, env, progress)?;
             let compiling = "compiling the JavaScript runtime, once";
             Some(Unbuilt { path: shared.path, digest: shared.digest, compiling, stdin: input })
         }
@@ -185,6 +208,7 @@ pub fn unbuilt(
 /// # Errors
 /// Cargo cannot read the project, or there is nothing in it that can become a component.
 pub fn plan(project: &Project, options: &Options, env: &Environment) -> Result<Recipe> {
+    options.check_engine(project)?;
     match project.language {
         Language::Rust => {}
         Language::Python => return python::plan(project, options, env),

@@ -34,7 +34,12 @@ pub enum Step {
         /// The release.
         version: String,
     },
-    /// Make one script of a program and what it imports, and give it to QuickJS.
+    /// Provide SpiderMonkey and what makes components with it: it is not here yet. Only in plans, as before.
+    ProvideSpiderMonkey {
+        /// The release of componentize-js.
+        version: String,
+    },
+    /// Make one script of a program and what it imports, and give it to the engine.
     Bundle {
         /// The file that it begins with.
         entry: PathBuf,
@@ -125,6 +130,9 @@ impl fmt::Display for Step {
             Step::ProvideCompiler => write!(f, "provide a Rust compiler for `{TARGET}`"),
             Step::ProvidePython => write!(f, "provide componentize-py"),
             Step::ProvideQuickJs { version } => write!(f, "provide QuickJS (componentize-qjs {version})"),
+            Step::ProvideSpiderMonkey { version } => {
+                write!(f, "provide SpiderMonkey (componentize-js {version})")
+            }
             Step::Bundle { entry, check_types } => {
                 write!(f, "bundle `{}` with what it imports", entry.display())?;
                 if *check_types { write!(f, "\n   check its types") } else { Ok(()) }

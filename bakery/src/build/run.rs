@@ -35,6 +35,7 @@ pub fn run(env: &Environment, steps: &[Step], name: &str, wanted: Wanted, cache:
             Step::ProvideCompiler
             | Step::ProvidePython
             | Step::ProvideQuickJs { .. }
+            | Step::ProvideSpiderMonkey { .. }
             | Step::Bundle { .. }
             | Step::InstallDependencies { .. }
             | Step::Preload { .. } => {

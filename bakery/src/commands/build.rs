@@ -8,7 +8,7 @@ use serde::Serialize;
 use crate::build::{self, Artifact, Checked, Digest, Options, Recipe};
 use crate::environment::Environment;
 use crate::error::Result;
-use crate::project::Project;
+use crate::project::{Interpreter, Project};
 use crate::toolchain::Network;
 use crate::ui::Ui;
 
@@ -48,6 +48,9 @@ pub struct Args {
     /// Build a program in TypeScript without checking its types
     #[arg(long)]
     pub no_check: bool,
+    /// What runs JavaScript and TypeScript: `spidermonkey` needs Node.js to build [default: that of `Pie.toml`, else `quickjs`]
+    #[arg(long, value_name = "NAME", hide_possible_values = true)]
+    pub engine: Option<Interpreter>,
 }
 
 /// What `bakery build --json` prints.
@@ -118,7 +121,8 @@ fn options(args: &Args, project: &Project, env: &Environment, ui: &Ui) -> Option
     });
     let network = if args.offline { Network::Forbidden } else { Network::Allowed };
     let profile = if args.debug { Some("dev".to_owned()) } else { args.profile.clone() };
-    Options { output, profile, locked: args.locked, network, quiet: ui.quiet(), check_types: !args.no_check }
+    let Args { locked, no_check, engine, .. } = *args;
+    Options { output, profile, locked, network, quiet: ui.quiet(), check_types: !no_check, engine }
 }
 
 /// A path as the user would type it.

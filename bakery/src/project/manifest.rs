@@ -10,7 +10,7 @@ use serde::Serialize;
 
 use super::case::{Case, WrittenTest};
 use super::parameters::Declaration;
-use super::{Language, Parameter, read};
+use super::{Interpreter, Language, Parameter, read};
 use crate::error::Result;
 
 /// What an inferlet is, needs and takes: a whole `Pie.toml`.
@@ -117,8 +117,10 @@ pub struct Build {
     pub default_features: bool,
     /// The package to build, where the folder is a Cargo workspace.
     pub package: Option<String>,
-    /// The file that a program in Python begins with; `main.py`, or that of the package, unless given.
+    /// The file that a program in Python, JavaScript or TypeScript begins with; `main.py`, `main.ts` and the like, or that of the package, unless given.
     pub entry: Option<String>,
+    /// What runs JavaScript; QuickJS unless given. `spidermonkey` is built with Node.js.
+    pub engine: Option<Interpreter>,
 }
 
 impl Default for Build {
@@ -130,6 +132,7 @@ impl Default for Build {
             default_features: true,
             package: None,
             entry: None,
+            engine: None,
         }
     }
 }

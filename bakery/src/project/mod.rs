@@ -11,6 +11,7 @@
 pub mod case;
 pub mod edit;
 pub mod interface;
+pub mod interpreter;
 pub mod javascript;
 pub mod language;
 mod legacy;
@@ -29,6 +30,7 @@ use std::io::ErrorKind;
 use std::path::{Component, Path, PathBuf};
 
 pub use case::Case;
+pub use interpreter::Interpreter;
 pub use language::Language;
 pub use manifest::{Build, Dependency, Manifest, Package, Permissions};
 pub use parameters::{Parameter, Type};

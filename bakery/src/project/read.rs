@@ -8,7 +8,9 @@ use super::interface::{INTERFACES, version_of};
 use super::name::check_package_name;
 use super::parameters;
 use super::source::{Item, Source, Table};
-use super::{Build, Dependency, Language, Manifest, Package, Permissions, case, legacy, permission};
+use super::{
+    Build, Dependency, Interpreter, Language, Manifest, Package, Permissions, case, legacy, permission,
+};
 use crate::error::{Error, Result};
 use crate::suggest;
 
@@ -215,7 +217,7 @@ pub(super) fn size(item: &Item<'_>) -> Result<u64> {
 }
 
 fn build(table: &Table<'_>) -> Result<Build> {
-    table.allow(&["language", "profile", "features", "default-features", "package", "entry"])?;
+    table.allow(&["language", "profile", "features", "default-features", "package", "entry", "engine"])?;
     Ok(Build {
         language: table.read("language", language)?,
         profile: table.read("profile", Item::non_empty_string)?,
@@ -223,6 +225,19 @@ fn build(table: &Table<'_>) -> Result<Build> {
         default_features: table.read("default-features", Item::boolean)?.unwrap_or(true),
         package: table.read("package", Item::non_empty_string)?,
         entry: table.read("entry", Item::relative_path)?,
+        engine: table.read("engine", engine)?,
+    })
+}
+
+fn engine(item: &Item<'_>) -> Result<Interpreter> {
+    let text = item.string()?;
+    Interpreter::from_name(text).ok_or_else(|| {
+        let error =
+            item.error(format!("unknown engine `{}`", text.escape_debug()), "not an engine of JavaScript");
+        let names = Interpreter::ALL.map(Interpreter::name);
+        error.hint(suggest::did_you_mean(text, names).unwrap_or_else(|| {
+            format!("the engines are {}", names.map(|name| format!("`{name}`")).join(" and "))
+        }))
     })
 }
 

@@ -90,6 +90,11 @@ export function http(): Promise<{ types: unknown; handler: unknown }> {
   return network;
 }
 
+/** What HTTP is made of, which a program that responds has too. */
+export async function httpTypes(): Promise<unknown> {
+  return face(await import('wasi:http/types'));
+}
+
 async function found(): Promise<{ types: unknown; handler: unknown }> {
   const types = await import('wasi:http/types');
   const handler = await import('wasi:http/outgoing-handler');

@@ -116,7 +116,7 @@ export class GrammarConstraint implements Constraint {
   /** What to call it in an error. */
   describe(): string {
     const source = [...String(this.#matcher.grammar)];
-    const head = source.slice(0, NAME).map((letter) => (/\p{Cc}/u.test(letter) ? ' ' : letter));
+    const head = source.slice(0, NAME).map((letter) => (/[\x00-\x1f\x7f-\x9f]/.test(letter) ? ' ' : letter));
     const name = `the grammar \`${head.join('')}${source.length > NAME ? '…' : ''}\``;
     if (this.#left !== undefined) return `${name}, which the text has left: ${this.#left}`;
     if (this.#deadEnd !== undefined) return `${name}, which has come to a dead end: ${this.#deadEnd}`;

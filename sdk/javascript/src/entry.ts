@@ -12,7 +12,11 @@ import { InferletError } from './errors.ts';
 import { printError } from './globals/console.ts';
 import { isAnyFloating, lost, onFault } from './globals/fault.ts';
 import { placeStacks } from './globals/inspect.ts';
+import type { Request, Response } from './globals/messages.ts';
+import type { Resource } from './interfaces.ts';
 import * as jsons from './jsons.ts';
+import * as http from './respond.ts';
+import type { RawRequest } from './respond.ts';
 import { messageOf, shownStack } from './trouble.ts';
 
 /** A program, as the language component has it. */
@@ -26,6 +30,8 @@ export interface Program {
   locate(line: number, column: number): Place | undefined;
   /** What frames of the bundled script are called in the stacks of errors. */
   readonly script: string;
+  /** The line that it has noted last. Its column is not known. */
+  at?(): Place | undefined;
   /** The line in which `main` has returned, once it has. Its column is not known. */
   returned?(): Place | undefined;
 }
@@ -38,6 +44,15 @@ export interface Place {
   text?: string | undefined;
 }
 
+/** Room for telling of an error, which SpiderMonkey has none for when a program has taken all memory: it is given back when an error comes. */
+const reserve: { bytes?: Uint8Array | undefined } = {};
+const RESERVE_BYTES = 1 << 19;
+
+function begin(program: Program): void {
+  if ('__inferlet_replaces' in globalThis) reserve.bytes = new Uint8Array(RESERVE_BYTES);
+  placeStacks((error) => shownStack(error, program));
+}
+
 /** How many turns a promise that nobody waits for has, to reject, when the program has its answer. */
 const LAST_TURNS = 100;
 
@@ -48,17 +63,56 @@ const LAST_TURNS = 100;
  * before.
  */
 export async function start(program: Program, input: string): Promise<string> {
-  placeStacks((error) => shownStack(error, program));
+  begin(program);
   const fault = new Promise<never>((_, reject) => {
     onFault(reject);
   });
   try {
     return await Promise.race([run(program, input), fault]);
   } catch (error) {
-    const stack = shownStack(error, program);
-    if (stack !== undefined) printError(`${stack}\n`);
-    throw new Error(messageOf(error, program));
+    throw new Error(told(error, program));
   }
+}
+
+/**
+ * Has a program respond to a request. What it throws is a response with status 500 and the error as its text; the stack is printed.
+ *
+ * It never rejects: there is nobody any more who could be told. The engine says so where there was no response, or cuts it off.
+ */
+export async function respond(program: Program, request: RawRequest, out: Resource): Promise<void> {
+  begin(program);
+  const fault = new Promise<never>((_, reject) => {
+    onFault(reject);
+  });
+  try {
+    await Promise.race([responded(program, request, out), fault]);
+  } catch (error) {
+    told(error, program);
+  }
+}
+
+async function responded(program: Program, raw: RawRequest, out: Resource): Promise<void> {
+  let response: Response;
+  try {
+    const { handle } = await program.load();
+    if (typeof handle !== 'function') {
+      throw new InferletError(`\`handle\` is ${described(handle)}, not a function: write \`export async function handle(request)\``);
+    }
+    response = http.responseOf(await (handle as (request: Request) => unknown)(await http.received(raw)));
+  } catch (error) {
+    response = http.textual(`${told(error, program)}\n`, 500);
+  }
+  await http.respond(out, response);
+  const unawaited = lost();
+  if (unawaited !== undefined) throw unawaited.error;
+}
+
+/** Prints the stack of an error; what it comes to in one line. */
+function told(error: unknown, program: Program): string {
+  reserve.bytes = undefined;
+  const stack = shownStack(error, program);
+  if (stack !== undefined) printError(`${stack}\n`);
+  return messageOf(error, program);
 }
 
 async function run(program: Program, input: string): Promise<string> {

@@ -263,7 +263,7 @@ export interface ZoInterface {
     muFraction: number,
     initialSigma: number,
   ): void;
-  update(adapter: RawAdapter, scores: Float32Array, seeds: number[], maxSigma: number): void;
+  update(adapter: RawAdapter, scores: Float32Array, seeds: BigInt64Array, maxSigma: number): void;
 }
 
 // WASI, as far as it is used.
@@ -276,6 +276,10 @@ export interface RawInputStream extends Resource {
 
 export interface RawOutputStream extends Resource {
   blockingWriteAndFlush(bytes: Uint8Array): void;
+  checkWrite(): number | bigint;
+  write(bytes: Uint8Array): void;
+  flush(): void;
+  subscribe(): RawPollable;
 }
 
 export interface RawDatetime {

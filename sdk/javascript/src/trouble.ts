@@ -7,6 +7,9 @@ import { inspect } from './globals/inspect.ts';
 /** Errors of the language itself, which are mistakes: their kind and line are what helps. */
 const MISTAKES = ['TypeError', 'ReferenceError', 'RangeError', 'SyntaxError', 'EvalError', 'URIError', 'InternalError'];
 
+/** What SpiderMonkey throws where there is no more memory: a text, which no stack is with. */
+const OUT_OF_MEMORY = 'out of memory';
+
 /** A line of a stack: what is called, and where. */
 interface Frame {
   name: string;
@@ -15,6 +18,10 @@ interface Frame {
 
 /** One line about an error: what it says, if it was thrown to say something; else its kind and the program's line too. */
 export function messageOf(error: unknown, program: Program): string {
+  if (error === OUT_OF_MEMORY) {
+    const place = program.at?.();
+    return place === undefined ? OUT_OF_MEMORY : `\`${place.source}\`, line ${place.line}: ${OUT_OF_MEMORY}`;
+  }
   if (!(error instanceof Error)) return oneLine(typeof error === 'string' ? error : `the program threw ${inspect(error)}`);
   const text = oneLine(error.message);
   if (error instanceof AggregateError) {
@@ -42,16 +49,19 @@ export function shownStack(error: unknown, program: Program): string | undefined
   return [head, ...lines, ...(cause === undefined ? [] : [`caused by ${cause}`])].join('\n');
 }
 
+/** A line of a stack, as each engine writes it: `at name (file:1:2)` and `name@file:1:2`. */
+const QUICKJS = /^\s*at (?:(.*?) \()?(.*?):(\d+):(\d+)\)?$/;
+const SPIDERMONKEY = /^(.*?)@(.*):(\d+):(\d+)$/;
+
 function frames(error: Error, program: Program): Frame[] {
   const found: Frame[] = [];
   for (const line of String(error.stack ?? '').split('\n')) {
-    const parts = /^\s*at (?:(.*?) \()?(.*?):(\d+):(\d+)\)?$/.exec(line);
-    const [, name = '', file, row, column] = parts ?? [];
+    const [, name = '', file, row, column] = QUICKJS.exec(line) ?? SPIDERMONKEY.exec(line) ?? [];
     if (file !== program.script) continue;
     const place = program.locate(Number(row), Number(column));
     const isKnown = found.some((one) => isSame(one.place, place));
     // What has failed at once is in both parts of a stack.
-    if (place !== undefined && !isKnown) found.push({ name: name.replace(/^async /, ''), place });
+    if (place !== undefined && !isKnown) found.push({ name: name.replace(/^async[ *]/, ''), place });
   }
   return found;
 }

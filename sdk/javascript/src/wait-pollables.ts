@@ -3,7 +3,7 @@
  * `pie:core/wait` for engines without async functions of the component model: the same over pollables, in a loop that runs when nothing else is to be done. Waits
  * overlap as they do there.
  *
- * It needs a `setTimeout` of the engine's own.
+ * It needs a `setTimeout` of the engine's own, and is evaluated before the SDK has put its own in the place.
  *
  * @module
  */
@@ -37,6 +37,8 @@ interface Wait {
 }
 
 let waits: Wait[] = [];
+/** Those that have come and were not told yet. */
+let due: Wait[] = [];
 let isPolling = false;
 // Before the SDK has its own in the same place.
 const later: (callback: () => void, delay: number) => unknown = globalThis.setTimeout;
@@ -51,16 +53,22 @@ function ready(pollable: RawPollable): Promise<void> {
   });
 }
 
-/** Everything that could go on has gone on: waits for whatever comes first. */
+/**
+ * Everything that could go on has gone on: waits for whatever comes first, and tells one of those who waited. What that one does has its end before the next is told,
+ * as where each wait is an async function: so programs do the same in the same order.
+ */
 function poll(): void {
-  const indices = new Set<number>(io.poll(waits.map(({ pollable }) => pollable)));
-  const due = waits.filter((_, index) => indices.has(index));
-  waits = waits.filter((_, index) => !indices.has(index));
-  for (const { pollable, wake } of due) {
-    drop(pollable);
-    wake();
+  if (due.length === 0) {
+    const indices = new Set<number>(io.poll(waits.map(({ pollable }) => pollable)));
+    due = waits.filter((_, index) => indices.has(index));
+    waits = waits.filter((_, index) => !indices.has(index));
   }
-  isPolling = waits.length > 0;
+  const next = due.shift();
+  if (next !== undefined) {
+    drop(next.pollable);
+    next.wake();
+  }
+  isPolling = due.length + waits.length > 0;
   if (isPolling) later(poll, 0);
 }
 

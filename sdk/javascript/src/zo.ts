@@ -43,7 +43,7 @@ export function initialize(adapter: Adapter, options: ZoOptions): void {
  */
 export function update(adapter: Adapter, scores: Iterable<number>, seeds: Iterable<number>, maxSigma: number): void {
   const given = Float32Array.from(scores, (score) => real(score, 'a score'));
-  const numbers = Array.from(seeds, (seed) => integer(seed, 'a seed'));
+  const numbers = BigInt64Array.from(Array.from(seeds, (seed) => BigInt(integer(seed, 'a seed'))));
   const sigma = real(maxSigma, '`maxSigma`');
   fallible(() => bindings.zo.update(adapter.raw, given, numbers, sigma));
 }

@@ -234,7 +234,7 @@ describe('adapters', () => {
     const options = { rank: 4, alpha: 8, populationSize: 2, muFraction: 0.5, initialSigma: 0.1 };
     zo.initialize(adapter, options);
     zo.update(adapter, [1, 2], [5, 6], 1);
-    assert.deepEqual(outside.zo, [['initialize', 'es', 4, 8, 2, 0.5, 0.1], ['update', 'es', [1, 2], [5, 6], 1]]);
+    assert.deepEqual(outside.zo, [['initialize', 'es', 4, 8, 2, 0.5, 0.1], ['update', 'es', [1, 2], [5n, 6n], 1]]);
     await refused(() => zo.initialize(adapter, { ...options, muFraction: 2 }), 'not in 0 to 1');
     await refused(() => zo.update(adapter, [1], [5, 6], 1), '1 scores with 2 seeds');
     await refused(() => zo.update(adapter, ['1'], [5], 1), 'a score is a number');

@@ -282,44 +282,52 @@ function locator(map) {
     };
 }
 
+/** Scripts are evaluated here and nowhere else: SpiderMonkey names them by the line that does it. */
+const evaluated = (script) => (0, eval)(script);
+
 /** The modules of a bundle. What is newer than this engine is no mistake of the parser's that has read the sources before. */
 function compiled({ script, map }, locate) {
     try {
-        return (0, eval)(script);
+        return evaluated(script);
     } catch (error) {
         const at = /:(\d+):(\d+)/.exec(String(error.stack));
         const place = at ? locate(Number(at[1]), Number(at[2])) : undefined;
         const where = place ? `\`${place.source}\`, line ${place.line}` : `\`${map.sources[0]}\``;
-        throw new SyntaxError(`${where}: QuickJS cannot read this: ${error.message}`);
+        throw new SyntaxError(`${where}: ${inferletEngine} cannot read this: ${error.message}`);
     }
 }
 
-/** In front of the marks of a program, for who looks for them in the memory of an instance (`pie-engine/src/host/marks.rs`). */
-const MARK = [0x6e492f9a, 0x66d1a3c8, 0x1e7c05b4, 0x92b38f57];
+/**
+ * Where a program notes the line that it is in, and the one in which `main` has returned, behind four numbers that who looks for them in the memory of an instance knows
+ * (`pie-engine/src/host/marks.rs`). Both engines write a property faster than an element of a typed array.
+ */
+const inferletMarks = { a: 0x6e492f9a, b: 0x66d1a3c8, c: 0x1e7c05b4, d: 0x12b38f57, at: 0, returned: 0 };
+const NAMES = [0x2f9a6e49, 0x23c866d1, 0x05b41e7c, 0x0f5712b3];
 const LINE_BITS = 20;
 
-/** Where a program notes the line that it is in, and the one in which `main` has returned, behind a mark and before the names of its modules. */
-function marksOf(names) {
+/** Puts the names of a program's modules where they are found, with their length. */
+function named(names) {
     const text = unescape(encodeURIComponent(names.join("\n")));
-    const buffer = new ArrayBuffer(28 + text.length);
-    const words = new Uint32Array(buffer, 0, 7);
-    words.set(MARK);
-    words[6] = text.length;
-    const bytes = new Uint8Array(buffer, 28);
+    // Not a small one: SpiderMonkey moves what is in those.
+    const buffer = new ArrayBuffer(Math.max(20 + text.length, 1024));
+    const words = new Uint32Array(buffer, 0, 5);
+    words.set(NAMES);
+    words[4] = text.length;
+    const bytes = new Uint8Array(buffer, 20, text.length);
     for (let at = 0; at < text.length; at += 1) bytes[at] = text.charCodeAt(at);
-    return new Uint32Array(buffer, 16, 2);
+    return buffer;
 }
 
 /** A bundle as the SDK runs it. Its script is compiled here and runs when it is loaded. */
 function program(bundle) {
     const locate = locator(bundle.map);
-    const marks = marksOf(bundle.map.sources);
-    const { begin } = link(compiled(bundle, locate), inferletOutside, marks);
+    const names = named(bundle.map.sources);
+    const place = (mark) => (mark ? { source: bundle.map.sources[mark >>> LINE_BITS], line: mark & ((1 << LINE_BITS) - 1), column: 1 } : undefined);
+    const { begin } = link(compiled(bundle, locate), inferletOutside, inferletMarks);
     return {
-        returned() {
-            const mark = marks[1];
-            return mark ? { source: bundle.map.sources[mark >>> LINE_BITS], line: mark & ((1 << LINE_BITS) - 1), column: 1 } : undefined;
-        },
+        names,
+        at: () => place(inferletMarks.at),
+        returned: () => place(inferletMarks.returned),
         script: inferletScriptName,
         load: async () => await begin(0),
         locate,
@@ -327,7 +335,7 @@ function program(bundle) {
 }
 
 /** Throws an error: where its frames are is what frames of a bundle are called. */
-const inferletScriptName = (0, eval)("(() => { try { null.x } catch (error) { return /\\(?([^\\s()]+?):\\d+/.exec(error.stack)?.[1] ?? '' } })()");
+const inferletScriptName = evaluated("(() => { try { null.x } catch (error) { return (/^.*?@(.*):\\d+:\\d+$/m.exec(error.stack) ?? /\\(?([^\\s()]+?):\\d+/.exec(error.stack))?.[1] ?? '' } })()");
 
 /** Text of bytes that are ASCII. */
 function ascii(parts) {

@@ -13,31 +13,40 @@ use wit_component::Linker;
 
 use crate::error::{Error, Result};
 
-/// What calls the interface, written from `wit/` when bakery is compiled.
+/// What calls the interface, written from `wit/` when bakery is compiled, for each [`World`].
 static BINDINGS: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/program.wasm"));
 static BINDINGS_WITH_NETWORK: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/program-with-network.wasm"));
+static BINDINGS_OF_A_SERVER: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/server.wasm"));
+static BINDINGS_OF_A_SERVER_WITH_NETWORK: &[u8] =
+    include_bytes!(concat!(env!("OUT_DIR"), "/server-with-network.wasm"));
 
-/// The export of the components that [`link`] makes.
+/// The exports of the components that are made here, until they get the name of their program.
 const EXPORT: &str = "pie:program/run";
+const HANDLER_EXPORT: &str = "pie:program/incoming-handler";
+
+/// What an inferlet exports that responds to requests, whatever it is called.
+const HANDLER: &str = "wasi:http/incoming-handler@0.2.12";
 
 /// The interface that QuickJS asks for modules while it is begun. Programs are one script, so there is nothing behind it.
 const LOADER: &str = "local:init/module-loader";
 
-/// What a program may ask for.
+/// What a program may ask for, and how it is called.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum World {
-    /// What every inferlet may.
-    Plain,
-    /// HTTP too.
-    Network,
+pub struct World {
+    /// Whether it may ask by HTTP.
+    pub network: bool,
+    /// Whether it is called with an HTTP request and responds to that.
+    pub responds: bool,
 }
 
 impl World {
     /// What calls the interface.
     pub fn bindings(self) -> &'static [u8] {
-        match self {
-            World::Plain => BINDINGS,
-            World::Network => BINDINGS_WITH_NETWORK,
+        match (self.responds, self.network) {
+            (false, false) => BINDINGS,
+            (false, true) => BINDINGS_WITH_NETWORK,
+            (true, false) => BINDINGS_OF_A_SERVER,
+            (true, true) => BINDINGS_OF_A_SERVER_WITH_NETWORK,
         }
     }
 }
@@ -122,8 +131,10 @@ fn renamed(
     let mut section = ComponentExportSection::new();
     for export in exports {
         let mut export = export.map_err(|error| error.to_string())?;
-        if export.name.name == EXPORT {
-            export.name.name = &name;
+        match export.name.name {
+            EXPORT => export.name.name = &name,
+            HANDLER_EXPORT => export.name.name = HANDLER,
+            _ => {}
         }
         RoundtripReencoder.parse_component_export(&mut section, export).map_err(|error| error.to_string())?;
     }

@@ -1,8 +1,8 @@
-//! JavaScript and TypeScript: QuickJS with the SDK and the program in its memory.
+//! JavaScript and TypeScript: an engine with the SDK and the program in its memory.
 //!
 //! [`bundle`] makes one script of a program and what it imports, [`packages`] brings what of that is not there, [`types`] checks it, [`link`] puts QuickJS and
 //! the interface together, [`begin`] gives that the SDK and the program and keeps its memory, and [`shared`] is the component that runs programs without
-//! building them. All of it happens in this process; the same sources give the same bytes.
+//! building them. All of it happens in this process; the same sources give the same bytes. [`spidermonkey`] is the other engine, made elsewhere.
 
 pub mod begin;
 pub mod bundle;
@@ -10,6 +10,7 @@ pub mod link;
 pub mod packages;
 pub mod sdk;
 pub mod shared;
+pub mod spidermonkey;
 pub mod types;
 
 use std::collections::BTreeSet;
@@ -33,9 +34,10 @@ use crate::environment::Environment;
 use crate::error::{Error, Result};
 use crate::progress::{Progress, Unit};
 use crate::project::javascript::{entry_of, usual_entries};
-use crate::project::{Language as Written, MANIFEST_NAME, Project};
+use crate::project::{Interpreter, Language as Written, MANIFEST_NAME, Project};
 use crate::toolchain::Network;
-use crate::toolchain::javascript::{quickjs, typescript};
+use crate::toolchain::javascript::spidermonkey::SpiderMonkey;
+use crate::toolchain::javascript::{self as toolchain, quickjs, typescript};
 
 /// Changes when older memories mean something else.
 const FORMAT: u32 = 1;
@@ -46,48 +48,86 @@ struct Memory {
     made: Made,
 }
 
-/// QuickJS, the interface and the SDK.
+/// What a component is made of but for the program: an engine, the interface and the SDK.
 pub struct Language {
-    linked: Vec<u8>,
+    machine: Machine,
     sdk: Sdk,
-    network: bool,
+    world: World,
+    env: Environment,
     cache: PathBuf,
+}
+
+/// What runs JavaScript, ready to be given a script.
+enum Machine {
+    /// QuickJS with the interface.
+    QuickJs(Vec<u8>),
+    SpiderMonkey(SpiderMonkey),
 }
 
 impl Language {
     /// Finds or provides what components in JavaScript are made of.
     ///
     /// # Errors
-    /// QuickJS is not here and cannot be had.
+    /// The engine, or what it is built with, is not here and cannot be had.
     pub fn provide(
         env: &Environment,
-        world: World,
+        (world, engine): (World, Interpreter),
         network: Network,
         progress: &dyn Progress,
     ) -> Result<Language> {
         let cache = env.cache_dir()?;
         let sdk = sdk::bundle(&sdk::unpack(&cache)?)?;
-        let parts = [quickjs::DIGEST.as_bytes(), world.bindings()];
-        let name = format!("quickjs-linked-{}.wasm", Digest::of_parts(parts).short());
-        let place = cache.join("toolchains/javascript").join(name);
-        let linked = match std::fs::read(&place) {
-            Ok(linked) => linked,
-            Err(_) => {
-                let linked = link::link(&quickjs::provide(env, network, progress)?, world)?;
-                run::write_atomically(&place, &linked)?;
-                linked
+        let machine = match engine {
+            Interpreter::QuickJs => Machine::QuickJs(linked(env, world, network, &cache, progress)?),
+            Interpreter::SpiderMonkey => {
+                Machine::SpiderMonkey(toolchain::spidermonkey::provide(env, network, progress)?)
             }
         };
-        Ok(Language { linked, sdk, network: world == World::Network, cache })
+        Ok(Language { machine, sdk, world, env: env.clone(), cache })
     }
 
     /// A component with a program inside, or without.
     ///
     /// # Errors
-    /// The SDK cannot be run, which a test rules out.
+    /// The SDK cannot be run, which a test rules out, or the engine cannot read the program.
     pub fn begin(&self, inside: Inside<'_>) -> Result<Vec<u8>> {
-        let script = begin::script(&self.sdk, inside, self.network);
-        begin::begin(&self.linked, &script, inside, &self.cache)
+        let script = |engine| begin::script(&self.sdk, inside, self.world, engine);
+        match &self.machine {
+            Machine::QuickJs(linked) => {
+                begin::begin(linked, &script(Interpreter::QuickJs), inside, &self.cache)
+            }
+            Machine::SpiderMonkey(made) => {
+                let script = script(Interpreter::SpiderMonkey);
+                spidermonkey::make(made, &script, self.world, &self.env, &self.cache)
+            }
+        }
+    }
+}
+
+/// QuickJS with the interface, which is put together once.
+fn linked(
+    env: &Environment,
+    world: World,
+    network: Network,
+    cache: &Path,
+    progress: &dyn Progress,
+) -> Result<Vec<u8>> {
+    let parts = [quickjs::DIGEST.as_bytes(), world.bindings()];
+    let name = format!("quickjs-linked-{}.wasm", Digest::of_parts(parts).short());
+    let place = cache.join("toolchains/javascript").join(name);
+    if let Ok(linked) = std::fs::read(&place) {
+        return Ok(linked);
+    }
+    let linked = link::link(&quickjs::provide(env, network, progress)?, world)?;
+    run::write_atomically(&place, &linked)?;
+    Ok(linked)
+}
+
+/// Of all that makes an engine what it is.
+fn engine_digest(engine: Interpreter) -> String {
+    match engine {
+        Interpreter::QuickJs => quickjs::DIGEST.to_owned(),
+        Interpreter::SpiderMonkey => toolchain::spidermonkey::digest().as_str().to_owned(),
     }
 }
 
@@ -147,8 +187,14 @@ pub fn plan(project: &Project, options: &Options, env: &Environment) -> Result<R
     let build = Build::new(project, options, env)?;
     let entry = entry(project)?;
     let mut steps = Vec::new();
-    if !quickjs::is_here(env) {
-        steps.push(Step::ProvideQuickJs { version: quickjs::VERSION.to_owned() });
+    match options.engine_of(project) {
+        Interpreter::QuickJs if quickjs::is_here(env) => {}
+        Interpreter::QuickJs => steps.push(Step::ProvideQuickJs { version: quickjs::VERSION.to_owned() }),
+        Interpreter::SpiderMonkey if toolchain::spidermonkey::is_here(env) => {}
+        Interpreter::SpiderMonkey => {
+            let version = toolchain::spidermonkey::VERSION.to_owned();
+            steps.push(Step::ProvideSpiderMonkey { version });
+        }
     }
     if let Some((dependencies, lock)) = packages::missing(project)? {
         steps.push(Step::InstallDependencies { dependencies, lock });
@@ -179,15 +225,16 @@ pub struct Unbuilt {
 /// As for [`build`], but that types are not checked.
 pub fn unbuilt(
     project: &Project,
-    network: Network,
+    options: &Options,
     env: &Environment,
     progress: &dyn Progress,
 ) -> Result<Unbuilt> {
     let entry = entry(project)?;
-    let packages = packages::provide(project, network, env, progress)?;
+    let packages = packages::provide(project, options.network, env, progress)?;
     let packages = packages.folder.as_deref();
     let bundle = bundle::program(Wanted { root: &project.root, entry: &entry, packages, texts: true })?;
-    let shared = shared::provide(env, world(project), network, progress)?;
+    let kind = (world(project, &bundle), options.engine_of(project));
+    let shared = shared::provide(env, kind, options.network, progress)?;
     Ok(Unbuilt { shared, input: bundle.json().into_bytes() })
 }
 
@@ -213,9 +260,9 @@ fn entry(project: &Project) -> Result<PathBuf> {
     })
 }
 
-/// What a program may ask for.
-fn world(project: &Project) -> World {
-    if project.manifest.permissions.network.is_empty() { World::Plain } else { World::Network }
+/// What a program may ask for, and how it is called.
+fn world(project: &Project, bundle: &Bundle) -> World {
+    World { network: !project.manifest.permissions.network.is_empty(), responds: bundle.responds }
 }
 
 impl<'a> Build<'a> {
@@ -225,7 +272,7 @@ impl<'a> Build<'a> {
             env!("CARGO_PKG_VERSION").as_bytes().to_vec(),
             sdk::digest().as_str().as_bytes().to_vec(),
             begin::digest().as_str().as_bytes().to_vec(),
-            quickjs::DIGEST.as_bytes().to_vec(),
+            engine_digest(options.engine_of(project)).into_bytes(),
             project.root.as_os_str().as_encoded_bytes().to_vec(),
             project.manifest_text.as_bytes().to_vec(),
             project.file.iter().flat_map(|file| file.as_os_str().as_encoded_bytes().to_vec()).collect(),
@@ -304,7 +351,8 @@ impl<'a> Build<'a> {
 
     /// The component with the program.
     fn component(&self, bundle: &Bundle, progress: &dyn Progress) -> Result<Vec<u8>> {
-        let language = Language::provide(self.env, world(self.project), self.options.network, progress)?;
+        let kind = (world(self.project, bundle), self.options.engine_of(self.project));
+        let language = Language::provide(self.env, kind, self.options.network, progress)?;
         let what = format!("building `{}`", self.name());
         let _task = progress.start(&what, None, Unit::Items);
         let wasm = language.begin(Inside::Program(bundle))?;
@@ -315,7 +363,12 @@ impl<'a> Build<'a> {
     fn finish(&self, wasm: &[u8], bundle: &Bundle, packages: &Packages) -> Result<Artifact> {
         let checked = check(wasm, Some(&self.project.manifest))?;
         let profile = self.options.profile_of(self.project);
-        let maker = format!("quickjs (componentize-qjs {})", quickjs::VERSION);
+        let maker = match self.options.engine_of(self.project) {
+            Interpreter::QuickJs => format!("quickjs (componentize-qjs {})", quickjs::VERSION),
+            Interpreter::SpiderMonkey => {
+                format!("spidermonkey (componentize-js {})", toolchain::spidermonkey::VERSION)
+            }
+        };
         let sources = Digest::of_parts([bundle.script.as_bytes(), bundle.mappings.as_bytes()]);
         let language = self.project.language.name();
         let provenance = Provenance::of_javascript(language, &maker, profile, sdk::digest().clone(), sources);

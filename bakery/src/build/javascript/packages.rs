@@ -28,7 +28,10 @@ struct Manager {
 const NPM: &[&str] = &["ci", "--ignore-scripts", "--no-audit", "--no-fund", "--omit=dev"];
 const BUN: &[&str] = &["install", "--frozen-lockfile", "--ignore-scripts", "--production"];
 
-const MANAGERS: [Manager; 7] = [
+/// What Bun wrote before it had a lock that people can read. What is in it depends on the version of Bun.
+const BINARY_LOCK: &str = "bun.lockb";
+
+const MANAGERS: [Manager; 6] = [
     Manager { lock: "package-lock.json", program: "npm", arguments: NPM, variables: &[], mark: "" },
     Manager { lock: "npm-shrinkwrap.json", program: "npm", arguments: NPM, variables: &[], mark: "" },
     Manager {
@@ -54,7 +57,6 @@ const MANAGERS: [Manager; 7] = [
         mark: "",
     },
     Manager { lock: "bun.lock", program: "bun", arguments: BUN, variables: &[], mark: "" },
-    Manager { lock: "bun.lockb", program: "bun", arguments: BUN, variables: &[], mark: "" },
 ];
 
 impl Manager {
@@ -95,6 +97,14 @@ pub fn provide(
     }
     let Some(manager) = manager else {
         let names = absent.join("`, `");
+        if project.root.join(BINARY_LOCK).is_file() {
+            return Err(Error::usage(format!(
+                "`{names}` is not installed, and `{BINARY_LOCK}` is a lock that only Bun can read"
+            ))
+            .hint(
+                "write it as `bun.lock`: bun install --save-text-lockfile --frozen-lockfile --lockfile-only",
+            ));
+        }
         return Err(Error::usage(format!("`{names}` is not installed, which `package.json` depends on"))
             .hint("npm install"));
     };
@@ -214,6 +224,21 @@ mod tests {
             error.message.contains("`zod` is not installed") && error.hints == ["npm install"],
             "{error}"
         );
+    }
+
+    #[test]
+    fn a_binary_lock_is_refused_with_the_command_that_makes_text_of_it() {
+        let (root, project) = project(&[PACKAGE, MAIN, ("bun.lockb", "\0")]);
+        let env = Environment::new([("PATH", "/nowhere")], "/");
+        let error = provide(&project, Network::Allowed, &env, &Silent).unwrap_err();
+        assert!(
+            error.message.contains("`bun.lockb`") && error.hints[0].contains("--save-text-lockfile"),
+            "{error}"
+        );
+        // Beside the other form it does not matter.
+        std::fs::write(root.path().join("bun.lock"), "").unwrap();
+        let error = provide(&project, Network::Forbidden, &env, &Silent).unwrap_err();
+        assert!(!error.message.contains("`bun.lockb`"), "{error}");
     }
 
     #[test]

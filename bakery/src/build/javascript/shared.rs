@@ -6,15 +6,15 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 
 use super::begin::{self, Inside};
-use super::link::World;
-use super::{Language, sdk};
+use super::link::{self, World};
+use super::{Language, engine_digest, sdk};
 use crate::build::Digest;
 use crate::build::run::write_atomically;
 use crate::environment::Environment;
 use crate::error::{Error, Result};
 use crate::progress::{Progress, Unit};
+use crate::project::Interpreter;
 use crate::toolchain::Network;
-use crate::toolchain::javascript::quickjs;
 use crate::toolchain::lock::Lock;
 
 /// Changes when an older component can no longer be used.
@@ -40,9 +40,14 @@ struct Record {
 ///
 /// # Errors
 /// There is nothing to make it with.
-pub fn provide(env: &Environment, world: World, network: Network, progress: &dyn Progress) -> Result<Shared> {
+pub fn provide(
+    env: &Environment,
+    kind: (World, Interpreter),
+    network: Network,
+    progress: &dyn Progress,
+) -> Result<Shared> {
     let cache = env.cache_dir()?;
-    let (path, record) = places(&cache, world);
+    let (path, record) = places(&cache, kind);
     if let Some(found) = open(&path, &record) {
         return Ok(found);
     }
@@ -51,10 +56,10 @@ pub fn provide(env: &Environment, world: World, network: Network, progress: &dyn
     if let Some(found) = open(&path, &record) {
         return Ok(found);
     }
-    let language = Language::provide(env, world, network, progress)?;
+    let language = Language::provide(env, kind, network, progress)?;
     let bytes = {
         let _task = progress.start("making the JavaScript runtime, once", None, Unit::Items);
-        language.begin(Inside::Nothing)?
+        link::name(&language.begin(Inside::Nothing)?, "program")?
     };
     let digest = Digest::of(&bytes);
     let text = serde_json::to_vec(&Record { digest: digest.clone(), size_bytes: bytes.len() as u64 })
@@ -71,11 +76,11 @@ fn open(path: &Path, record: &Path) -> Option<Shared> {
 }
 
 /// The file and its record. Whatever it is made of has a part in the name.
-fn places(cache: &Path, world: World) -> (PathBuf, PathBuf) {
+fn places(cache: &Path, (world, engine): (World, Interpreter)) -> (PathBuf, PathBuf) {
     let parts = [
         FORMAT.to_le_bytes().to_vec(),
         env!("CARGO_PKG_VERSION").as_bytes().to_vec(),
-        quickjs::DIGEST.as_bytes().to_vec(),
+        engine_digest(engine).into_bytes(),
         sdk::digest().as_str().as_bytes().to_vec(),
         begin::digest().as_str().as_bytes().to_vec(),
         world.bindings().to_vec(),
@@ -89,10 +94,12 @@ fn places(cache: &Path, world: World) -> (PathBuf, PathBuf) {
 mod tests {
     use super::*;
 
+    const PLAIN: World = World { network: false, responds: false };
+
     #[test]
     fn a_file_that_is_not_as_recorded_does_not_count() {
         let cache = tempfile::tempdir().unwrap();
-        let (path, record) = places(cache.path(), World::Plain);
+        let (path, record) = places(cache.path(), (PLAIN, Interpreter::QuickJs));
         assert_eq!(open(&path, &record), None);
         write_atomically(&path, b"abc").unwrap();
         let text = format!("{{\"digest\":\"{}\",\"size_bytes\":3}}", Digest::of(b"abc"));
@@ -103,8 +110,16 @@ mod tests {
     }
 
     #[test]
-    fn with_the_network_it_is_another_one() {
-        let cache = Path::new("/cache");
-        assert_ne!(places(cache, World::Plain), places(cache, World::Network));
+    fn another_world_or_engine_has_another_one() {
+        let place =
+            |network, responds, engine| places(Path::new("/cache"), (World { network, responds }, engine)).0;
+        let all = [
+            place(false, false, Interpreter::QuickJs),
+            place(true, false, Interpreter::QuickJs),
+            place(false, true, Interpreter::QuickJs),
+            place(true, true, Interpreter::QuickJs),
+            place(false, false, Interpreter::SpiderMonkey),
+        ];
+        assert_eq!(all.iter().collect::<std::collections::BTreeSet<_>>().len(), all.len());
     }
 }

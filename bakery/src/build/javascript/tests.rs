@@ -52,33 +52,60 @@ fn a_type_is_no_import_and_a_call_that_is_left_alone_is_watched() {
     assert!(!script.contains("gone"), "{script}");
 }
 
+/// The lines of a program that note where it is.
+fn noted(source: &str) -> String {
+    let root = folder(&[("main.ts", source)]);
+    let script = bundled(root.path()).unwrap().script;
+    let body = &script[script.find("use strict").unwrap()..];
+    let lines = body.lines().filter(|line| line.contains("__inferlet_at.")).map(str::trim);
+    lines
+        .collect::<Vec<_>>()
+        .join(" ")
+        .replace("__inferlet_at.at = ", "#")
+        .replace("__inferlet_at.returned = ", "##")
+}
+
 #[test]
 fn programs_note_their_line_where_they_may_be_cut_off() {
-    let noted = |source: &str| {
-        let root = folder(&[("main.ts", source)]);
-        let script = bundled(root.path()).unwrap().script;
-        let body = &script[script.find("use strict").unwrap()..];
-        body.lines()
-            .filter(|line| line.contains("__inferlet_at["))
-            .map(str::trim)
-            .collect::<Vec<_>>()
-            .join(" ")
-    };
     // Nothing is called and nothing loops.
     assert_eq!(
         noted("export function main(x: number) {\n  return_: { x += 1; }\n  if (x > 1) x = 2;\n}\n"),
         ""
     );
-    // Loops are noted in front if nothing in them leads elsewhere, and in each turn otherwise.
-    let source = "export function main(x: number) {\n  let y = x;\n  outer: while (y > 0) y -= 1;\n  for (;;) {\n    f(y);\n  }\n}\nfunction f(y: number) {\n  for (const z of [y]) y += z;\n}\n";
+    // Loops are noted in front if nothing in them leads elsewhere, and in each turn otherwise: by what a turn begins with, if that notes its line.
+    let source = "export function main(x: number) {\n  let y = x;\n  outer: while (y > 0) y -= 1;\n  for (;;) {\n    f(y);\n  }\n}\nfunction f(y: number) {\n  for (const z of [y]) y += z;\n  for (;;) {\n    if (y) continue;\n    f(y);\n  }\n}\n";
     assert_eq!(
         noted(source),
-        "__inferlet_at[0] = 1; __inferlet_at[0] = 3; for (; __inferlet_at[0] = 4, true;) { __inferlet_at[0] = 8; for (const z of [y]) __inferlet_at[0] = 9, y += z;"
+        "#3; #5, __inferlet_floating(f(y)); for (const z of [y]) #9, y += z; for (; #10, true;) { #12, __inferlet_floating(f(y));"
     );
-    // Where `main` returns counts, and where functions in it do does not.
+}
+
+#[test]
+fn what_was_called_before_is_not_taken_for_what_runs() {
+    let source = "const f = (n: number): string => n < 2 ? '' : f(n - 1) + f(n - 2);\nexport function main(n: number) {\n  const text = f(n) + 'x'.repeat(n);\n  return text;\n}\n";
+    assert_eq!(
+        noted(source),
+        "const f = (n) => (#1, n < 2 ? \"\" : f(n - 1) + f(n - 2)); const text = (#3, f(n) + (#3, \"x\".repeat(n))); return ##4, text;"
+    );
+}
+
+#[test]
+fn the_line_where_main_returns_is_noted_whatever_it_is_called_inside() {
+    // Where functions in it return does not count.
     let source =
         "export const main = async () => {\n  const g = () => {\n    return 1;\n  };\n\n  return g;\n};\n";
-    assert_eq!(noted(source), "return __inferlet_at[1] = 6, g;");
+    assert_eq!(noted(source), "return ##6, g;");
+    let source =
+        "async function run() {\n  return 1;\n}\nfunction other() { return 2; }\nexport { run as main };\n";
+    assert_eq!(noted(source), "return ##2, 1;");
+    let root = folder(&[
+        ("main.ts", "export { begin as main } from './b.ts';\n"),
+        ("b.ts", "export * from './c.ts';\nexport function main() { return 0; }\n"),
+        ("c.ts", "export const begin = () => 1;\n"),
+    ]);
+    let script = bundled(root.path()).unwrap().script;
+    assert_eq!(script.matches("__inferlet_at.returned").count(), 1, "{script}");
+    assert!(script.contains("(__inferlet_at.returned = 2097153, 1)"), "{script}");
 }
 
 #[test]
@@ -102,5 +129,20 @@ fn a_program_without_a_main_is_refused_unless_it_may_export_one() {
     assert!(bundled(root.path()).unwrap_err().message.contains("no `main`"));
     let root =
         folder(&[("main.ts", "export * from './b.ts';\n"), ("b.ts", "export async function main() {}\n")]);
-    assert!(bundled(root.path()).is_ok());
+    assert!(!bundled(root.path()).unwrap().responds);
+    let root = folder(&[("main.ts", "export * from './b.ts';\n"), ("b.ts", "export const other = 1;\n")]);
+    assert!(bundled(root.path()).unwrap_err().message.contains("no `main`"));
+}
+
+#[test]
+fn a_program_with_a_handle_responds_and_one_with_both_is_refused() {
+    let handle = "export async function handle(request: Request) { return 'x'; }\n";
+    let root = folder(&[("main.ts", handle)]);
+    assert!(bundled(root.path()).unwrap().responds);
+    let root = folder(&[("main.ts", "export * from './b.ts';\n"), ("b.ts", handle)]);
+    assert!(bundled(root.path()).unwrap().responds);
+    let root = folder(&[("main.ts", &format!("export function main() {{}}\n{handle}"))]);
+    let error = bundled(root.path()).unwrap_err();
+    assert!(error.message.contains("both `main` and `handle`"), "{error}");
+    assert_eq!(error.place.unwrap().span.start, 43);
 }

@@ -29,6 +29,7 @@ pub(super) fn check(args: &Args, inferlet: &Inferlet) -> Result<()> {
         (Some(_), false) => Err(Error::usage(format!("`{path}` does not respond to HTTP requests"))
             .caused_by(format!("it exports `{}`, and not `wasi:http/incoming-handler`", inferlet.export()))
             .hint("in Rust: `#[inferlet::http] async fn handle(request: http::IncomingRequest) -> inferlet::Result<http::OutgoingResponse>`")
+            .hint("in TypeScript: `export async function handle(request: Request): Promise<Response>` in the place of `main`")
             .hint("in Python: `@http.handler` before `async def handle(request: http.IncomingRequest) -> http.OutgoingResponse`")),
         _ => Ok(()),
     }

@@ -35,6 +35,7 @@ use crate::error::{Error, Result};
 use crate::models::hub::Network;
 use crate::models::memory;
 use crate::outside::branch::Branch;
+use crate::project::Interpreter;
 use crate::report::audience::Audience;
 use crate::report::jsonl::JsonLines;
 use crate::report::live::Live;
@@ -148,6 +149,9 @@ pub struct Args {
     /// Build with the profile `dev`, so that traps show lines of the source
     #[arg(long)]
     pub debug: bool,
+    /// What runs JavaScript and TypeScript: `spidermonkey` needs Node.js to build [default: that of `Pie.toml`, else `quickjs`]
+    #[arg(long, value_name = "NAME", hide_possible_values = true)]
+    pub engine: Option<Interpreter>,
     /// Fetch nothing: what the build needs must be here
     #[arg(long)]
     pub offline: bool,
@@ -184,6 +188,7 @@ impl Args {
             pages: PAGES,
             sanitize: false,
             debug: false,
+            engine: None,
             offline: false,
             watch: false,
             parameters: Vec::new(),

@@ -112,12 +112,14 @@ impl Target {
     pub fn built(self, args: &Args, env: &Environment, ui: &Ui) -> Result<Built> {
         let network = if args.offline { Network::Forbidden } else { Network::Allowed };
         let profile = args.debug.then(|| "dev".to_owned());
-        let options = build::Options { network, profile, quiet: ui.quiet(), ..build::Options::default() };
+        let others = build::Options { network, profile, quiet: ui.quiet(), ..build::Options::default() };
+        let options = build::Options { engine: args.engine, ..others.clone() };
         let (component, home) = match self.source {
-            Source::Component(component) if args.debug => {
+            Source::Component(component) if args.debug || args.engine.is_some() => {
                 let shown = component.shown.display();
+                let option = if args.debug { "--debug" } else { "--engine" };
                 return Err(Error::usage(format!(
-                    "`--debug` is for building, and `{shown}` is built already"
+                    "`{option}` is for building, and `{shown}` is built already"
                 )));
             }
             Source::Component(component) => (component, None),
@@ -132,7 +134,7 @@ impl Target {
         let manifest = self.manifest.filter(|manifest| !manifest.dependencies.is_empty());
         let dependencies = manifest.map(|manifest| {
             let at = env.current_dir.join(&component.shown);
-            dependencies::resolve(at, &manifest, home.as_deref(), &options, env, &*ui.progress())
+            dependencies::resolve(at, &manifest, home.as_deref(), &others, env, &*ui.progress())
         });
         let mut dependencies = dependencies.transpose()?;
         if let Some(first) = dependencies.as_mut().and_then(|graph| graph.members.first_mut()) {

@@ -12,14 +12,17 @@ import { Request, type RequestInit, Response, withUrl } from './messages.ts';
 const READ_BYTES = 65536;
 const WRITE_BYTES = 4096;
 
-type Tagged = { tag: string; val?: unknown };
+/** A case of a variant. */
+export type Tagged = { tag: string; val?: unknown };
 
-interface Fields extends Resource {
+/** Headers. */
+export interface Fields extends Resource {
   append(name: string, value: Uint8Array): void;
   entries(): [string, Bytes][];
 }
 
-interface OutgoingBody extends Resource {
+/** A body to be written. */
+export interface OutgoingBody extends Resource {
   write(): RawOutputStream;
 }
 
@@ -31,7 +34,8 @@ interface OutgoingRequest extends Resource {
   body(): OutgoingBody;
 }
 
-interface IncomingBody extends Resource {
+/** A body to be read. */
+export interface IncomingBody extends Resource {
   stream(): RawInputStream;
 }
 
@@ -99,7 +103,7 @@ async function exchanged(http: Http, request: Request): Promise<Response> {
   const entries = fields.entries();
   drop(fields);
   const status = response.status();
-  const bytes = await read(http, response.consume(), signal);
+  const bytes = await read(http.types, response.consume(), signal);
   drop(response);
   const headers = new Headers(entries.map(([name, value]) => [name, latin1(u8s(value))] as const));
   const isBare = bytes.length === 0 && [101, 103, 204, 205, 304].includes(status);
@@ -112,9 +116,7 @@ function outgoing(http: Http, request: Request): OutgoingRequest {
   if (url.username !== '' || url.password !== '') throw new TypeError('names and passwords belong in a header');
   const fields = new http.types.Fields();
   for (const [name, value] of request.headers.raw()) {
-    refused(`the header \`${name}\` cannot be sent`, () =>
-      fields.append(name, Uint8Array.from(value, (letter) => letter.charCodeAt(0))),
-    );
+    append(fields, name, value);
   }
   const message = new http.types.OutgoingRequest(fields);
   refused('the method or the URL has characters that cannot be sent', () => {
@@ -124,6 +126,11 @@ function outgoing(http: Http, request: Request): OutgoingRequest {
     message.setPathWithQuery(`${url.pathname}${url.search}`);
   });
   return message;
+}
+
+/** Adds a header, or says that it cannot be sent. */
+export function append(fields: Fields, name: string, value: string): void {
+  refused(`the header \`${name}\` cannot be sent`, () => fields.append(name, Uint8Array.from(value, (letter) => letter.charCodeAt(0))));
 }
 
 function method(name: string): Tagged {
@@ -144,7 +151,8 @@ function write(http: Http, body: OutgoingBody, bytes: Uint8Array | null): void {
   http.types.OutgoingBody.finish(body, null);
 }
 
-async function read(http: Http, body: IncomingBody, signal: AbortSignal | null): Promise<Uint8Array> {
+/** All of a body that comes. */
+export async function read(types: Pick<Http['types'], 'IncomingBody'>, body: IncomingBody, signal: AbortSignal | null): Promise<Uint8Array> {
   const stream = body.stream();
   const pieces: Uint8Array[] = [];
   for (;;) {
@@ -154,7 +162,7 @@ async function read(http: Http, body: IncomingBody, signal: AbortSignal | null):
     else pieces.push(piece);
   }
   drop(stream);
-  drop(http.types.IncomingBody.finish(body));
+  drop(types.IncomingBody.finish(body));
   return together(pieces);
 }
 
@@ -170,7 +178,8 @@ function part(stream: RawInputStream): Uint8Array | undefined {
   }
 }
 
-function refused(why: string, call: () => void): void {
+/** Calls a function of the interface; a refusal of its is an error with this text. */
+export function refused(why: string, call: () => void): void {
   try {
     call();
   } catch (error) {
@@ -178,7 +187,8 @@ function refused(why: string, call: () => void): void {
   }
 }
 
-function latin1(bytes: Uint8Array): string {
+/** The text of a header. */
+export function latin1(bytes: Uint8Array): string {
   return Array.from(bytes, (byte) => String.fromCharCode(byte)).join('');
 }
 

@@ -93,7 +93,7 @@ function object(value: object, depth: number, around: readonly object[]): string
   }
   if (value instanceof Set) return bracketed(`Set(${value.size}) `, '{', Array.from(value, item), '}');
   const fields = Object.keys(value).map((key) => {
-    const name = /^[\p{ID_Start}$_][\p{ID_Continue}$]*$/u.test(key) ? key : JSON.stringify(key);
+    const name = /^[A-Za-z$_\u00c0-\u024f][\w$\u00c0-\u024f]*$/.test(key) ? key : JSON.stringify(key);
     return `${name}: ${item((value as Record<string, unknown>)[key])}`;
   });
   return bracketed(prefix, '{', fields, '}');

@@ -3,7 +3,7 @@
  * snapshot.
  *
  * What is there already stays, but for `Math.random`, whose numbers would be the same in each instance, and `performance`, whose time would begin when the component
- * was made.
+ * was made. SpiderMonkey has much of it in its own way; there ours takes its place, so that a program prints, waits and asks the same with both engines.
  *
  * @module
  */
@@ -22,6 +22,9 @@ import { Request, Response } from './messages.ts';
 import { Performance } from './performance.ts';
 import { Crypto, random } from './random.ts';
 import { clearInterval, clearTimeout, setImmediate, setInterval, setTimeout } from './timers.ts';
+
+/** Whether what the engine has of its own is replaced: it says so before the SDK is evaluated. */
+const isReplaced = '__inferlet_replaces' in globalThis;
 
 /** Puts into `scope` what it lacks. */
 export function install(scope: object): void {
@@ -52,7 +55,7 @@ export function install(scope: object): void {
     setTimeout,
   };
   for (const [name, value] of Object.entries(lacking)) {
-    if (!(name in scope)) define(scope, name, value);
+    if (isReplaced || !(name in scope)) define(scope, name, value);
   }
   define(scope, '__inferlet_floating', floating);
   define(scope, '__inferlet_kept', kept);

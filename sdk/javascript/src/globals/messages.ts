@@ -1,7 +1,8 @@
-/** `Request` and `Response`. Bodies are whole. */
+/** `Request` and `Response`. Bodies are whole, but for that of a response which a program gives: it may be written while the client reads it. */
 
 import type { AbortSignal } from './abort.ts';
-import { Blob, FormData, multipart } from './blob.ts';
+import { described } from '../boundary.ts';
+import { Blob, FormData, multipart, together } from './blob.ts';
 import { TextDecoder, TextEncoder, bytesOf } from './encoding.ts';
 import { Headers, type HeadersInit } from './headers.ts';
 import { Crypto } from './random.ts';
@@ -9,12 +10,15 @@ import { Crypto } from './random.ts';
 /** What a body is made of. */
 export type BodyInit = string | ArrayBuffer | ArrayBufferView | URLSearchParams | Blob | FormData;
 
+/** A body in pieces: what an `async function*` gives, for example. */
+export type Pieces = AsyncIterable<string | Uint8Array>;
+
 /** A body, which can be read once. */
 class Body {
-  #bytes: Uint8Array | null;
+  #bytes: Uint8Array | Pieces | null;
   #isUsed = false;
 
-  constructor(bytes: Uint8Array | null) {
+  constructor(bytes: Uint8Array | Pieces | null) {
     this.#bytes = bytes;
   }
 
@@ -25,22 +29,22 @@ class Body {
 
   /** Its bytes. */
   async bytes(): Promise<Uint8Array<ArrayBuffer>> {
-    return this.#taken().slice();
+    return (await this.#taken()).slice();
   }
 
   /** Its bytes. */
   async arrayBuffer(): Promise<ArrayBuffer> {
-    return this.#taken().slice().buffer;
+    return (await this.#taken()).slice().buffer;
   }
 
   /** Its bytes, and what they are. */
   async blob(): Promise<Blob> {
-    return new Blob([this.#taken()], { type: this.kind() });
+    return new Blob([await this.#taken()], { type: this.kind() });
   }
 
   /** Its text. */
   async text(): Promise<string> {
-    return new TextDecoder().decode(this.#taken());
+    return new TextDecoder().decode(await this.#taken());
   }
 
   /** Its value. */
@@ -56,14 +60,35 @@ class Body {
   /** @internal Its bytes, without reading it. */
   content(): Uint8Array | null {
     if (this.#isUsed) throw new TypeError('the body has been read already');
+    if (isPieces(this.#bytes)) throw new TypeError('a body in pieces can be written or read, and not copied');
     return this.#bytes;
   }
 
-  #taken(): Uint8Array {
-    const bytes = this.content();
-    this.#isUsed = bytes !== null;
-    return bytes ?? new Uint8Array();
+  /** @internal Takes it to write it, whole or in pieces. */
+  written(): Uint8Array | Pieces | null {
+    if (this.#isUsed) throw new TypeError('the body has been read already');
+    this.#isUsed = this.#bytes !== null;
+    return this.#bytes;
   }
+
+  async #taken(): Promise<Uint8Array> {
+    const bytes = this.written();
+    if (!isPieces(bytes)) return bytes ?? new Uint8Array();
+    const all: Uint8Array[] = [];
+    for await (const piece of bytes) all.push(bytesOfPiece(piece));
+    return together(all);
+  }
+}
+
+function isPieces(body: unknown): body is Pieces {
+  return typeof (body as Partial<Pieces> | null)?.[Symbol.asyncIterator] === 'function';
+}
+
+/** The bytes of one piece of a body. */
+export function bytesOfPiece(piece: unknown): Uint8Array {
+  if (typeof piece === 'string') return new TextEncoder().encode(piece);
+  if (piece instanceof ArrayBuffer || ArrayBuffer.isView(piece)) return bytesOf(piece);
+  throw new TypeError(`the pieces of a body are text or bytes, not ${described(piece)}`);
 }
 
 /** The bytes of a body, and what they are if nobody says otherwise. */
@@ -132,6 +157,13 @@ export class Request extends Body {
   }
 }
 
+/** A request that has come, which may have any method and a body all the same. */
+export function requestOf(method: string, url: string, headers: HeadersInit, body: Uint8Array): Request {
+  const request = new Request(url, { method: 'POST', headers, body: body.length === 0 ? null : body });
+  Object.defineProperty(request, 'method', { value: method, enumerable: true });
+  return request;
+}
+
 /** How a response is made. */
 export interface ResponseInit {
   /** The status; 200 without it. */
@@ -158,8 +190,8 @@ export class Response extends Body {
   /** Redirects are not followed. */
   readonly redirected: boolean = false;
 
-  constructor(body?: BodyInit | null, init: ResponseInit = {}) {
-    const [bytes, kind] = extracted(body);
+  constructor(body?: BodyInit | Pieces | null, init: ResponseInit = {}) {
+    const [bytes, kind] = isPieces(body) ? [body, undefined] : extracted(body);
     super(bytes);
     this.status = init.status ?? 200;
     if (!Number.isInteger(this.status) || this.status < 200 || this.status > 599) {

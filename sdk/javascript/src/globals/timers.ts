@@ -15,12 +15,18 @@ let last = 0;
 const open = new Set<Timer>();
 
 /** Calls a function once, after so many milliseconds. */
-export function setTimeout<A extends unknown[]>(callback: (...args: A) => unknown, delay: number = 0, ...args: A): Timer {
+export function setTimeout(callback: (_: void) => unknown, delay?: number): Timer;
+/** Calls a function once, after so many milliseconds. */
+export function setTimeout<A extends unknown[]>(callback: (...args: A) => unknown, delay?: number, ...args: A): Timer;
+export function setTimeout(callback: (...args: any[]) => unknown, delay: number = 0, ...args: unknown[]): Timer {
   return started(callback, delay, args, false);
 }
 
 /** Calls a function again and again. */
-export function setInterval<A extends unknown[]>(callback: (...args: A) => unknown, delay: number = 0, ...args: A): Timer {
+export function setInterval(callback: (_: void) => unknown, delay?: number): Timer;
+/** Calls a function again and again. */
+export function setInterval<A extends unknown[]>(callback: (...args: A) => unknown, delay?: number, ...args: A): Timer;
+export function setInterval(callback: (...args: any[]) => unknown, delay: number = 0, ...args: unknown[]): Timer {
   return started(callback, delay, args, true);
 }
 
@@ -33,11 +39,14 @@ export function clearTimeout(timer?: Timer): void {
 export const clearInterval: typeof clearTimeout = clearTimeout;
 
 /** Calls a function once others have had their turn. */
-export function setImmediate<A extends unknown[]>(callback: (...args: A) => unknown, ...args: A): Timer {
+export function setImmediate(callback: (_: void) => unknown): Timer;
+/** Calls a function once others have had their turn. */
+export function setImmediate<A extends unknown[]>(callback: (...args: A) => unknown, ...args: A): Timer;
+export function setImmediate(callback: (...args: any[]) => unknown, ...args: unknown[]): Timer {
   return started(callback, 0, args, false);
 }
 
-function started<A extends unknown[]>(callback: (...args: A) => unknown, delay: number, args: A, repeats: boolean): Timer {
+function started(callback: (...args: any[]) => unknown, delay: number, args: unknown[], repeats: boolean): Timer {
   if (typeof callback !== 'function') {
     throw new InferletError(`a timer calls a function, not ${described(callback)}`);
   }

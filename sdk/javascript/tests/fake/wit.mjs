@@ -218,7 +218,7 @@ const PLAIN = {
   u64: (value) => isInteger(0, Number.MAX_SAFE_INTEGER)(Number(value)),
   s64: isInteger(Number.MIN_SAFE_INTEGER, Number.MAX_SAFE_INTEGER),
 };
-const ARRAYS = { u8: Uint8Array, u32: Uint32Array, f32: Float32Array };
+const ARRAYS = { u8: Uint8Array, u32: Uint32Array, f32: Float32Array, s64: BigInt64Array };
 
 /** Why a value is none of a type; `undefined` if it is one. */
 function misfit(type, value, home) {

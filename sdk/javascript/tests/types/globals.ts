@@ -5,6 +5,8 @@ import * as fs from 'inferlet/fs';
 export async function program(): Promise<unknown[]> {
   const timer = setTimeout((x: number) => x, 5, 1);
   clearTimeout(timer);
+  await new Promise((resolve) => setTimeout(resolve, 1));
+  await new Promise<void>((resolve) => setTimeout(resolve));
   const signal: AbortSignal = AbortSignal.any([AbortSignal.timeout(5), new AbortController().signal]);
   const url = new URL('/a?b=c', 'https://example.com');
   const bytes: Uint8Array = new TextEncoder().encode('x');

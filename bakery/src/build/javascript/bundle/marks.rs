@@ -1,85 +1,98 @@
-//! Has a program note where it is, by a number that it writes into a list, so that whoever finds it cut off knows the line (`pie-engine/src/host/marks.rs`).
+//! Has a program note where it is, by a number that it writes into an object, so that whoever finds it cut off knows the line (`pie-engine/src/host/marks.rs`).
 //!
-//! A function notes it at its beginning, and a loop in each turn. Where nothing is called and nothing loops, nobody can be cut off: such a function notes nothing, and
-//! such a loop only where it begins. So what is computed in place costs nothing more, and a note is little beside a call.
+//! What may be cut off is what calls, waits or loops. A statement that does notes its line before, and a call of something that is not the program's own once more, if
+//! others were called in between; a loop notes it in each turn, unless what it does in a turn begins with a note. Where nothing is called and nothing loops, nothing is
+//! noted. So a note is never that of a function which has returned, but where arguments of a call are calls themselves.
 
 use oxc_allocator::{Allocator, ArenaVec, TakeIn};
 use oxc_ast::ast::{
     ArrowFunctionBody, ArrowFunctionExpression, AssignmentOperator, AssignmentTarget, AwaitExpression,
-    BindingPattern, CallExpression, DoWhileStatement, Expression, ForInStatement, ForOfStatement,
-    ForStatement, Function, NewExpression, NumberBase, Program, ReturnStatement, SpreadElement, Statement,
-    TaggedTemplateExpression, VariableDeclarator, WhileStatement, YieldExpression,
+    BindingPattern, CallExpression, DoWhileStatement, Expression, ExpressionStatement, ForInStatement,
+    ForOfStatement, ForStatement, Function, IdentifierName, IfStatement, NewExpression, NumberBase, Program,
+    ReturnStatement, SpreadElement, Statement, SwitchStatement, TaggedTemplateExpression, ThrowStatement,
+    VariableDeclarator, WhileStatement, YieldExpression,
 };
 use oxc_ast::builder::AstBuilder;
 use oxc_ast_visit::{Visit, VisitMut, walk, walk_mut};
 use oxc_span::{GetSpan, Span};
 use oxc_syntax::scope::ScopeFlags;
 
-/// The list, a parameter of each body.
-const LIST: &str = "__inferlet_at";
-/// Where in it is where the program is, and where it says in which line `main` has returned.
-const AT: f64 = 0.0;
-const RETURNED: f64 = 1.0;
+/// The object, a parameter of each body.
+const MARKS: &str = "__inferlet_at";
+/// Its property for where the program is, and that for the line in which `main` has returned.
+const AT: &str = "at";
+const RETURNED: &str = "returned";
 
-/// A mark has the number of the module in front of that of the line.
+/// A mark has the number of the module in front of that of the line. It is a small integer for the engines.
 const LINE_BITS: u32 = 20;
+const MODULE_BITS: u32 = 11;
 
-/// What a program has to export.
-const MAIN: &str = "main";
-
-/// Adds the marks to the module of this number.
-pub fn add<'a>(allocator: &'a Allocator, program: &mut Program<'a>, module: usize) {
-    let Some(module) = u32::try_from(module).ok().filter(|module| *module < 1 << (32 - LINE_BITS)) else {
+/// Adds the marks to the module of this number. `main` is what it calls the function that the program is called by, if that is in it.
+pub fn add<'a>(allocator: &'a Allocator, program: &mut Program<'a>, module: usize, main: Option<&str>) {
+    let Some(module) = u32::try_from(module).ok().filter(|module| *module < 1 << MODULE_BITS) else {
         return;
     };
     let text = program.source_text;
     let breaks = text.bytes().zip(0..).filter(|(byte, _)| *byte == b'\n').map(|(_, at)| at).collect();
-    Marks { ast: AstBuilder::new(allocator), module, breaks, depth: 0, is_main: false, begun: None }
+    let ast = AstBuilder::new(allocator);
+    Marks { ast, module, breaks, main, depth: 0, is_main: false, begun: None, calls: 0, noted: 0 }
         .visit_program(program);
 }
 
-struct Marks<'a> {
+struct Marks<'a, 'm> {
     ast: AstBuilder<'a>,
     module: u32,
     /// Where lines end.
     breaks: Vec<u32>,
+    /// What `main` is called here.
+    main: Option<&'m str>,
     /// How many functions are around.
     depth: u32,
     /// Whether the innermost of them is `main`.
     is_main: bool,
     /// The loop whose line was noted in front of it.
     begun: Option<Span>,
+    /// How many calls there were so far in this function, and when a line was noted last.
+    calls: u32,
+    noted: u32,
 }
 
-impl<'a> Marks<'a> {
+impl<'a> Marks<'a, '_> {
     /// Writes the line of a place. What a transformation has made has none.
-    fn mark(&self, span: Span, slot: f64) -> Option<Expression<'a>> {
+    fn mark(&self, span: Span, property: &'static str) -> Option<Expression<'a>> {
         if span.is_unspanned() {
             return None;
         }
         let line = self.breaks.partition_point(|end| *end < span.start) as u32 + 1;
         let mark = self.module << LINE_BITS | line.min((1 << LINE_BITS) - 1);
         let ast = &self.ast;
-        let number = |value| Expression::new_numeric_literal(span, value, None, NumberBase::Decimal, ast);
-        let list = Expression::new_identifier(span, LIST, ast);
-        let target = AssignmentTarget::new_computed_member_expression(span, list, number(slot), false, ast);
-        let value = number(f64::from(mark));
+        let marks = Expression::new_identifier(span, MARKS, ast);
+        let property = IdentifierName::new(span, property, ast);
+        let target = AssignmentTarget::new_static_member_expression(span, marks, property, false, ast);
+        let value = Expression::new_numeric_literal(span, f64::from(mark), None, NumberBase::Decimal, ast);
         Some(Expression::new_assignment_expression(span, AssignmentOperator::Assign, target, value, ast))
     }
 
     /// Marks a place whenever an expression is evaluated.
-    fn before(&self, value: &mut Expression<'a>, span: Span, slot: f64) {
-        if let Some(mark) = self.mark(span, slot) {
+    fn before(&self, value: &mut Expression<'a>, span: Span, property: &'static str) {
+        if let Some(mark) = self.mark(span, property) {
             let inner = value.take_in(&self.ast);
             *value = Expression::new_sequence_expression(span, [mark, inner], &self.ast);
         }
     }
 
-    /// Marks a place whenever a list of statements begins.
-    fn at_start(&self, statements: &mut ArenaVec<'a, Statement<'a>>, span: Span) {
-        if let Some(mark) = self.mark(span, AT) {
-            statements.insert(0, Statement::new_expression_statement(span, mark, &self.ast));
+    /// Goes through a part of a statement, and marks it if it may be cut off. Returns whether it does.
+    fn part(&mut self, value: &mut Expression<'a>) -> bool {
+        let span = value.span();
+        let is_busy = is_busy(|busy| busy.visit_expression(value));
+        if is_busy {
+            self.noted = self.calls;
         }
+        self.visit_expression(value);
+        if is_busy {
+            self.before(value, span, AT);
+        }
+        is_busy
     }
 
     /// Marks each turn of a loop by its condition, unless it was marked in front.
@@ -91,8 +104,16 @@ impl<'a> Marks<'a> {
 
     fn at_each_turn(&self, body: &mut Statement<'a>, span: Span) {
         match body {
-            Statement::BlockStatement(block) => self.at_start(&mut block.body, span),
-            Statement::ExpressionStatement(statement) => self.before(&mut statement.expression, span, AT),
+            Statement::BlockStatement(block) => {
+                if let Some(mark) = self.mark(span, AT).filter(|_| !begins_with_a_mark(&block.body)) {
+                    block.body.insert(0, Statement::new_expression_statement(span, mark, &self.ast));
+                }
+            }
+            Statement::ExpressionStatement(statement) => {
+                if !is_busy(|busy| busy.visit_expression(&statement.expression)) {
+                    self.before(&mut statement.expression, span, AT);
+                }
+            }
             // Loops have marks of their own, and others end.
             _ => {}
         }
@@ -100,14 +121,20 @@ impl<'a> Marks<'a> {
 
     fn inside(&mut self, is_main: bool, walk: impl FnOnce(&mut Self)) {
         let outside = std::mem::replace(&mut self.is_main, is_main);
+        let calls = (std::mem::take(&mut self.calls), std::mem::take(&mut self.noted));
         self.depth += 1;
         walk(self);
         self.depth -= 1;
+        (self.calls, self.noted) = calls;
         self.is_main = outside;
+    }
+
+    fn is_called(&self, name: Option<&str>) -> bool {
+        self.depth == 0 && name.is_some() && name == self.main
     }
 }
 
-impl<'a> VisitMut<'a> for Marks<'a> {
+impl<'a> VisitMut<'a> for Marks<'a, '_> {
     fn visit_statements(&mut self, statements: &mut ArenaVec<'a, Statement<'a>>) {
         let mut at = 0;
         while at < statements.len() {
@@ -123,82 +150,168 @@ impl<'a> VisitMut<'a> for Marks<'a> {
         }
     }
 
-    fn visit_function(&mut self, function: &mut Function<'a>, flags: ScopeFlags) {
-        let name = function.id.as_ref().map(|id| id.name.as_str());
-        let is_main = self.depth == 0 && (self.is_main || name == Some(MAIN));
-        let is_busy =
-            function.body.as_ref().is_some_and(|body| is_busy(|busy| busy.visit_function_body(body)));
-        self.inside(is_main, |marks| walk_mut::walk_function(marks, function, flags));
-        let span = function.span;
-        if let Some(body) = function.body.as_mut().filter(|_| is_busy) {
-            self.at_start(&mut body.statements, span);
+    fn visit_expression_statement(&mut self, statement: &mut ExpressionStatement<'a>) {
+        self.part(&mut statement.expression);
+    }
+
+    fn visit_throw_statement(&mut self, statement: &mut ThrowStatement<'a>) {
+        self.part(&mut statement.argument);
+    }
+
+    fn visit_if_statement(&mut self, statement: &mut IfStatement<'a>) {
+        self.part(&mut statement.test);
+        self.visit_statement(&mut statement.consequent);
+        if let Some(alternate) = &mut statement.alternate {
+            self.visit_statement(alternate);
         }
     }
 
-    fn visit_arrow_function_expression(&mut self, function: &mut ArrowFunctionExpression<'a>) {
-        let is_main = self.is_main && self.depth == 0;
-        let is_busy = is_busy(|busy| busy.visit_arrow_function_body(&function.body));
-        self.inside(is_main, |marks| walk_mut::walk_arrow_function_expression(marks, function));
-        let span = function.span;
-        match &mut function.body {
-            ArrowFunctionBody::FunctionBody(body) if is_busy => self.at_start(&mut body.statements, span),
-            body => {
-                if let Some(value) = body.as_expression_mut() {
-                    let place = value.span();
-                    if is_busy {
-                        self.before(value, span, AT);
-                    }
-                    if is_main {
-                        self.before(value, place, RETURNED);
-                    }
-                }
+    fn visit_switch_statement(&mut self, statement: &mut SwitchStatement<'a>) {
+        self.part(&mut statement.discriminant);
+        self.visit_switch_cases(&mut statement.cases);
+    }
+
+    fn visit_return_statement(&mut self, statement: &mut ReturnStatement<'a>) {
+        let span = statement.span;
+        if let Some(value) = &mut statement.argument {
+            self.part(value);
+            if self.is_main {
+                self.before(value, span, RETURNED);
             }
         }
     }
 
     fn visit_variable_declarator(&mut self, variable: &mut VariableDeclarator<'a>) {
-        let named = matches!(&variable.id, BindingPattern::BindingIdentifier(id) if id.name == MAIN);
+        let name = match &variable.id {
+            BindingPattern::BindingIdentifier(id) => Some(id.name.as_str()),
+            _ => None,
+        };
+        let named = self.is_called(name);
         let outside = self.is_main;
         self.is_main = if self.depth == 0 { named } else { outside };
-        walk_mut::walk_variable_declarator(self, variable);
+        self.visit_binding_pattern(&mut variable.id);
+        if let Some(value) = &mut variable.init {
+            self.part(value);
+        }
         self.is_main = outside;
     }
 
-    fn visit_return_statement(&mut self, statement: &mut ReturnStatement<'a>) {
-        walk_mut::walk_return_statement(self, statement);
-        if self.is_main
-            && let Some(value) = &mut statement.argument
-        {
-            self.before(value, statement.span, RETURNED);
+    fn visit_function(&mut self, function: &mut Function<'a>, flags: ScopeFlags) {
+        let name = function.id.as_ref().map(|id| id.name.as_str());
+        let is_main = self.depth == 0 && (self.is_main || self.is_called(name));
+        self.inside(is_main, |marks| walk_mut::walk_function(marks, function, flags));
+    }
+
+    fn visit_arrow_function_expression(&mut self, function: &mut ArrowFunctionExpression<'a>) {
+        let is_main = self.is_main && self.depth == 0;
+        self.inside(is_main, |marks| {
+            marks.visit_formal_parameters(&mut function.params);
+            match &mut function.body {
+                ArrowFunctionBody::FunctionBody(body) => marks.visit_function_body(body),
+                body => {
+                    if let Some(value) = body.as_expression_mut() {
+                        let place = value.span();
+                        marks.part(value);
+                        if is_main {
+                            marks.before(value, place, RETURNED);
+                        }
+                    }
+                }
+            }
+        });
+    }
+
+    fn visit_expression(&mut self, expression: &mut Expression<'a>) {
+        let is_foreign = match expression {
+            Expression::CallExpression(call) => call.callee.is_member_expression(),
+            Expression::NewExpression(_) => true,
+            _ => return walk_mut::walk_expression(self, expression),
+        };
+        let (span, before) = (expression.span(), self.calls);
+        walk_mut::walk_expression(self, expression);
+        // What is called to make its arguments has noted its own lines, and has returned before this begins.
+        if is_foreign && before == self.calls && self.noted < before {
+            self.before(expression, span, AT);
+            self.noted = before;
         }
+        self.calls += 1;
     }
 
     fn visit_for_statement(&mut self, statement: &mut ForStatement<'a>) {
         let span = statement.span;
-        let test =
-            statement.test.get_or_insert_with(|| Expression::new_boolean_literal(span, true, &self.ast));
-        self.before_turns(test, span);
+        let begun = self.begun;
+        let is_marked = begins_with_a_mark_of_a_turn(&statement.body)
+            && [statement.test.as_ref(), statement.update.as_ref()]
+                .into_iter()
+                .flatten()
+                .all(|part| !is_busy(|busy| busy.visit_expression(part)));
         walk_mut::walk_for_statement(self, statement);
+        self.begun = begun;
+        if !is_marked {
+            let test =
+                statement.test.get_or_insert_with(|| Expression::new_boolean_literal(span, true, &self.ast));
+            self.before_turns(test, span);
+        }
     }
 
     fn visit_while_statement(&mut self, statement: &mut WhileStatement<'a>) {
-        self.before_turns(&mut statement.test, statement.span);
+        let begun = self.begun;
+        let is_marked = begins_with_a_mark_of_a_turn(&statement.body)
+            && !is_busy(|busy| busy.visit_expression(&statement.test));
         walk_mut::walk_while_statement(self, statement);
+        self.begun = begun;
+        if !is_marked {
+            self.before_turns(&mut statement.test, statement.span);
+        }
     }
 
     fn visit_do_while_statement(&mut self, statement: &mut DoWhileStatement<'a>) {
-        self.before_turns(&mut statement.test, statement.span);
+        let begun = self.begun;
         walk_mut::walk_do_while_statement(self, statement);
+        self.begun = begun;
+        self.before_turns(&mut statement.test, statement.span);
     }
 
     fn visit_for_in_statement(&mut self, statement: &mut ForInStatement<'a>) {
-        walk_mut::walk_for_in_statement(self, statement);
+        self.visit_for_statement_left(&mut statement.left);
+        self.part(&mut statement.right);
+        self.visit_statement(&mut statement.body);
         self.at_each_turn(&mut statement.body, statement.span);
     }
 
     fn visit_for_of_statement(&mut self, statement: &mut ForOfStatement<'a>) {
-        walk_mut::walk_for_of_statement(self, statement);
+        self.visit_for_statement_left(&mut statement.left);
+        self.part(&mut statement.right);
+        self.visit_statement(&mut statement.body);
         self.at_each_turn(&mut statement.body, statement.span);
+    }
+}
+
+/// Whether what a loop does in a turn begins with something that notes its line.
+fn begins_with_a_mark_of_a_turn(body: &Statement<'_>) -> bool {
+    match body {
+        Statement::BlockStatement(block) => begins_with_a_mark(&block.body),
+        statement => notes_its_line(statement),
+    }
+}
+
+fn begins_with_a_mark(statements: &[Statement<'_>]) -> bool {
+    statements.first().is_some_and(notes_its_line)
+}
+
+/// Whether a statement notes its line whenever it is reached. It may have been given its mark already, which is no call.
+fn notes_its_line(statement: &Statement<'_>) -> bool {
+    match statement {
+        Statement::ExpressionStatement(statement) => {
+            is_busy(|busy| busy.visit_expression(&statement.expression))
+        }
+        Statement::IfStatement(statement) => is_busy(|busy| busy.visit_expression(&statement.test)),
+        Statement::VariableDeclaration(variables) => variables
+            .declarations
+            .first()
+            .and_then(|variable| variable.init.as_ref())
+            .is_some_and(|value| is_busy(|busy| busy.visit_expression(value))),
+        _ => false,
     }
 }
 

@@ -25,6 +25,10 @@ use crate::error::{Error, Result};
 /// The most bytes of all sources together: they are in the memory of every instance.
 const MAX_BYTES: usize = 16 << 20;
 
+/// What a program exports that is run, and one that responds to requests.
+const MAIN: &str = "main";
+const HANDLE: &str = "handle";
+
 /// Endings of files that are a text, which is their default export.
 const TEXTS: [&str; 5] = ["txt", "md", "html", "csv", "lark"];
 
@@ -54,6 +58,8 @@ pub struct Bundle {
     pub texts: Option<Vec<String>>,
     /// The files that it was made of.
     pub files: BTreeSet<PathBuf>,
+    /// Whether it is called with HTTP requests: it exports a `handle` and no `main`.
+    pub responds: bool,
     /// What it imports from outside.
     pub outside: BTreeSet<String>,
     /// The number of each file's module.
@@ -101,8 +107,8 @@ fn ascii(json: &str) -> String {
 /// A source has a mistake, imports what is not there, or the entry exports no `main`. The error shows the line.
 pub fn program(wanted: Wanted<'_>) -> Result<Bundle> {
     let graph = Graph::of(wanted, &[wanted.entry.to_owned()], Outside::Sdk)?;
-    graph.check_main()?;
-    Ok(graph.bundle(wanted.texts))
+    let responds = graph.check_main()?;
+    Ok(Bundle { responds, ..graph.bundle(wanted.texts) })
 }
 
 /// Bundles what the SDK is: the modules of these files.
@@ -130,6 +136,14 @@ enum Link {
     Outside(String),
 }
 
+/// Whether a module exports a name, as far as sources tell.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Exported {
+    No,
+    Perhaps,
+    Yes,
+}
+
 struct Graph {
     nodes: Vec<Node>,
     numbers: BTreeMap<PathBuf, usize>,
@@ -150,6 +164,8 @@ impl Graph {
             number(entry.clone(), false, &mut queue);
         }
         let (mut nodes, mut total) = (Vec::new(), 0);
+        // Which module has the function that the program is called by, as far as that is known, and what it exports it as.
+        let mut mains = BTreeMap::from([(0, MAIN.to_owned())]);
         while let Some((path, may_be_common)) = queue.get(nodes.len()).cloned() {
             let owner = owner(&path, outside);
             let name = name(wanted.root, &path);
@@ -167,6 +183,7 @@ impl Graph {
                 owner,
                 may_be_common: may_be_common && owner == Owner::Package,
                 number: nodes.len(),
+                main: mains.get(&nodes.len()).map(String::as_str),
             };
             let module =
                 module::compile(source).map_err(|mistakes| problem::mistakes(&name, &text, &mistakes))?;
@@ -181,6 +198,11 @@ impl Graph {
                     Err(_) if required => continue,
                     Err(nowhere) => return Err(problem::import(&name, &text, import, nowhere, owner)),
                 };
+                if let Link::Module(target) = link
+                    && let Some(name) = main_in(&module, &import.specifier, mains.get(&nodes.len()))
+                {
+                    mains.entry(target).or_insert(name);
+                }
                 links.push((import.specifier.clone(), link));
             }
             nodes.push(Node { path, name, text, module, links });
@@ -188,15 +210,40 @@ impl Graph {
         Ok(Graph { nodes, numbers })
     }
 
-    /// Whether the first module exports a function `main`, as far as names tell.
-    fn check_main(&self) -> Result<()> {
+    /// How the first module is called, as far as names tell: by its `main`, or with requests by its `handle`. Whether it is the latter.
+    fn check_main(&self) -> Result<bool> {
         let Some(entry) = self.nodes.first() else { return Err(Error::bug("a program without modules")) };
-        let module = &entry.module;
-        let has = |name: &str| module.exports.iter().any(|export| export == name);
-        if has("main") || !module.stars.is_empty() {
-            return Ok(());
+        let has = |name: &str| self.exports(0, name, &mut BTreeSet::new());
+        match (has(MAIN), has(HANDLE)) {
+            (Exported::Yes, Exported::Yes) => Err(problem::both(&entry.name, &entry.text)),
+            (Exported::No | Exported::Perhaps, Exported::Yes) => Ok(true),
+            (Exported::Yes | Exported::Perhaps, _) => Ok(false),
+            (Exported::No, _) => {
+                let has_default = entry.module.exports.iter().any(|export| export == "default");
+                Err(problem::no_main(&entry.name, &entry.text, has_default))
+            }
         }
-        Err(problem::no_main(&entry.name, &entry.text, has("default")))
+    }
+
+    /// Whether a module exports a name, itself or all of what has it.
+    fn exports(&self, number: usize, name: &str, seen: &mut BTreeSet<usize>) -> Exported {
+        let node = &self.nodes[number];
+        if node.module.form == Form::Common {
+            return Exported::Perhaps;
+        }
+        if node.module.exports.iter().any(|export| export == name) {
+            return Exported::Yes;
+        }
+        if !seen.insert(number) {
+            return Exported::No;
+        }
+        let stars = node.links.iter().filter(|(specifier, _)| node.module.stars.contains(specifier));
+        let found = stars.filter_map(|(_, link)| match link {
+            Link::Module(target) => Some(*target),
+            // The SDK has no such names.
+            Link::Outside(_) => None,
+        });
+        found.map(|target| self.exports(target, name, seen)).max().unwrap_or(Exported::No)
     }
 
     fn bundle(self, texts: bool) -> Bundle {
@@ -227,7 +274,20 @@ impl Graph {
         });
         let outside = outside.collect();
         let texts = texts.then(|| self.nodes.into_iter().map(|node| node.text).collect());
-        Bundle { script, names, mappings: mappings.finish(), texts, files, outside, numbers: self.numbers }
+        let (mappings, responds) = (mappings.finish(), false);
+        Bundle { script, names, mappings, texts, files, responds, outside, numbers: self.numbers }
+    }
+}
+
+/// What the module behind a specifier exports the program's function as, if a module has that from there.
+fn main_in(module: &Module, specifier: &str, wanted: Option<&String>) -> Option<String> {
+    let wanted = wanted?;
+    match &module.main_from {
+        Some((from, name)) if from == specifier => Some(name.clone()),
+        None if !module.exports.contains(wanted) => {
+            module.stars.iter().any(|star| star == specifier).then(|| wanted.clone())
+        }
+        _ => None,
     }
 }
 

@@ -15,7 +15,9 @@ use oxc_diagnostics::OxcDiagnostic;
 use oxc_parser::Parser;
 use oxc_semantic::{Scoping, SemanticBuilder};
 use oxc_span::{SourceType, Span};
-use oxc_syntax::module_record::{ExportExportName, ModuleRecord};
+use oxc_syntax::module_record::{
+    ExportEntry, ExportExportName, ExportImportName, ExportLocalName, ModuleRecord,
+};
 use oxc_syntax::scope::ScopeFlags;
 use oxc_transformer::{HelperLoaderMode, TransformOptions, Transformer};
 use oxc_transformer_plugins::{ModuleRunnerTransform, ReplaceGlobalDefines, ReplaceGlobalDefinesConfig};
@@ -78,6 +80,8 @@ pub struct Module {
     pub exports: Vec<String>,
     /// What it exports all of.
     pub stars: Vec<String>,
+    /// The module that it has its `main` from, and what that is called there.
+    pub main_from: Option<(String, String)>,
     /// What it uses that is not there.
     pub absent: Vec<Absent>,
     /// Where it uses CommonJS without being one: `require` or `module`.
@@ -108,6 +112,8 @@ pub struct Source<'s> {
     pub may_be_common: bool,
     /// The number of its module.
     pub number: usize,
+    /// The export that the program is called by, if it is this module's.
+    pub main: Option<&'s str>,
 }
 
 /// Makes a module of a source.
@@ -126,7 +132,7 @@ pub fn compile(source: Source<'_>) -> Result<Module, Vec<Mistake>> {
     let parsed = Parser::new(&allocator, source.text, kind.with_module(true)).parse();
     mistakes(parsed.diagnostics.into_vec())?;
     let mut program = parsed.program;
-    let record = Record::of(&parsed.module_record, source.text);
+    let record = Record::of(&parsed.module_record, source);
     let semantic = SemanticBuilder::new()
         .with_check_syntax_error(true)
         .with_excess_capacity(1.0)
@@ -145,7 +151,7 @@ pub fn compile(source: Source<'_>) -> Result<Module, Vec<Mistake>> {
     // Last but for the imports, because nothing knows the scope of what this adds.
     if source.owner == Owner::Program {
         watch::promises(&allocator, &mut program);
-        marks::add(&allocator, &mut program, source.number);
+        marks::add(&allocator, &mut program, source.number, record.main.as_deref());
     }
     let (kept, later) = ModuleRunnerTransform::new().transform(&allocator, &mut program, scoping);
     let form = form(&allocator, &mut program);
@@ -160,6 +166,7 @@ pub fn compile(source: Source<'_>) -> Result<Module, Vec<Mistake>> {
         later,
         exports: record.exports,
         stars: record.stars,
+        main_from: record.main_from,
         absent,
         common,
     })
@@ -185,6 +192,7 @@ fn common(source: Source<'_>) -> Result<Module, Vec<Mistake>> {
         later,
         exports: Vec::new(),
         stars: Vec::new(),
+        main_from: None,
         absent: Vec::new(),
         common: None,
     })
@@ -246,10 +254,14 @@ struct Record {
     later: Vec<Import>,
     exports: Vec<String>,
     stars: Vec<String>,
+    /// What the function is called that the program is called by.
+    main: Option<String>,
+    main_from: Option<(String, String)>,
 }
 
 impl Record {
-    fn of(record: &ModuleRecord<'_>, text: &str) -> Record {
+    fn of(record: &ModuleRecord<'_>, source: Source<'_>) -> Record {
+        let text = source.text;
         let mut imports: Vec<Import> = record
             .requested_modules
             .iter()
@@ -277,8 +289,27 @@ impl Record {
         });
         let stars = record.star_export_entries.iter();
         let stars = stars.filter_map(|entry| Some(entry.module_request.as_ref()?.name.to_string())).collect();
-        Record { imports, later, exports: exports.collect(), stars }
+        let (main, main_from) = main(record, source.main);
+        Record { imports, later, exports: exports.collect(), stars, main, main_from }
     }
+}
+
+/// What the function is called here that a module exports by this name, or the module it has it from and its name there.
+fn main(record: &ModuleRecord<'_>, wanted: Option<&str>) -> (Option<String>, Option<(String, String)>) {
+    let is_main = |entry: &&ExportEntry<'_>| match &entry.export_name {
+        ExportExportName::Name(name) => Some(name.name.as_str()) == wanted,
+        _ => false,
+    };
+    let here = record.local_export_entries.iter().find(is_main);
+    let here = here.and_then(|entry| match &entry.local_name {
+        ExportLocalName::Name(name) => Some(name.name.to_string()),
+        _ => None,
+    });
+    let elsewhere = record.indirect_export_entries.iter().find(is_main).and_then(|entry| {
+        let ExportImportName::Name(name) = &entry.import_name else { return None };
+        Some((entry.module_request.as_ref()?.name.to_string(), name.name.to_string()))
+    });
+    (here, elsewhere)
 }
 
 /// A span as a range.

@@ -100,6 +100,16 @@ fn instead(module: &str) -> &'static str {
     }
 }
 
+/// A program that could be called in two ways.
+pub fn both(name: &str, text: &str) -> Error {
+    let error = Error::failed(format!("`{name}` does not build: it exports both `main` and `handle`"))
+        .hint("`main` runs a program, and `handle` responds to HTTP requests: export one of them");
+    let found = ["function handle", "const handle", "handle"].iter().find_map(|part| text.find(part));
+    let start = found.unwrap_or_default();
+    let end = text[start..].find('\n').map_or(text.len(), |length| start + length);
+    at(error, name, text, start..end, "a second way to call it")
+}
+
 /// A program without a `main`.
 pub fn no_main(name: &str, text: &str, has_default: bool) -> Error {
     let error = Error::failed(format!("`{name}` does not build: it exports no `main`"));
