@@ -137,4 +137,14 @@ fn who_does_something_else_than_was_recorded_gets_no_answer_and_the_first_differ
         &["pass 1 of instance 1 is not the recorded one: its `samplers` is"],
     );
     assert_eq!(server.asked().len(), 1);
+    // Another inferlet, which takes something else: what is wrong is not what it is given.
+    folder.write(
+        "Pie.toml",
+        "[package]\nname = \"oven\"\nversion = \"0.1.0\"\n[parameters]\nshelf = \"int\"\n",
+    );
+    let (code, _, stderr) = replayed(&folder);
+    assert!(
+        code == Some(2) && stderr.contains("it is a recording of `errand`, and this is `oven`"),
+        "{stderr}"
+    );
 }

@@ -337,6 +337,20 @@ fn results_do_not_depend_on_how_many_cases_run_at_once() {
 }
 
 #[test]
+fn with_a_layer_only_cases_that_keep_it_count() {
+    let expects = "[[test]]\nname = \"says\"\nsnapshot = [\"output\", \"events\"]\n";
+    let world = project(&format!("{GREETS}{expects}"), guest::answering(r#""Hello""#));
+    test(&world, &["--update", "new"]).assert().success();
+    test(&world, &["--layer", "events"]).assert().success().stdout_eq("1 case: 1 passed[..]\n");
+    // That nothing was compared must not look like success.
+    test(&world, &["--layer", "numbers"]).assert().code(2).stderr_eq(str![[r#"
+error: there is no case to run
+   hint: bakery test --list
+
+"#]]);
+}
+
+#[test]
 fn shards_are_parts_of_all_cases() {
     let world = project(MANY, guest::echoing());
     let listed = |arguments: &[&str]| -> Vec<String> {

@@ -26,6 +26,7 @@ use crate::environment::Environment;
 use crate::error::{Error, Result};
 use crate::report::Reporter;
 use crate::report::behind::{Behind, Writes};
+use crate::report::recorded;
 use crate::report::trace_file::TraceFile;
 
 /// The trace.
@@ -362,8 +363,13 @@ fn takes(path: &Path, env: &Environment) -> Result<Takes> {
     let mut takes = Takes::new();
     for (number, line) in BufReader::new(file).lines().enumerate() {
         let line = line.map_err(unreadable)?;
-        let take: Take = serde_json::from_str(&line)
-            .map_err(|cause| broken(path, format!("line {} is not a pass: {cause}", number + 1)))?;
+        let take: Take = serde_json::from_str(&line).map_err(|cause| {
+            let (number, column) = (number + 1, cause.column());
+            broken(
+                path,
+                format!("line {number} is not a pass: {} at column {column}", recorded::problem(&cause)),
+            )
+        })?;
         let key = take.key().ok_or_else(|| broken(path, format!("line {} has no number", number + 1)))?;
         takes.insert(key, take);
     }

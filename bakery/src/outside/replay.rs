@@ -58,7 +58,7 @@ fn unusable(file: &Path) -> Error {
 pub fn check(recording: &Recording, rerun: &Rerun<'_>, file: &Path) -> Result<()> {
     let Recording { header, input, .. } = recording;
     let recorded = |what: String| unusable(file).caused_by(what);
-    same_program(recording, rerun, file)?;
+    same_program(recording, rerun.program, file)?;
     if !same(input, &Text::from(rerun.input)) {
         let input = input.as_str();
         return Err(recorded(format!("it was recorded with another input: {input}"))
@@ -75,13 +75,12 @@ pub fn check(recording: &Recording, rerun: &Rerun<'_>, file: &Path) -> Result<()
 ///
 /// # Errors
 /// It is of another one.
-pub fn same_program(recording: &Recording, rerun: &Rerun<'_>, file: &Path) -> Result<()> {
-    let program = &recording.program;
-    if program == rerun.program {
+pub fn same_program(recording: &Recording, program: &str, file: &Path) -> Result<()> {
+    let recorded = &recording.program;
+    if recorded == program {
         return Ok(());
     }
-    Err(unusable(file)
-        .caused_by(format!("it is a recording of `{program}`, and this is `{}`", rerun.program)))
+    Err(unusable(file).caused_by(format!("it is a recording of `{recorded}`, and this is `{program}`")))
 }
 
 /// Whether two texts are the same as traces have them, where long ones are digests.

@@ -101,6 +101,12 @@ fn cannot_read(file: &Path) -> String {
     format!("cannot read `{}`", file.display())
 }
 
+/// What is wrong with a line. The parser saw one line of the file and calls it line 1.
+pub fn problem(error: &serde_json::Error) -> String {
+    let found = error.to_string();
+    found.rsplit_once(" at line ").map_or(found.clone(), |(found, _)| found.to_owned())
+}
+
 /// The error of a file that cannot be read on.
 pub fn unreadable(error: ReadError, file: &Path) -> Error {
     let hint = match &error {
@@ -111,11 +117,8 @@ pub fn unreadable(error: ReadError, file: &Path) -> Error {
     };
     let message = cannot_read(file);
     let error = match error {
-        // The parser saw one line of the file and calls it line 1.
         ReadError::Record { line, source } => {
-            let found = source.to_string();
-            let found = found.rsplit_once(" at line ").map_or(found.as_str(), |(found, _)| found);
-            let column = source.column();
+            let (found, column) = (problem(&source), source.column());
             Error::usage(message)
                 .caused_by(format!("line {line} is not a record: {found} at column {column}"))
         }

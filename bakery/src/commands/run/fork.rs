@@ -42,7 +42,7 @@ pub(super) fn connect(
     answers: Answers,
 ) -> Result<(Launch, Connected)> {
     let Answers::Live(world, _) = answers else { return Err(Error::bug("a fork of a replay")) };
-    replay::same_program(&branch.questions, rerun, branch.file())?;
+    replay::same_program(&branch.questions, rerun.program, branch.file())?;
     let world = Arc::<Live>::from(world);
     let launch = launch.outside(Arc::new(branch.outside(Arc::clone(&world) as _)));
     let launch = branch.start.map_or(launch.clone(), |start| launch.start(start));

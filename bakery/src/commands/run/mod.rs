@@ -219,6 +219,7 @@ pub(super) fn go(args: &Args, branch: Option<&Branch>, env: &Environment, ui: &U
     });
     let target = Target::find(&args.path, args.manifest.as_deref(), env)?;
     let manifest = target.manifest().cloned();
+    let variables = recording::variables(args, manifest.as_ref(), branch, replayed.as_ref(), env)?;
     let read = input::read(args, manifest.as_ref(), env).map_err(|error| target.misfit(error, &args.path));
     let input = match read? {
         Input::Help => return input::help(args, manifest.as_ref(), ui),
@@ -228,7 +229,6 @@ pub(super) fn go(args: &Args, branch: Option<&Branch>, env: &Environment, ui: &U
     args.keep_scratch.as_deref().map_or(Ok(()), |folder| scratch::check(folder, env))?;
     let kept = KeptScratch::default();
     let mut launch = Launch::new(input.as_str()).seed(args.seed).scratch(Arc::clone(&kept));
-    let variables = recording::variables(manifest.as_ref(), branch, replayed.as_ref(), env);
     if let Some(manifest) = &manifest {
         launch = programs::permitted(launch, manifest, variables.clone());
     }

@@ -10,7 +10,7 @@ use crate::environment::Environment;
 use crate::error::{Error, Result};
 use crate::outside::branch::Branch;
 use crate::outside::recording::{self, Recorder, Replayed, Started};
-use crate::outside::replay::Rerun;
+use crate::outside::replay::{self, Rerun};
 use crate::project::Manifest;
 use crate::report::audience::Audience;
 
@@ -35,18 +35,22 @@ pub(super) fn arguments(args: &Args, replayed: Option<&Replayed>) -> Args {
     args
 }
 
-/// The environment variables of the inferlet: the recorded ones, or those of the machine that its manifest lets through.
+/// The environment variables of the inferlet: the recorded ones, or those of the machine that its manifest lets through. A recording of another inferlet is refused here,
+/// before anything else is said about what this one is given.
 pub(super) fn variables(
+    args: &Args,
     manifest: Option<&Manifest>,
     branch: Option<&Branch>,
     replayed: Option<&Replayed>,
     env: &Environment,
-) -> Vec<(String, String)> {
+) -> Result<Vec<(String, String)>> {
+    if let (Some(replayed), Some(file), Some(manifest)) = (replayed, &args.replay, manifest) {
+        replay::same_program(&replayed.questions, &manifest.package.name, file)?;
+    }
     let recorded = branch.and_then(|branch| branch.environment.as_ref());
     let recorded = recorded.or(replayed.and_then(|replayed| replayed.begun.environment.as_ref()));
-    recorded
-        .cloned()
-        .unwrap_or_else(|| manifest.map(|manifest| programs::variables(manifest, env)).unwrap_or_default())
+    let machines = || manifest.map(|manifest| programs::variables(manifest, env)).unwrap_or_default();
+    Ok(recorded.cloned().unwrap_or_else(machines))
 }
 
 /// Begins a recording of a run with these variables, if one is wanted.

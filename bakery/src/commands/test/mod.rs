@@ -65,7 +65,7 @@ pub struct Args {
     /// Run each case also under N other interleavings; one under which something else comes out is a race
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=100_000))]
     pub schedules: Option<u32>,
-    /// Compare only this layer; can be repeated
+    /// Only cases that keep this layer, and of them only this one; can be repeated
     #[arg(long, value_parser = layers(), value_name = "output|events|numbers", hide_possible_values = true)]
     pub layer: Vec<Layer>,
     /// Write a report in JUnit's format
@@ -192,7 +192,8 @@ fn update(args: &Args, env: &Environment) -> Update {
 }
 
 fn nothing_chosen(args: &Args) -> Error {
-    let narrowed = !args.tag.is_empty() || args.shard.is_some() || !args.what.is_empty();
+    let narrowed =
+        !args.tag.is_empty() || !args.layer.is_empty() || args.shard.is_some() || !args.what.is_empty();
     let error = Error::usage("there is no case to run");
     if narrowed {
         error.hint("bakery test --list")

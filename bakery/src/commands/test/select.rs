@@ -182,16 +182,19 @@ fn narrow(all: &mut Vec<Chosen>, filters: &[String], args: &Args) -> Result<()> 
             })
     };
     let tagged = |case: &Case| args.tag.is_empty() || args.tag.iter().any(|tag| case.tags.contains(tag));
+    let kept =
+        |case: &Case| args.layer.is_empty() || args.layer.iter().any(|layer| case.layers.contains(layer));
     let mut index = 0;
     for chosen in all.iter_mut() {
         chosen.cases.retain(|case| {
-            let chosen = meant(&case.name) && tagged(case);
+            let chosen = meant(&case.name) && tagged(case) && kept(case);
             index += usize::from(chosen);
             chosen && args.shard.is_none_or(|shard| shard.takes(index - 1))
         });
     }
     // Nothing is built of which nothing is run.
-    all.retain(|chosen| !chosen.cases.is_empty() || (filters.is_empty() && args.tag.is_empty()));
+    let all_meant = filters.is_empty() && args.tag.is_empty() && args.layer.is_empty();
+    all.retain(|chosen| !chosen.cases.is_empty() || all_meant);
     Ok(())
 }
 
