@@ -3,6 +3,10 @@
 use std::path::Path;
 use std::process::{Command, Output, Stdio};
 
+use bakery::environment::Environment;
+use bakery::progress::Silent;
+use bakery::toolchain::Network;
+
 use crate::support::folder::{self, text};
 use crate::support::python;
 
@@ -403,6 +407,36 @@ fn a_runtime_and_sources_give_the_same_bytes_in_every_cache_and_share_the_code_o
     );
     assert!(text(&ran.stdout).contains("Grace"), "{}", text(&ran.stderr));
     assert_eq!(codes(), before + 1, "the libraries that the component is linked from were compiled before");
+}
+
+#[test]
+fn two_runtimes_that_were_made_from_nothing_at_different_times_and_places_are_the_same_bytes() {
+    use bakery::build::python::shared;
+    use bakery::build::python::wrapper::World;
+    python::prepare();
+    let world = World { network: false, responds: false };
+    let provide = |env: &Environment| {
+        let shared = shared::provide(env, world, Network::Allowed, &Silent).expect("it can be made");
+        std::fs::read(shared.path).expect("it has been made")
+    };
+    let first = provide(&python::environment());
+    // Another file system too, where there is one: its folders have another order and other sizes.
+    let elsewhere = ["/dev/shm", "/tmp"].map(Path::new).into_iter().find(|path| path.is_dir());
+    let elsewhere = elsewhere.map_or_else(std::env::temp_dir, Path::to_owned);
+    let cache = tempfile::tempdir_in(elsewhere).unwrap();
+    std::fs::create_dir(cache.path().join("toolchains")).unwrap();
+    std::fs::create_dir(cache.path().join("tmp")).unwrap();
+    // What it is made with is pinned by its digest, and need not be fetched again.
+    let toolchain = "toolchains/python";
+    #[cfg(unix)]
+    std::os::unix::fs::symlink(python::cache().join(toolchain), cache.path().join(toolchain)).unwrap();
+    let env = python::environment()
+        .with_variable("BAKERY_CACHE_DIR", cache.path())
+        .with_variable("TMPDIR", cache.path().join("tmp"));
+    let second = provide(&env);
+    assert!(first.len() > 10 << 20, "{} bytes", first.len());
+    let different = first.iter().zip(&second).filter(|(one, other)| one != other).count();
+    assert_eq!((first.len(), different), (second.len(), 0));
 }
 
 #[test]

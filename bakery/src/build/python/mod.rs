@@ -5,11 +5,12 @@
 
 pub mod componentize;
 pub mod dependencies;
+pub mod first;
 pub mod preload;
 pub mod sdk;
-pub mod settings;
 pub mod shared;
 pub mod sources;
+pub mod still;
 pub mod wrapper;
 
 use std::collections::BTreeSet;
@@ -35,7 +36,7 @@ use crate::toolchain;
 use crate::toolchain::python::Python;
 
 /// Changes when older memories mean something else.
-const FORMAT: u32 = 2;
+const FORMAT: u32 = 3;
 
 /// What says to tools that a folder is made and can be deleted (<https://bford.info/cachedir/>).
 const CACHE_TAG: &str = "Signature: 8a477f597d28d172789f06886806bc55\n# Made by bakery.\n";

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 
 use super::wrapper::World;
-use super::{componentize, preload, sdk, wrapper};
+use super::{componentize, preload, sdk, still, wrapper};
 use crate::build::Digest;
 use crate::build::run::write_atomically;
 use crate::environment::Environment;
@@ -17,7 +17,7 @@ use crate::toolchain::python::UNFINISHED;
 use crate::toolchain::{self, Network};
 
 /// Changes when an older component can no longer be used.
-const FORMAT: u32 = 3;
+const FORMAT: u32 = 4;
 
 /// The component, in bakery's cache.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -70,7 +70,8 @@ pub fn provide(env: &Environment, world: World, network: Network, progress: &dyn
         let _task = progress.start("making the Python runtime, once", None, Unit::Items);
         componentize::run(env, &componentize::invocation(&python, &sdk, world, work.path(), &output))?;
     }
-    let bytes = std::fs::read(&output).map_err(unwritable)?;
+    let bytes = still::still(&std::fs::read(&output).map_err(unwritable)?)?;
+    std::fs::write(&output, &bytes).map_err(unwritable)?;
     let observable = preload::observable(&bytes, world)?;
     let made = Record {
         digest: Digest::of(&bytes),

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 
-use super::settings;
+use super::first;
 use super::sources::Contents;
 use super::sources::Sources;
 use crate::project::Project;
@@ -29,6 +29,7 @@ import gc
 import io
 import json
 import os
+import sys
 
 from componentize_py_types import Err
 from inferlet.bundle import Bundle
@@ -39,9 +40,12 @@ preload_library()
 
 KEEP = "\0"
 kept = None
+# What `first.py` has put there: until now, nothing has looked at the folders of the machine.
+imported_as_usual = sys.path_hooks[0].leave
 
 
 def program_of(text):
+    imported_as_usual()
     given = json.loads(text)
     files = given["files"]
     files.update((name, base64.b64decode(content)) for name, content in given["data"].items())
@@ -205,7 +209,7 @@ pub fn shared(world: World) -> BTreeMap<String, Vec<u8>> {
     let module = [SHARED, if world.responds { RESPOND } else { RUN }].concat();
     BTreeMap::from([
         (format!("app/{MODULE}.py"), module.into_bytes()),
-        (format!("app/{}", settings::FILE), settings::library()),
+        (format!("app/{}", first::FILE), first::library()),
         ("wit/program.wit".to_owned(), world.wit().into_bytes()),
     ])
 }
