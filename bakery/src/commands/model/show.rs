@@ -24,7 +24,7 @@ pub struct Args {
 
 /// Opens the model and prints what it is.
 pub(super) fn run(args: &Args, env: &Environment, ui: &Ui) -> Result<()> {
-    let network = if args.offline { Network::Never } else { Network::IfNeeded };
+    let network = Network::unless(args.offline);
     let found = models::find(&args.model, &[], network, env, &*ui.progress())?;
     let source = models::open(&found, env)?;
     let shown = shown(&source, found.path);

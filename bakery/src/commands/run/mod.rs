@@ -208,8 +208,7 @@ pub fn run(args: &Args, env: &Environment, ui: &Ui) -> Result<()> {
 pub(super) fn go(args: &Args, branch: Option<&Branch>, env: &Environment, ui: &Ui) -> Result<()> {
     let replayed = recording::find(args, env)?;
     let args = &recording::arguments(args, replayed.as_ref());
-    let network = if args.offline { Network::Never } else { Network::IfNeeded };
-    let model = Source::read(&args.model, args.script.as_deref(), network, env, &*ui.progress())?;
+    let model = read_model(args, env, ui)?;
     // It is loaded while the component is built, or its code is found; and here, should the thread still not run when it is needed, as
     // it takes an idle processor a millisecond to wake up.
     let model = Arc::new(LazyLock::new(move || model.load()));
@@ -283,6 +282,12 @@ pub(super) fn go(args: &Args, branch: Option<&Branch>, env: &Environment, ui: &U
     connected.verdict(&finished.outcome)?;
     parted.map_or(Ok(()), |(parted, at)| parted.verdict(at))?;
     answer::verdict(&finished, if ui.verbose() { answer::Frames::All } else { answer::Frames::Own })
+}
+
+/// The model, opened if it has weights.
+fn read_model(args: &Args, env: &Environment, ui: &Ui) -> Result<Source> {
+    let network = Network::unless(args.offline);
+    Source::read(&args.model, args.script.as_deref(), network, env, &*ui.progress())
 }
 
 /// The runtime, with as many places for instances as there may be. Room for one is set up before there is one, and who launches no others and responds to

@@ -187,7 +187,7 @@ fn load(
         return Ok(loaded.clone());
     }
     let called = case.script.as_ref().map(|script| shown.join(script));
-    let network = if args.offline { Network::Never } else { Network::IfNeeded };
+    let network = Network::unless(args.offline);
     let source = Source::read(&case.model, called.as_deref(), network, env, &*ui.progress()).map_err(
         |mut error| {
             // A place in the script says more than one in the case.

@@ -63,7 +63,7 @@ pub(super) fn run(args: &Args, env: &Environment, ui: &Ui) -> Result<()> {
     let mut again = run::Args::new(&args.path);
     again.seed = branch.header.seed;
     again.input.clone_from(&branch.input);
-    let network = if args.offline { Network::Never } else { Network::IfNeeded };
+    let network = Network::unless(args.offline);
     let source = model::Source::read(&args.model, args.script.as_deref(), network, env, &*ui.progress())?;
     let loaded = source.load()?;
     if loaded.tokenizer.digest() != branch.header.tokenizer_digest {

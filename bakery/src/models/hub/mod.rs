@@ -43,6 +43,13 @@ pub enum Network {
     Never,
 }
 
+impl Network {
+    /// For what is not here, or not at all.
+    pub fn unless(offline: bool) -> Network {
+        if offline { Network::Never } else { Network::IfNeeded }
+    }
+}
+
 /// The server and where its files are kept.
 pub struct Hub<'a> {
     env: &'a Environment,

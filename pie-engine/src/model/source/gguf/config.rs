@@ -19,10 +19,13 @@ pub(super) struct Settings<'a> {
     prefix: String,
 }
 
+/// The numbers of a tensor, if there is one of the name.
+type Found = Option<Result<Vec<f32>, SourceError>>;
+
 /// Tensors that are settings, and the shapes that say what no setting does.
 pub(super) struct Tensors<'a> {
     pub(super) has: &'a dyn Fn(&str) -> bool,
-    pub(super) numbers: &'a dyn Fn(&str) -> Option<Result<Vec<f32>, SourceError>>,
+    pub(super) numbers: &'a dyn Fn(&str) -> Found,
     pub(super) rows: &'a dyn Fn(&str) -> Option<usize>,
 }
 
