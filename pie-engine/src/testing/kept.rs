@@ -26,10 +26,13 @@ pub struct Observed {
 /// Keeps the events of a run in memory. Clones share them.
 #[derive(Clone, Default)]
 pub struct Kept {
-    shared: Arc<Mutex<(Option<Header>, Vec<Arc<Record>>)>>,
+    shared: Arc<Mutex<Recorded>>,
     takes: Arc<Mutex<Vec<Take>>>,
     uses: Uses,
 }
+
+/// The header, once the run has begun, and the records so far.
+type Recorded = (Option<Header>, Vec<Arc<Record>>);
 
 impl Kept {
     /// The same model, of which passes are kept with all of their answers: events have a digest of large ones.
