@@ -34,21 +34,12 @@ pub fn component(
     let wasm = std::fs::read(&shared.path).map_err(|error| {
         Error::environment(format!("cannot read `{}`", shared.path.display())).caused_by(error)
     })?;
-    let bug =
-        |error: pie_engine::EngineError| Error::bug("the Python runtime cannot be started").caused_by(error);
-    let code_cache = Some(env.cache_dir()?.join("code"));
-    let runtime = Runtime::new(RuntimeConfig { code_cache, instances: 1, ..RuntimeConfig::default() });
-    let runtime = Arc::new(runtime.map_err(bug)?);
+    let runtime = runtime(env)?;
     let observed = observed(shared, &runtime, &wasm, progress)?;
     let _task = progress.start(&format!("building `{name}`"), None, Unit::Items);
     env.interrupt.check()?;
-    let engine = Engine::on(runtime, EngineConfig::dummy()).map_err(bug)?;
-    let preload = Preload::of(wasm);
-    // It is the user's own program on the user's own machine, which imports what it likes.
-    let limits = Limits { fuel: u64::MAX / 4, call_bytes: u64::from(u32::MAX), ..Limits::default() };
-    let launch =
-        Launch::new(wrapper::preload(contents, show_sources)).limits(limits).preload(Arc::clone(&preload));
-    match engine.run(&observed, launch, Box::new(Discard)).outcome {
+    let (outcome, preload) = called(runtime, &observed, wasm, wrapper::preload(contents, show_sources))?;
+    match outcome {
         Outcome::Ok(_) => {}
         Outcome::Error(said) => return Err(componentize::problem(said.as_str(), contents)),
         Outcome::Limit { message, .. } => {
@@ -63,12 +54,57 @@ pub fn component(
         }
         other => return Err(Error::bug(format!("a build has ended with {other:?}"))),
     }
-    let made = preload.made().ok_or_else(|| Error::bug("the runtime has answered and kept nothing"))?;
-    let made = made.map_err(|error| Error::bug("the program cannot be kept").caused_by(error))?;
+    let made = made(&preload)?;
     if shared.world.responds {
         return Ok(made.to_vec());
     }
     renamed(made, &shared.world.export(), &wrapper::export(name))
+}
+
+/// The shared component once it has run programs of its own.
+///
+/// # Errors
+/// It cannot be started, or these programs fail, which is our own mistake.
+pub fn warmed(wasm: Vec<u8>, world: World, env: &Environment, progress: &dyn Progress) -> Result<Vec<u8>> {
+    let _task = progress.start("compiling the Python runtime, once", None, Unit::Items);
+    let runtime = runtime(env)?;
+    let inferlet = runtime.compile(&observable(&wasm, world)?).map_err(unusable)?;
+    env.interrupt.check()?;
+    let (outcome, preload) = called(runtime, &inferlet, wasm, wrapper::WARM.to_owned())?;
+    match outcome {
+        Outcome::Ok(_) => Ok(made(&preload)?.to_vec()),
+        other => Err(Error::bug(format!("the Python runtime has been made ready with {other:?}"))),
+    }
+}
+
+fn unusable(error: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Error {
+    Error::bug("the Python runtime cannot be started").caused_by(error)
+}
+
+fn runtime(env: &Environment) -> Result<Arc<Runtime>> {
+    let code_cache = Some(env.cache_dir()?.join("code"));
+    let runtime = Runtime::new(RuntimeConfig { code_cache, instances: 1, ..RuntimeConfig::default() });
+    Ok(Arc::new(runtime.map_err(unusable)?))
+}
+
+/// Calls an observable component with an input, and keeps its memory for the component that it was made of.
+fn called(
+    runtime: Arc<Runtime>,
+    inferlet: &Inferlet,
+    original: Vec<u8>,
+    input: String,
+) -> Result<(Outcome, Arc<Preload>)> {
+    let engine = Engine::on(runtime, EngineConfig::dummy()).map_err(unusable)?;
+    let preload = Preload::of(original);
+    // It is the user's own program on the user's own machine, which imports what it likes.
+    let limits = Limits { fuel: u64::MAX / 4, call_bytes: u64::from(u32::MAX), ..Limits::default() };
+    let launch = Launch::new(input).limits(limits).preload(Arc::clone(&preload));
+    Ok((engine.run(inferlet, launch, Box::new(Discard)).outcome, preload))
+}
+
+fn made(preload: &Preload) -> Result<&[u8]> {
+    let made = preload.made().ok_or_else(|| Error::bug("the runtime has answered and kept nothing"))?;
+    made.map_err(|error| Error::bug("the program cannot be kept").caused_by(error))
 }
 
 /// The shared component with exports for all that it keeps, and with no other export that it is called by than the one that keeps a program.

@@ -70,7 +70,8 @@ pub fn provide(env: &Environment, world: World, network: Network, progress: &dyn
         let _task = progress.start("making the Python runtime, once", None, Unit::Items);
         componentize::run(env, &componentize::invocation(&python, &sdk, world, work.path(), &output))?;
     }
-    let bytes = still::still(&std::fs::read(&output).map_err(unwritable)?)?;
+    let still = still::still(&std::fs::read(&output).map_err(unwritable)?)?;
+    let bytes = preload::warmed(still, world, env, progress)?;
     std::fs::write(&output, &bytes).map_err(unwritable)?;
     let observable = preload::observable(&bytes, world)?;
     let made = Record {

@@ -20,6 +20,9 @@ const RESERVED: [&str; 5] = ["core", "instruct", "mcp", "zo", "inferlet"];
 /// What an input begins with that is a program to be kept instead of an input for one. No JSON begins so.
 const KEEP: &str = "\u{0}";
 
+/// The input with which it runs programs of its own, so that later ones begin like one that has run some already.
+pub const WARM: &str = "\u{1}";
+
 /// Exports whatever program comes in: by standard input for one run, or as the input to be kept for all later ones. Bytes are in base64. What is wrong with one
 /// that is to be kept is the error, as JSON.
 const SHARED: &str = r#"
@@ -35,10 +38,12 @@ from componentize_py_types import Err
 from inferlet.bundle import Bundle
 from inferlet.entry import Program
 from inferlet.preload import preload_library
+from inferlet.warm import warm
 
 preload_library()
 
 KEEP = "\0"
+WARM = "\1"
 kept = None
 # What `first.py` has put there: until now, nothing has looked at the folders of the machine.
 imported_as_usual = sys.path_hooks[0].leave
@@ -54,7 +59,7 @@ def program_of(text):
 
 def received():
     parts = []
-    while part := os.read(0, 1 << 20):
+    while part := os.read(0, 1 << 16):
         parts.append(part)
     return program_of(b"".join(parts))[0]
 
@@ -74,6 +79,10 @@ def place(error, files):
 
 def keep(text):
     global kept
+    if text == WARM:
+        imported_as_usual()
+        warm()
+        return
     program, files = program_of(text)
     try:
         # An instance that has written something holds a stream, and streams cannot be kept.
@@ -95,9 +104,9 @@ def keep(text):
 const RUN: &str = r#"
 class Run:
     def run(self, input):
-        if not input.startswith(KEEP):
+        if not input.startswith((KEEP, WARM)):
             return (kept or received()).run(input)
-        keep(input[1:])
+        keep(input.removeprefix(KEEP))
         return "null"
 
 
@@ -109,7 +118,7 @@ gc.freeze()
 const RESPOND: &str = r#"
 class Keep:
     def run(self, input):
-        keep(input[1:])
+        keep(input.removeprefix(KEEP))
         return "null"
 
 

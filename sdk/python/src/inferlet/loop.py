@@ -185,6 +185,9 @@ class _Task(asyncio.Task):  # type: ignore[type-arg]
     def __init__(self, coro: Any, *, loop: InferletLoop, number: int, **kwargs: Any) -> None:
         # Before the task is made: an eager one begins to run at once.
         self.number = number
+        if kwargs.get("name") is None:
+            # Counted in this loop, and not since the interpreter was started.
+            kwargs["name"] = f"Task-{number}"
         super().__init__(coro, loop=loop, **kwargs)
 
 
