@@ -3,10 +3,15 @@
 //!
 //! `cargo bench --bench javascript`; builds are compared where there is npm. Ratios are medians over pairs; nothing here passes or fails.
 
+#[path = "crowd.rs"]
+mod crowd;
+
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
+
+use crowd::{Crowd, FirstCall};
 
 use bakery::build::javascript::bundle::{self, Wanted};
 use bakery::build::javascript::link::World;
@@ -25,13 +30,16 @@ const LONG: usize = 11;
 /// Instances at once.
 const MANY: usize = 2000;
 
+/// What it is started with to measure only what is in an engine that is warm.
+const WARM: &str = "--warm";
+
 /// What the process is started with that measures the floor.
 const FLOOR: &str = "--floor";
 
 const GREETER: &str = "export async function main({ name }: { name: string }): Promise<string> {\n  return `Hello, ${name}!`;\n}\n";
 
-/// Waits for a message that comes when all others wait too.
-const WAITER: &str = "export async function main() {\n  await new Promise((resolve) => setTimeout(resolve, 1000));\n  return 1;\n}\n";
+/// Says that it is there, and waits until all others have done so: time only moves when nothing else can happen.
+const WAITER: &str = "import { session } from 'inferlet';\nexport async function main() {\n  session.send('here');\n  await new Promise((resolve) => setTimeout(resolve, 1000));\n  return 1;\n}\n";
 
 /// One token after another, as fast as it goes.
 const TALKER: &str = "import { Context, Model, Sampler } from 'inferlet';\nexport async function main({ tokens }: { tokens: number }) {\n  \
@@ -46,9 +54,12 @@ fn main() {
         return floor(&env, &shared);
     }
     let folder = tempfile::tempdir().expect("the machine has a folder for temporary files");
-    runs(folder.path());
-    builds(folder.path());
+    if !std::env::args().any(|argument| argument == WARM) {
+        runs(folder.path());
+        builds(folder.path());
+    }
     let (runtime, inferlet) = warm(&env, &shared);
+    launches(&runtime, &inferlet, folder.path());
     instances(&runtime, &inferlet, folder.path());
     steps(&runtime, &inferlet, folder.path());
 }
@@ -161,28 +172,38 @@ fn launch(folder: &Path, source: &str, input: &str) -> Launch {
     Launch::new(input).stdin(bundle.json()).limits(limits)
 }
 
+/// From the launch to the first call of the host, in an engine in which another one has run.
+fn launches(runtime: &Arc<Runtime>, inferlet: &Inferlet, folder: &Path) {
+    let waiter = launch(folder, WAITER, "{}");
+    let engine = Engine::on(Arc::clone(runtime), EngineConfig::dummy()).expect("the engine starts");
+    let one = || {
+        let (first, launch) = (FirstCall::default(), waiter.again());
+        let started = Instant::now();
+        let finished = engine.run(inferlet, launch, Box::new(first.clone()));
+        assert!(matches!(finished.outcome, Outcome::Ok(_)), "{:?}", finished.outcome);
+        milliseconds(first.at() - started)
+    };
+    one();
+    let each = median((0..SHORT).map(|_| one()).collect());
+    println!("launch of a further instance to its first call: {each:.2} ms (median of {SHORT})");
+}
+
 /// All of them wait for the same moment, so all are there at once.
 fn instances(runtime: &Arc<Runtime>, inferlet: &Inferlet, folder: &Path) {
     let waiter = launch(folder, WAITER, "{}");
-    for count in [1, MANY] {
-        let engine = Engine::on(Arc::clone(runtime), EngineConfig::dummy()).expect("the engine starts");
-        let launches: Vec<_> = (0..count).map(|_| (inferlet.clone(), waiter.again())).collect();
-        let before = resident();
-        let started = Instant::now();
-        let finished = engine.run_all(launches, Box::new(Discard));
-        let elapsed = started.elapsed();
-        assert!(
-            finished.iter().all(|one| matches!(one.outcome, Outcome::Ok(_))),
-            "{:?}",
-            finished[0].outcome
-        );
-        let each = elapsed / u32::try_from(count).expect("it is small");
-        println!(
-            "{count} instances, from launch to answer: {:.3} ms each; most memory at once: {} kB each more than before",
-            milliseconds(each),
-            peak().saturating_sub(before) / count as u64
-        );
-    }
+    let engine = Engine::on(Arc::clone(runtime), EngineConfig::dummy()).expect("the engine starts");
+    let launches: Vec<_> = (0..MANY).map(|_| (inferlet.clone(), waiter.again())).collect();
+    let crowd = Crowd::of(MANY);
+    let started = Instant::now();
+    let finished = engine.run_all(launches, Box::new(crowd.clone()));
+    let elapsed = started.elapsed();
+    let failed = finished.iter().find(|one| !matches!(one.outcome, Outcome::Ok(_)));
+    assert!(failed.is_none(), "{:?}", failed.map(|one| &one.outcome));
+    println!(
+        "{MANY} instances at once: {:.2} MB of private memory each, {:.2} ms each from launch to end",
+        crowd.each_bytes() as f64 / 1e6,
+        milliseconds(elapsed) / MANY as f64
+    );
 }
 
 fn steps(runtime: &Arc<Runtime>, inferlet: &Inferlet, folder: &Path) {
@@ -201,21 +222,6 @@ fn steps(runtime: &Arc<Runtime>, inferlet: &Inferlet, folder: &Path) {
 
 fn milliseconds(time: Duration) -> f64 {
     time.as_secs_f64() * 1e3
-}
-
-/// Kilobytes of this process that are in memory, and the most there ever were.
-fn resident() -> u64 {
-    status("VmRSS:")
-}
-
-fn peak() -> u64 {
-    status("VmHWM:")
-}
-
-fn status(name: &str) -> u64 {
-    let text = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
-    let line = text.lines().find_map(|line| line.strip_prefix(name)).unwrap_or_default();
-    line.trim().trim_end_matches(" kB").parse().unwrap_or_default()
 }
 
 fn bakery(folder: &Path) -> Command {

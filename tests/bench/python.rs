@@ -4,14 +4,17 @@
 //! The script `tests/bench/run` provides the release of bakery; a Python from 3.10 on is needed. Ratios are medians over pairs; nothing here
 //! passes or fails.
 
+#[path = "crowd.rs"]
+mod crowd;
 #[path = "measure.rs"]
 mod measure;
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use crowd::{Crowd, FirstCall};
 use measure::{median, pairs, program, report, timed};
 
 use bakery::build::python::shared::{self, Shared};
@@ -20,7 +23,7 @@ use bakery::build::python::{componentize, sdk};
 use bakery::environment::Environment;
 use bakery::progress::Silent;
 use bakery::toolchain::{self, Network};
-use pie_engine::trace::{Discard, Event, Header, Outcome, Record, Sink};
+use pie_engine::trace::{Discard, Outcome};
 use pie_engine::{Engine, EngineConfig, Inferlet, Launch, Runtime, RuntimeConfig};
 
 /// Pairs of commands that take milliseconds.
@@ -150,21 +153,6 @@ fn alone(env: &Environment, source: &str) -> Duration {
     timed(&mut command)
 }
 
-/// Notes when the first thing comes that an instance does.
-#[derive(Clone, Default)]
-struct FirstCall(Arc<Mutex<Option<Instant>>>);
-
-impl Sink for FirstCall {
-    fn begin(&mut self, _header: &Header) {}
-
-    fn record(&mut self, record: &Arc<Record>) {
-        if !matches!(record.event, Event::Launched { .. }) {
-            let mut first = self.0.lock().expect("nobody panics with it");
-            first.get_or_insert_with(Instant::now);
-        }
-    }
-}
-
 /// From the launch to the first call of the host, in an engine in which another one has run.
 fn launches(env: &Environment, shared: &Shared, folder: &Path) {
     let runtime = runtime(env, 2);
@@ -176,8 +164,7 @@ fn launches(env: &Environment, shared: &Shared, folder: &Path) {
         let started = Instant::now();
         let finished = engine.run(inferlet, launch, Box::new(first.clone()));
         assert!(matches!(finished.outcome, Outcome::Ok(_)), "{:?}", finished.outcome);
-        let at = first.0.lock().expect("nobody panics with it").expect("it says something");
-        at - started
+        first.at() - started
     };
     let built = || launch(&built, Launch::new("{}"));
     let bare = || launch(&bare, Launch::new("{}").stdin(document(WAITER)));
@@ -193,59 +180,22 @@ fn built(runtime: &Runtime, folder: &Path, name: &str, source: &str) -> Inferlet
     runtime.compile(&wasm).expect("it is an inferlet")
 }
 
-/// Notes how much memory the process has for itself when the first, and when all instances have said that they are there.
-#[derive(Clone, Default)]
-struct Crowd(Arc<Mutex<Present>>);
-
-#[derive(Default)]
-struct Present {
-    count: usize,
-    first_bytes: u64,
-    last_bytes: u64,
-}
-
-impl Sink for Crowd {
-    fn begin(&mut self, _header: &Header) {}
-
-    fn record(&mut self, record: &Arc<Record>) {
-        if let Event::Message { .. } = record.event {
-            let mut state = self.0.lock().expect("nobody panics with it");
-            state.count += 1;
-            match state.count {
-                1 => state.first_bytes = private_bytes(),
-                MANY => state.last_bytes = private_bytes(),
-                _ => {}
-            }
-        }
-    }
-}
-
 fn many(env: &Environment, folder: &Path) {
     let runtime = runtime(env, MANY);
     let inferlet = built(&runtime, folder, "waiter", WAITER);
     let engine = Engine::on(runtime, EngineConfig::dummy()).expect("the engine starts");
     engine.run(&inferlet, Launch::new("{}"), Box::new(Discard));
-    let crowd = Crowd::default();
+    let crowd = Crowd::of(MANY);
     let started = Instant::now();
     let launches = (0..MANY).map(|_| (inferlet.clone(), Launch::new("{}"))).collect();
     let finished = engine.run_all(launches, Box::new(crowd.clone()));
     let elapsed = started.elapsed();
     assert!(finished.iter().all(|finished| matches!(finished.outcome, Outcome::Ok(_))), "all end well");
-    let present = crowd.0.lock().expect("nobody panics with it");
-    let each = present.last_bytes.saturating_sub(present.first_bytes) / (MANY as u64 - 1);
     println!(
         "{MANY} instances at once: {:.2} MB of private memory each, {:.2} ms each from launch to end",
-        each as f64 / 1e6,
+        crowd.each_bytes() as f64 / 1e6,
         elapsed.as_secs_f64() * 1e3 / MANY as f64
     );
-}
-
-/// Memory that only this process has, in bytes, as Linux tells it.
-fn private_bytes() -> u64 {
-    let text = std::fs::read_to_string("/proc/self/smaps_rollup").expect("this is Linux");
-    let lines = text.lines().filter_map(|line| line.strip_prefix("Private_Dirty:"));
-    let kibibytes = lines.filter_map(|line| line.trim().strip_suffix(" kB")?.trim().parse::<u64>().ok());
-    kibibytes.sum::<u64>() << 10
 }
 
 /// What a step of a generation costs in all: of two generations, the difference, divided by that in tokens.
