@@ -328,6 +328,12 @@ fn a_stack_that_is_too_deep_is_an_error() {
 }
 
 #[test]
+fn classes_keep_the_names_of_their_variables() {
+    let source = "const f = () => 1;\nconst Loaf = class { x = f(); };\nexport async function main() { return [Loaf.name, new Loaf().x]; }\n";
+    answers("main.ts", source, &[], r#"["Loaf",1]"#);
+}
+
+#[test]
 fn who_is_cut_off_is_not_who_was_called_before() {
     fails(
         "const helper = (n: number) => String(n);

@@ -44,15 +44,6 @@ export interface Place {
   text?: string | undefined;
 }
 
-/** Room for telling of an error, which SpiderMonkey has none for when a program has taken all memory: it is given back when an error comes. */
-const reserve: { bytes?: Uint8Array | undefined } = {};
-const RESERVE_BYTES = 1 << 19;
-
-function begin(program: Program): void {
-  if ('__inferlet_replaces' in globalThis) reserve.bytes = new Uint8Array(RESERVE_BYTES);
-  placeStacks((error) => shownStack(error, program));
-}
-
 /** How many turns a promise that nobody waits for has, to reject, when the program has its answer. */
 const LAST_TURNS = 100;
 
@@ -63,7 +54,7 @@ const LAST_TURNS = 100;
  * before.
  */
 export async function start(program: Program, input: string): Promise<string> {
-  begin(program);
+  placeStacks((error) => shownStack(error, program));
   const fault = new Promise<never>((_, reject) => {
     onFault(reject);
   });
@@ -80,7 +71,7 @@ export async function start(program: Program, input: string): Promise<string> {
  * It never rejects: there is nobody any more who could be told. The engine says so where there was no response, or cuts it off.
  */
 export async function respond(program: Program, request: RawRequest, out: Resource): Promise<void> {
-  begin(program);
+  placeStacks((error) => shownStack(error, program));
   const fault = new Promise<never>((_, reject) => {
     onFault(reject);
   });
@@ -109,7 +100,6 @@ async function responded(program: Program, raw: RawRequest, out: Resource): Prom
 
 /** Prints the stack of an error; what it comes to in one line. */
 function told(error: unknown, program: Program): string {
-  reserve.bytes = undefined;
   const stack = shownStack(error, program);
   if (stack !== undefined) printError(`${stack}\n`);
   return messageOf(error, program);

@@ -4,6 +4,10 @@
  * It is `fetch` with a shorter way to what is usual: JSON in, an error for a status that is none of success. Redirects are not followed. Bodies are whole, and what the
  * engine records of a run has them, without what is secret in headers; so a run can be replayed without a network.
  *
+ * A program that *responds* to requests exports `handle` in the place of `main`, and runs under `bakery run --http 127.0.0.1:8080`, once for each request: a function of a
+ * `Request` whose result is a `Response`, or a text or a value, which become one. The body of the `Response` may be what an `async function*` gives: text or bytes, sent
+ * while they are made. What it throws is a response with status 500 and the error as its text.
+ *
  * @module
  */
 

@@ -29,10 +29,27 @@ class OutputStream extends Resource {
     if (bytes.length > 4096) throw new Error('too much at once');
     this.body.text += new TextDecoder().decode(bytes);
   }
+
+  checkWrite() {
+    return 4096;
+  }
+
+  write(bytes) {
+    if (bytes.length > 4096) throw new Error('too much at once');
+    this.body.pieces.push(new TextDecoder().decode(bytes));
+    this.body.text += this.body.pieces.at(-1);
+  }
+
+  flush() {}
+
+  subscribe() {
+    return new Pollable(clock.now);
+  }
 }
 
 class OutgoingBody extends Resource {
   text = '';
+  pieces = [];
   isFinished = false;
 
   write() {
@@ -73,6 +90,31 @@ class OutgoingRequest extends Resource {
     return this.#body;
   }
 }
+
+class OutgoingResponse extends Resource {
+  #body = new OutgoingBody();
+
+  constructor(fields) {
+    super();
+    this.headers = fields.list.map(([name, value]) => [name, String.fromCharCode(...value)]);
+  }
+
+  setStatusCode(status) {
+    this.status = status;
+  }
+
+  body() {
+    return this.#body;
+  }
+}
+
+/** Puts what a program responds into the object that it was given for that. */
+const ResponseOutparam = {
+  set(out, { tag, val }) {
+    if (tag === 'err') out.error = val;
+    else out.response = { status: val.status, headers: val.headers, get body() { return val.body().text; }, get pieces() { return val.body().pieces; } };
+  },
+};
 
 class InputStream extends Resource {
   constructor(body) {
@@ -152,7 +194,7 @@ class FutureIncomingResponse extends Resource {
 }
 
 export const modules = {
-  'wasi:http/types': { Fields, OutgoingRequest, OutgoingBody, IncomingBody },
+  'wasi:http/types': { Fields, OutgoingRequest, OutgoingResponse, OutgoingBody, IncomingBody, ResponseOutparam },
   'wasi:http/outgoing-handler': {
     handle: (request) => {
       if (request.authority === 'forbidden.example') throw refusal({ tag: 'HTTP-request-denied' });

@@ -81,10 +81,12 @@ impl<'a> Marks<'a, '_> {
         }
     }
 
-    /// Goes through a part of a statement, and marks it if it may be cut off. Returns whether it does.
-    fn part(&mut self, value: &mut Expression<'a>) -> bool {
+    /// Goes through a part of a statement, and marks it if it may be cut off.
+    fn part(&mut self, value: &mut Expression<'a>) {
         let span = value.span();
-        let is_busy = is_busy(|busy| busy.visit_expression(value));
+        // A class has the name of what it is assigned to, as long as nothing stands between the two.
+        let is_class = matches!(value.without_parentheses(), Expression::ClassExpression(_));
+        let is_busy = !is_class && is_busy(|busy| busy.visit_expression(value));
         if is_busy {
             self.noted = self.calls;
         }
@@ -92,7 +94,6 @@ impl<'a> Marks<'a, '_> {
         if is_busy {
             self.before(value, span, AT);
         }
-        is_busy
     }
 
     /// Marks each turn of a loop by its condition, unless it was marked in front.
