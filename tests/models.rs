@@ -293,7 +293,7 @@ architecture qwen3_moe, 2 layers, 2 of 4 experts
 shape        64 wide, 4 heads of 16, 2 for keys and values, MLP 128
 weights      [..] in [..] MB, tensors [..] in F32
 context      2048 tokens
-vocabulary   307 of 320 rows
+vocabulary   320 of 320 rows
 chat         messages
 digest       [..]
 

@@ -21,7 +21,7 @@ pub(super) fn write(
     let texts = [
         ("config.json", settings.clone()),
         ("generation_config.json", json!({"eos_token_id": tokenizer.ends(), "pad_token_id": tokenizer.end})),
-        ("tokenizer.json", tokenizer.json()),
+        ("tokenizer.json", tokenizer.json(config.vocab_size)),
         ("tokenizer_config.json", tokenizer.config()),
     ];
     for (name, value) in texts {

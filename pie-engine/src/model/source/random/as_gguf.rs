@@ -138,8 +138,7 @@ fn rope(config: &Config, recipe: &Recipe) -> Result<Vec<(&'static str, Value)>, 
 }
 
 fn vocabulary(config: &Config, tokenizer: &tokenizer::Made) -> Vec<(String, Value)> {
-    let padding = (tokenizer.tokens.len()..config.vocab_size).map(|id| format!("[PAD{id}]"));
-    let tokens = tokenizer.tokens.iter().cloned().chain(padding).map(Value::String).collect();
+    let tokens = tokenizer.padded(config.vocab_size).map(Value::String).collect();
     let kind = |id: usize| match id {
         id if id < tokenizer.marks => NORMAL,
         id if id < tokenizer.tokens.len() => CONTROL,

@@ -90,13 +90,16 @@ impl Made {
         self.tokens.len().next_multiple_of(32)
     }
 
-    /// As a `tokenizer.json`.
-    pub(super) fn json(&self) -> Value {
-        let vocabulary: serde_json::Map<String, Value> = self.tokens[..self.marks]
-            .iter()
-            .enumerate()
-            .map(|(id, token)| (token.clone(), json!(id)))
-            .collect();
+    /// All tokens for an embedding of so many rows: one for each, because a random model chooses any.
+    pub(super) fn padded(&self, rows: usize) -> impl Iterator<Item = String> {
+        let padding = (self.tokens.len()..rows).map(|id| format!("[PAD{id}]"));
+        self.tokens.iter().cloned().chain(padding)
+    }
+
+    /// As a `tokenizer.json`, for an embedding of so many rows.
+    pub(super) fn json(&self, rows: usize) -> Value {
+        let vocabulary: serde_json::Map<String, Value> =
+            self.padded(rows).enumerate().map(|(id, token)| (token, json!(id))).collect();
         let marks = self.tokens.iter().enumerate().skip(self.marks);
         let added: Vec<Value> = marks
             .map(|(id, token)| {
