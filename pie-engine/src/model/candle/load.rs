@@ -85,7 +85,7 @@ fn kernel(weights: &Weights, cache: Cache) -> String {
         pulp::Arch::V4(_) => "x86-64-v4",
         #[cfg(target_arch = "x86_64")]
         pulp::Arch::V3(_) => "x86-64-v3",
-        _ => std::env::consts::ARCH,
+        _ => "portable",
     };
     format!("cpu {level}, cache {cache}")
 }

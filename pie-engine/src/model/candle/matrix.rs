@@ -46,7 +46,7 @@ enum Form {
         bytes: Bytes,
     },
     /// Products through candle's tiles, which give the same bits for any number of rows.
-    Tiled(QTensor),
+    Tiled(Box<QTensor>),
     /// Products without tiles: candle's tiles of this format give other bits for one row than for several.
     Plain(Box<dyn QuantizedType>),
 }
@@ -76,7 +76,7 @@ impl Matrix {
         let form = match kind {
             GgmlDType::Q4K | GgmlDType::Q8_0 => {
                 let storage = QStorage::from_data(Cow::Borrowed(bytes), &Device::Cpu, kind)?;
-                Form::Tiled(QTensor::new(storage, (outputs, inputs))?)
+                Form::Tiled(Box::new(QTensor::new(storage, (outputs, inputs))?))
             }
             _ => Form::Plain(kind.from_data(Cow::Borrowed(bytes))),
         };

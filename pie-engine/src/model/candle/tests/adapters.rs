@@ -4,7 +4,8 @@ use super::super::decoder::{Decoder, Linear, Projections};
 use super::super::feed_forward::{FeedForward, Gated, Gates};
 use super::super::matrix::{Matrix, Number};
 use super::super::{Cache, Candle};
-use super::{KINDS, Kind, Random, Weights, decoder, model};
+use super::random::{Kind, Random, Weights, decoder};
+use super::{KINDS, model};
 use crate::ids::PageId;
 use crate::model::{Batch, Bytes, LowRank, Model, Outputs, Overlay, Sequence};
 

@@ -3,7 +3,7 @@
 use super::super::attention::{State, Unit};
 use super::super::plan::{Plan, place};
 use super::super::store::{CacheShape, PagedStore};
-use super::Random;
+use super::random::Random;
 use crate::brle::Brle;
 use crate::ids::PageId;
 use crate::model::{Batch, Sequence};
@@ -36,7 +36,7 @@ impl Case {
         };
         let mut expected = Vec::new();
         for query in 0..self.tokens() * GROUP {
-            let mut sums = vec![0.0; HEAD_SIZE];
+            let mut sums = [0.0; HEAD_SIZE];
             let mut total = 0.0;
             for slot in (0..self.tokens()).filter(|slot| self.masks[query / GROUP][*slot]) {
                 let score: f64 =

@@ -1,0 +1,215 @@
+//! Decoders with random weights.
+
+use super::super::decoder::{Around, Attention, Decoder, Heads, Layer, Linear, Norm, Projections};
+use super::super::feed_forward::{Experts, FeedForward, Gated, Gates};
+use super::super::matrix::{Matrix, Number};
+use super::super::numeric::{Activation, NormWeight};
+use super::super::rope::Rope;
+use super::super::store::CacheShape;
+use crate::model::source::RopeScaling;
+use crate::model::{Bytes, Target};
+use crate::splitmix::splitmix64;
+use candle_core::quantized::{GgmlDType, QTensor};
+use candle_core::{Device, Tensor};
+
+const VOCAB: usize = 48;
+const HEADS: usize = 4;
+const KV_HEADS: usize = 2;
+const HEAD_SIZE: usize = 8;
+const EXPERTS: usize = 6;
+
+/// How the matrices of a decoder are kept.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Weights {
+    Dense(Number),
+    Quantized(GgmlDType),
+}
+
+impl Weights {
+    /// The width of the residual stream, and of feed-forward networks: what rows of whole blocks need, because these tests are not optimized.
+    fn width(self) -> usize {
+        match self {
+            Weights::Dense(_) => 32,
+            Weights::Quantized(kind) => 2 * kind.block_size(),
+        }
+    }
+}
+
+/// What is tried in some decoders and not in others.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Kind {
+    pub norms_after: bool,
+    pub query_norms: bool,
+    pub bias: bool,
+    pub windows: bool,
+    pub caps: bool,
+    pub experts: bool,
+    /// Embeddings are not the output matrix, and matrices that can be one are one.
+    pub embeddings_apart: bool,
+    pub one_layer: bool,
+}
+
+/// With all that can be on, off.
+pub(super) const PLAIN: Kind = Kind {
+    norms_after: false,
+    query_norms: false,
+    bias: false,
+    windows: false,
+    caps: false,
+    experts: false,
+    embeddings_apart: false,
+    one_layer: false,
+};
+
+/// Numbers that follow from a seed.
+pub(super) struct Random(pub u64);
+
+impl Random {
+    /// Numbers from -1 to 1.
+    pub fn numbers(&mut self, count: usize) -> Vec<f32> {
+        (0..count)
+            .map(|_| {
+                self.0 = splitmix64(self.0);
+                (self.0 >> 40) as f32 / (1 << 23) as f32 - 1.0
+            })
+            .collect()
+    }
+
+    fn matrix(&mut self, outputs: usize, inputs: usize, weights: Weights) -> Matrix {
+        let scale = 1.7 / (inputs as f32).sqrt();
+        let numbers: Vec<f32> = self.numbers(outputs * inputs).into_iter().map(|n| n * scale).collect();
+        match weights {
+            Weights::Dense(number) => {
+                let bytes = numbers.iter().flat_map(|n| match number {
+                    Number::F32 => n.to_le_bytes().to_vec(),
+                    Number::BF16 => half::bf16::from_f32(*n).to_le_bytes().to_vec(),
+                    Number::F16 => half::f16::from_f32(*n).to_le_bytes().to_vec(),
+                });
+                Matrix::dense(outputs, inputs, number, Bytes::new(bytes.collect::<Vec<u8>>()))
+            }
+            Weights::Quantized(kind) => {
+                let tensor = Tensor::from_vec(numbers, (outputs, inputs), &Device::Cpu).unwrap();
+                let quantized = QTensor::quantize(&tensor, kind).unwrap();
+                Matrix::quantized(outputs, inputs, kind, &quantized.data().unwrap()).unwrap()
+            }
+        }
+    }
+
+    fn norm(&mut self, size: usize) -> Norm {
+        let weight = self.numbers(size).into_iter().map(|number| 1.0 + number / 4.0).collect();
+        Norm { weight, kind: NormWeight::Plain, epsilon: 1e-5 }
+    }
+}
+
+/// A decoder of that kind.
+pub(super) fn decoder(seed: u64, weights: Weights, kind: Kind) -> Decoder {
+    let mut maker =
+        Maker { random: Random(seed), weights, width: weights.width(), kind, targets: Vec::new() };
+    let layer_count = if kind.one_layer { 1 } else { 2 };
+    let layers = (0..layer_count).map(|layer| maker.layer(layer)).collect();
+    let Maker { mut random, width, targets, .. } = maker;
+    Decoder {
+        embeddings: random.matrix(VOCAB, width, weights),
+        embedding_scale: if kind.caps { 4.0 } else { 1.0 },
+        layers,
+        norm: random.norm(width),
+        head: kind.embeddings_apart.then(|| random.matrix(VOCAB, width, weights)),
+        logit_scale: 1.0,
+        logit_cap: kind.caps.then_some(5.0),
+        residual_scale: 1.0,
+        heads: Heads {
+            queries: HEADS,
+            cache: CacheShape { layers: layer_count, heads: KV_HEADS, head_size: HEAD_SIZE },
+            scale: 1.0 / (HEAD_SIZE as f32).sqrt(),
+            cap: kind.caps.then_some(3.0),
+        },
+        ropes: vec![Rope::new(1e4, HEAD_SIZE - 2, &RopeScaling::None)],
+        views: vec![None, Some(7)],
+        targets,
+    }
+}
+
+struct Maker {
+    random: Random,
+    weights: Weights,
+    width: usize,
+    kind: Kind,
+    targets: Vec<Target>,
+}
+
+impl Maker {
+    fn layer(&mut self, layer: usize) -> Layer {
+        let prefix = format!("model.layers.{layer}");
+        let attention_norms = self.around();
+        let attention = self.attention(layer, &prefix);
+        let feed_forward_norms = self.around();
+        let feed_forward = self.feed_forward(&prefix);
+        Layer { attention_norms, attention, feed_forward_norms, feed_forward }
+    }
+
+    fn around(&mut self) -> Around {
+        let after = self.kind.norms_after.then(|| self.random.norm(self.width));
+        Around { before: Some(self.random.norm(self.width)), after }
+    }
+
+    fn attention(&mut self, layer: usize, prefix: &str) -> Attention {
+        let (queries, keys) = (HEADS * HEAD_SIZE, KV_HEADS * HEAD_SIZE);
+        let projections = if self.kind.embeddings_apart {
+            Projections::Fused(self.target(format!("{prefix}.qkv_proj"), queries + 2 * keys))
+        } else {
+            Projections::Separate {
+                query: self.target(format!("{prefix}.q_proj"), queries),
+                key: self.target(format!("{prefix}.k_proj"), keys),
+                value: self.target(format!("{prefix}.v_proj"), keys),
+            }
+        };
+        // Adapters leave it alone, so that there is such a matrix too. Its rows are no whole blocks.
+        let matrix = self.random.matrix(self.width, queries, Weights::Dense(Number::F32));
+        let bias = self.kind.bias.then(|| self.random.numbers(self.width));
+        let mut norm = || self.kind.query_norms.then(|| self.random.norm(HEAD_SIZE));
+        Attention {
+            projections,
+            output: Linear { matrix, bias, target: None },
+            query_norm: norm(),
+            key_norm: norm(),
+            rope: 0,
+            view: usize::from(self.kind.windows && layer.is_multiple_of(2)),
+        }
+    }
+
+    fn feed_forward(&mut self, prefix: &str) -> FeedForward {
+        if !self.kind.experts {
+            let gated = self.gated(|maker, name, outputs| maker.target(format!("{prefix}.{name}"), outputs));
+            return FeedForward::Dense(gated);
+        }
+        let experts = (0..EXPERTS).map(|_| self.gated(|maker, _, outputs| maker.linear(outputs))).collect();
+        let matrix = self.random.matrix(EXPERTS, self.width, Weights::Dense(Number::F32));
+        let router = Linear { matrix, bias: None, target: None };
+        FeedForward::Experts(Experts { router, experts, per_token: 2, renormalized: true })
+    }
+
+    fn gated(&mut self, mut linear: impl FnMut(&mut Maker, &str, usize) -> Linear) -> Gated {
+        let width = self.width;
+        let gates = if self.kind.embeddings_apart {
+            Gates::Fused(linear(self, "gate_up_proj", 2 * width))
+        } else {
+            Gates::Separate { gate: linear(self, "gate_proj", width), up: linear(self, "up_proj", width) }
+        };
+        let activation = if self.kind.caps { Activation::Gelu } else { Activation::Silu };
+        Gated { gates, down: linear(self, "down_proj", width), activation }
+    }
+
+    /// A matrix from the width of the decoder that adapters may change.
+    fn target(&mut self, name: String, outputs: usize) -> Linear {
+        self.targets.push(Target { name, inputs: self.width as u32, outputs: outputs as u32 });
+        Linear { target: Some(self.targets.len() - 1), ..self.linear(outputs) }
+    }
+
+    fn linear(&mut self, outputs: usize) -> Linear {
+        Linear {
+            matrix: self.random.matrix(outputs, self.width, self.weights),
+            bias: self.kind.bias.then(|| self.random.numbers(outputs)),
+            target: None,
+        }
+    }
+}
