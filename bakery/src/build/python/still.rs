@@ -1,7 +1,7 @@
 //! Takes out of the Python runtime what is of the moment and the machine that it was made on: then it is the same bytes wherever and whenever it is made.
 //!
 //! `first.py` sees to it that no such thing comes into Python's own memory. Before it, the C library and an allocator have drawn numbers and looked at the
-//! clock. These are in places that the libraries have fixed ([`PLACES`]), which are set to zero. The data of a memory is then written anew, because where its
+//! clock. These are in places that the libraries have fixed, which are set to zero. The data of a memory is then written anew, because where its
 //! segments begin and end depends on what was in them.
 
 use std::collections::BTreeMap;
