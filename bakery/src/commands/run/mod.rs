@@ -228,9 +228,7 @@ pub(super) fn go(args: &Args, branch: Option<&Branch>, env: &Environment, ui: &U
     args.keep_scratch.as_deref().map_or(Ok(()), |folder| scratch::check(folder, env))?;
     let kept = KeptScratch::default();
     let mut launch = Launch::new(input.as_str()).seed(args.seed).scratch(Arc::clone(&kept));
-    if let Some(manifest) = &manifest {
-        launch = programs::permitted(launch, manifest, variables.clone());
-    }
+    launch = programs::permitted(launch, manifest.as_ref(), variables.clone());
     let control = launch.control();
     let (audience, received) = audience(args, &control, env, ui)?;
     let parted = branch.map(|branch| fork::watch(branch, args, &audience, &control, env)).transpose()?;

@@ -50,15 +50,10 @@ impl Programs for Dependencies {
             .shared
             .compiled(number)
             .map_err(|problem| ProgramError::Unavailable { name: name.to_owned(), problem })?;
-        let launch = match manifest {
-            // What its variables are is the business of the one that launches it.
-            Some(manifest) => {
-                let names = manifest.permissions.environment.iter();
-                let variables = names.map(|name| (name.clone(), String::new())).collect();
-                permitted(Launch::new(input), manifest, variables)
-            }
-            None => Launch::new(input),
-        };
+        // What its variables are is the business of the one that launches it.
+        let names = manifest.iter().flat_map(|manifest| &manifest.permissions.environment);
+        let variables = names.map(|name| (name.clone(), String::new())).collect();
+        let launch = permitted(Launch::new(input), manifest, variables);
         let launch = launch.stdin(member.stdin.clone());
         let own = Dependencies { shared: Arc::clone(&self.shared), of: number };
         Ok((inferlet, if member.may_launch.is_empty() { launch } else { launch.programs(Arc::new(own)) }))
@@ -100,12 +95,13 @@ fn checked_input(manifest: Option<&Manifest>, wanted: &Wanted<'_>) -> Result<Str
     Ok(checked.to_string())
 }
 
-/// The start of an inferlet with the name that its manifest has, and what the manifest permits.
+/// The start of an inferlet with the name that its manifest has, and what the manifest permits; without one it has neither.
 pub(in crate::commands) fn permitted(
     launch: Launch,
-    manifest: &Manifest,
+    manifest: Option<&Manifest>,
     variables: Vec<(String, String)>,
 ) -> Launch {
+    let Some(manifest) = manifest else { return launch };
     named(launch.limits(limits(manifest)).environment(variables), manifest)
 }
 
