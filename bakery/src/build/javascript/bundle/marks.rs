@@ -110,10 +110,10 @@ impl<'a> Marks<'a, '_> {
                     block.body.insert(0, Statement::new_expression_statement(span, mark, &self.ast));
                 }
             }
-            Statement::ExpressionStatement(statement) => {
-                if !is_busy(|busy| busy.visit_expression(&statement.expression)) {
-                    self.before(&mut statement.expression, span, AT);
-                }
+            Statement::ExpressionStatement(statement)
+                if !is_busy(|busy| busy.visit_expression(&statement.expression)) =>
+            {
+                self.before(&mut statement.expression, span, AT);
             }
             // Loops have marks of their own, and others end.
             _ => {}
