@@ -1,6 +1,6 @@
 //! Logits against those of HF transformers: checkpoints of all architectures with random weights, in 32 bits.
 //!
-//! Needs PyTorch, so it is run by `tests/parity/run` and left out of `cargo test`. That cuts of a prompt, batches, forks and truncation change no bit is
+//! Needs PyTorch, so it is run by `.ci/parity` and left out of `cargo test`. That cuts of a prompt, batches, forks and truncation change no bit is
 //! tested by the models' own conformance, which runs here on the same checkpoints.
 
 use pie_engine::brle::Brle;
@@ -133,7 +133,7 @@ fn compare(recipe: &Recipe) -> Vec<String> {
 }
 
 #[test]
-#[ignore = "needs PyTorch: run by `tests/parity/run`"]
+#[ignore = "needs PyTorch: run by `.ci/parity`"]
 fn logits_are_those_of_transformers() {
     let recipe = |architecture| Recipe { window: WINDOW, ..Recipe::new(architecture) };
     let architectures = Architecture::ALL.into_iter().map(recipe);
