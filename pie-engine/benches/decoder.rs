@@ -1,7 +1,7 @@
 //! Tokens a second of models with weights, on the machine's cores: prompts, and single tokens behind short and long contexts, alone and beside others.
 //!
-//! `cargo bench -p pie-engine --bench decoder -- [llama|qwen3] [q4k|q8_0|f32] [FILE]` makes a checkpoint of that shape with random weights (or uses that file) and measures the rows of
-//! `../shared/PERFORMANCE.md`: a Llama of 100 million weights, or Qwen3-0.6B. `tests/bench/models` measures llama.cpp with the same file beside it.
+//! `cargo bench -p pie-engine --bench decoder -- [llama|qwen3] [q4k|q8_0|f32] [FILE]` makes a checkpoint of that shape with random weights, or uses that file: a
+//! Llama of 100 million weights, or Qwen3-0.6B. Nothing here is compared with another engine.
 
 use candle_core::quantized::GgmlDType;
 use pie_engine::ids::PageId;
