@@ -25,11 +25,8 @@ fn new_asks_for_what_was_not_given() {
     terminal.press("my-agent");
     terminal.wait_for_question("my-agent");
     terminal.press(ENTER);
-    // The last one: all of them are drawn by then.
-    terminal.wait_for_question("constrained typescript");
-    assert_data_eq!(
-        terminal.screen().contents(),
-        str![[r#"
+    terminal.wait_for_question("constrained");
+    terminal.assert_shows(str![[r#"
 ✔ Name · my-agent
 ? Template ›
 ❯ hello       rust       One question to the model, one answer
@@ -47,8 +44,7 @@ fn new_asks_for_what_was_not_given() {
   chat        typescript A conversation: reads messages, streams answers, keeps its context
   agent       typescript An agent: the model calls functions until it has an answer
   constrained typescript Structured output: JSON that satisfies a schema, whatever the model would …
-"#]]
-    );
+"#]]);
     terminal.press(DOWN);
     terminal.wait_for_question("❯ chat");
     terminal.press(ENTER);
@@ -135,14 +131,11 @@ fn a_bad_answer_is_explained_and_asked_for_again() {
     terminal.wait_for_question("My Agent");
     terminal.press(ENTER);
     terminal.wait_for_question("and `_`\n? Name › ");
-    assert_data_eq!(
-        terminal.screen().contents(),
-        str![[r#"
+    terminal.assert_shows(str![[r#"
 ✘ `My Agent` is not a name for a project: it has a space; a name is letters from a to z, digits, `-`
 and `_`
 ? Name › 
-"#]]
-    );
+"#]]);
     terminal.press("my-agent");
     terminal.wait_for_question("› my-agent");
     terminal.press(ENTER);
@@ -204,12 +197,6 @@ fn errors_are_coloured_unless_no_color_is_set() {
     assert_eq!(plain.text(), help.text());
 }
 
-/// The screen without what cargo says when another one is at work on the machine.
-fn undisturbed(screen: &str) -> String {
-    let lines = screen.lines().filter(|line| !line.contains("Blocking waiting for file lock"));
-    lines.collect::<Vec<_>>().join("\n")
-}
-
 #[test]
 fn a_build_shows_what_it_does_while_it_does_it() {
     let world = World::new();
@@ -219,18 +206,15 @@ fn a_build_shows_what_it_does_while_it_does_it() {
     world.write("tiny/build.rs", script);
     let mut terminal = world.terminal(&["build", "tiny"]).envs(build::variables()).start();
     terminal.wait_for("tiny(build)");
-    assert_data_eq!(
-        undisturbed(&terminal.screen().contents()),
-        str![[r#"
+    terminal.assert_shows(str![[r#"
    Compiling tiny v0.1.0 ([..]/work/tiny)
     Building [[..]] 1/3: tiny(build)[..]
-"#]]
-    );
+"#]]);
     world.write("go", "");
     let ended = terminal.end();
     assert_eq!(ended.code, 0, "{}", ended.text());
     assert_data_eq!(
-        undisturbed(&ended.text()),
+        ended.text(),
         str![[r#"
    Compiling tiny v0.1.0 ([..]/work/tiny)
     Finished `release` profile [optimized] target(s) in [..]s
@@ -251,7 +235,7 @@ fn ctrl_c_ends_a_build_and_leaves_no_component() {
     let ended = terminal.end();
     assert_eq!(ended.code, 130, "{}", ended.text());
     assert_data_eq!(
-        undisturbed(&ended.text()),
+        ended.text(),
         str![[r#"
    Compiling tiny v0.1.0 ([..]/work/tiny)
 [..]
@@ -375,23 +359,18 @@ fn questions_fit_a_narrow_terminal() {
     terminal.wait_for_question("My Agent");
     terminal.press(ENTER);
     terminal.wait_for_question("`_`\n? Name › ");
-    assert_data_eq!(
-        terminal.screen().contents(),
-        str![[r#"
+    terminal.assert_shows(str![[r#"
 ✘ `My Agent` is not a name for a
 project: it has a space; a name is
 letters from a to z, digits, `-` and
 `_`
 ? Name › 
-"#]]
-    );
+"#]]);
     terminal.press("my-agent");
     terminal.wait_for_question("› my-agent");
     terminal.press(ENTER);
     terminal.wait_for_question("constrained");
-    assert_data_eq!(
-        terminal.screen().contents(),
-        str![[r#"
+    terminal.assert_shows(str![[r#"
 ✔ Name · my-agent
 ? Template ›
 ❯ hello       rust       One question t…
@@ -409,8 +388,7 @@ letters from a to z, digits, `-` and
   chat        typescript A conversation…
   agent       typescript An agent: the …
   constrained typescript Structured out…
-"#]]
-    );
+"#]]);
     terminal.press(DOWN);
     terminal.wait_for_question("❯ chat");
     terminal.press(ENTER);

@@ -11,6 +11,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use pty_process::blocking::{Command, Pty};
+use snapbox::{Assert, Data, IntoData, assert_data_eq};
 use vt100::{Parser, Screen};
 
 /// Ctrl-C, as a terminal sends it.
@@ -160,9 +161,15 @@ impl Terminal {
         modes.contains(rustix::termios::LocalModes::ICANON)
     }
 
-    /// What it shows now.
-    pub fn screen(&self) -> &Screen {
-        self.parser.screen()
+    /// Waits until the screen shows exactly this: what a program draws arrives in pieces.
+    #[track_caller]
+    pub fn assert_shows(&mut self, expected: Data) {
+        let deadline = Instant::now() + PATIENCE;
+        let shows = |terminal: &Terminal| {
+            Assert::new().try_eq(None, text(terminal.parser.screen()).into_data(), expected.clone()).is_ok()
+        };
+        while !shows(self) && self.show_more(deadline) {}
+        assert_data_eq!(text(self.parser.screen()), expected);
     }
 
     /// Waits until the program has ended and everything it wrote is on the screen.
@@ -220,6 +227,13 @@ impl Drop for Terminal {
 impl Ended {
     /// The lines on the screen, without empty ones at the end.
     pub fn text(&self) -> String {
-        self.screen.contents()
+        text(&self.screen)
     }
+}
+
+/// The lines of a screen, without what cargo says when another one is at work on the machine.
+fn text(screen: &Screen) -> String {
+    let contents = screen.contents();
+    let lines = contents.lines().filter(|line| !line.contains("Blocking waiting for file lock"));
+    lines.collect::<Vec<_>>().join("\n")
 }
