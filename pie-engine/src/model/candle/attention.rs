@@ -4,29 +4,35 @@
 //! the sum of values under these weights (Milakov and Gimelshein, 2018: online softmax). What it computes of a block depends on the block, on which slots
 //! it sees and on what it has from earlier blocks, so its bits are the same alone and among others, and however the prompt was cut into passes. So queries can be put
 //! together as it suits memory: those of all heads that share a key-value head, of neighbouring tokens, and of sequences that have their first pages in common
-//! ([`Tile`]); a block is brought into memory, and from its kept form into numbers, once for all of them.
+//! ([`Tile`]).
 
 use super::numeric::{LANES, Lanes, exp, max_lanes, soft_cap, sum_lanes};
 use super::plan::{Plan, Tile};
+use super::simd::{Kernel, Level};
 use super::store::{Element, PagedStore};
 use crate::ids::PageId;
-use pulp::{Simd, WithSimd};
 use std::ops::Range;
 
 /// Slots in a block: one for each lane.
 pub(super) const BLOCK: usize = LANES;
 /// The longest head there may be; checked when a model is loaded.
 pub(super) const LONGEST_HEAD: usize = 256;
+/// Queries that go through a block together, at most: what is known of them stays in registers.
+const TOGETHER: usize = 4;
+/// Running sums of a score, which do not wait for each other.
+const SUMS: usize = 4;
+/// Registers of a row of results that are worked on at once.
+const WIDE: usize = 4;
 
-/// What is known of a query before its last block: the greatest score, and the sum of weights relative to it.
+/// What is known of a query before its last block: the greatest score, and the sum of weights relative to it, in each lane.
 #[derive(Clone, Copy)]
 pub(super) struct State {
     greatest: f32,
-    sum: f32,
+    sums: Lanes,
 }
 
 impl State {
-    pub const NOTHING: State = State { greatest: f32::NEG_INFINITY, sum: 0.0 };
+    pub const NOTHING: State = State { greatest: f32::NEG_INFINITY, sums: [0.0; LANES] };
 }
 
 /// Attention of one tile's queries to what one key-value head keeps of one layer.
@@ -59,26 +65,33 @@ pub(super) struct Unit<'a, E> {
     pub states: &'a mut [State],
 }
 
-impl<E: Element> WithSimd for Unit<'_, E> {
-    type Output = ();
+/// A block of keys and values, and which of its slots are seen.
+#[derive(Clone, Copy)]
+struct Block<'a, E> {
+    keys: &'a [E],
+    values: &'a [E],
+    seen: u16,
+}
 
+impl<E: Element> Kernel for Unit<'_, E> {
     #[inline(always)]
-    fn with_simd<S: Simd>(mut self, _simd: S) {
+    fn run<L: Level>(mut self, level: L) {
         self.out.fill(0.0);
         self.states.fill(State::NOTHING);
         let tile = self.tile;
         let pages = self.plan.pages(tile.tokens.start);
-        self.pass(0..tile.tokens.len(), &pages[..tile.shared_pages], 0);
+        self.pass(level, 0..tile.tokens.len(), &pages[..tile.shared_pages], 0);
         let mut first = 0;
         while first < tile.tokens.len() {
             let same = self.plan.run_length(tile.tokens.start + first).min(tile.tokens.len() - first);
             let pages = self.plan.pages(tile.tokens.start + first);
-            self.pass(first..first + same, &pages[tile.shared_pages..], tile.shared_pages);
+            self.pass(level, first..first + same, &pages[tile.shared_pages..], tile.shared_pages);
             first += same;
         }
         for (row, state) in self.out.chunks_exact_mut(self.size).zip(&*self.states) {
+            let sum = sum_lanes(state.sums);
             // Who sees nothing gets nothing.
-            let scale = if state.sum > 0.0 { 1.0 / state.sum } else { 0.0 };
+            let scale = if sum > 0.0 { 1.0 / sum } else { 0.0 };
             row.iter_mut().for_each(|number| *number *= scale);
         }
     }
@@ -87,29 +100,24 @@ impl<E: Element> WithSimd for Unit<'_, E> {
 impl<E: Element> Unit<'_, E> {
     /// Takes some tokens of the tile through some pages, whose first has that number in the sequence.
     #[inline(always)]
-    fn pass(&mut self, tokens: Range<usize>, pages: &[PageId], first_page: usize) {
-        let mut keys = [[0.0; BLOCK]; LONGEST_HEAD];
-        let mut values = [0.0; BLOCK * LONGEST_HEAD];
-        let blocks = self.store.blocks();
+    fn pass<L: Level>(&mut self, level: L, tokens: Range<usize>, pages: &[PageId], first_page: usize) {
+        let store = self.store;
+        let blocks = store.blocks();
         for (index, &page) in pages.iter().enumerate() {
             for block in 0..blocks {
+                let Some((keys, values)) = store.block(page, self.layer, self.head, block) else { continue };
                 let number = (first_page + index) * blocks + block;
-                let mut seen = tokens.clone().map(|token| self.visible(token, number));
-                if seen.all(|bits| bits == 0) {
-                    continue;
-                }
-                let Some((kept_keys, kept_values)) = self.store.block(page, self.layer, self.head, block)
-                else {
-                    continue;
-                };
-                for (key, kept) in keys.iter_mut().zip(kept_keys.as_chunks::<BLOCK>().0) {
-                    *key = kept.map(E::number);
-                }
-                values.iter_mut().zip(kept_values).for_each(|(value, kept)| *value = kept.number());
-                for token in tokens.clone() {
-                    let bits = self.visible(token, number);
-                    if bits != 0 {
-                        self.heads_of(token, bits, &keys[..self.size], &values[..BLOCK * self.size]);
+                let mut token = tokens.start;
+                while token < tokens.end {
+                    // Neighbours that see the same slots go on together.
+                    let seen = self.seen(token, number);
+                    let first = token;
+                    while token < tokens.end && self.seen(token, number) == seen {
+                        token += 1;
+                    }
+                    if seen != 0 {
+                        let block = Block { keys, values, seen };
+                        self.rows(level, first * self.group..token * self.group, block);
                     }
                 }
             }
@@ -118,89 +126,154 @@ impl<E: Element> Unit<'_, E> {
 
     /// The slots of a block that a token of the tile sees, as bits.
     #[inline(always)]
-    fn visible(&self, token: usize, block: usize) -> u16 {
+    fn seen(&self, token: usize, block: usize) -> u16 {
         self.plan.visible(self.view, self.tile.tokens.start + token, block)
     }
 
-    /// All query heads of one token.
+    /// Takes rows of the result through a block.
     #[inline(always)]
-    fn heads_of(&mut self, token: usize, bits: u16, keys: &[Lanes], values: &[f32]) {
-        let row = self.plan.row(self.tile.tokens.start + token);
-        for member in 0..self.group {
-            let query = (row * self.heads + self.head * self.group + member) * self.size;
-            let query = &self.queries[query..query + self.size];
-            let at = token * self.group + member;
-            let sums = &mut self.out[at * self.size..(at + 1) * self.size];
-            attend(query, keys, values, bits, self.cap, &mut self.states[at], sums);
+    fn rows<L: Level>(&mut self, level: L, rows: Range<usize>, block: Block<'_, E>) {
+        let mut row = rows.start;
+        while row < rows.end {
+            match rows.end - row {
+                1 => self.together::<L, 1>(level, row, block),
+                2 => self.together::<L, 2>(level, row, block),
+                3 => self.together::<L, 3>(level, row, block),
+                _ => self.together::<L, TOGETHER>(level, row, block),
+            }
+            row += TOGETHER;
         }
+    }
+
+    /// Takes `COUNT` rows of the result through a block.
+    #[inline(always)]
+    fn together<L: Level, const COUNT: usize>(&mut self, level: L, first: usize, block: Block<'_, E>) {
+        let mut queries: [&[f32]; COUNT] = [&[]; COUNT];
+        for (at, query) in queries.iter_mut().enumerate() {
+            let (token, member) = ((first + at) / self.group, (first + at) % self.group);
+            let row = self.plan.row(self.tile.tokens.start + token);
+            let start = (row * self.heads + self.head * self.group + member) * self.size;
+            *query = &self.queries[start..start + self.size];
+        }
+        let mut weights = scores(level, queries, block.keys);
+        let mut shrinks = [0.0; COUNT];
+        for ((weights, shrink), state) in
+            weights.iter_mut().zip(&mut shrinks).zip(&mut self.states[first..first + COUNT])
+        {
+            *shrink = weigh(weights, block.seen, self.cap, state);
+        }
+        let out = &mut self.out[first * self.size..(first + COUNT) * self.size];
+        sum_values(level, out, &shrinks, &weights, block);
     }
 }
 
-/// One query and one block.
+/// The products of queries with the keys of a block.
 #[inline(always)]
-fn attend(
-    query: &[f32],
-    keys: &[Lanes],
-    values: &[f32],
-    bits: u16,
-    cap: Option<f32>,
-    state: &mut State,
-    sums: &mut [f32],
-) {
-    let mut scores = score(query, keys);
+fn scores<E: Element, L: Level, const COUNT: usize>(
+    level: L,
+    queries: [&[f32]; COUNT],
+    keys: &[E],
+) -> [Lanes; COUNT] {
+    let mut sums = [[level.splat(0.0); SUMS]; COUNT];
+    for (number, keys) in keys.as_chunks::<BLOCK>().0.iter().enumerate() {
+        let keys = E::lanes(level, keys);
+        for (query, sums) in queries.iter().zip(&mut sums) {
+            let sum = &mut sums[number % SUMS];
+            *sum = level.mul_add(keys, level.splat(query[number]), *sum);
+        }
+    }
+    let mut scores = [[0.0; LANES]; COUNT];
+    for (score, [a, b, c, d]) in scores.iter_mut().zip(sums) {
+        *score = level.lanes(level.add(level.add(a, b), level.add(c, d)));
+    }
+    scores
+}
+
+/// Turns scores into weights relative to the greatest score so far. Gives what all before has to be multiplied with.
+#[inline(always)]
+fn weigh(scores: &mut Lanes, seen: u16, cap: Option<f32>, state: &mut State) -> f32 {
     for (lane, score) in scores.iter_mut().enumerate() {
         if let Some(cap) = cap {
             *score = soft_cap(*score, cap);
         }
-        if bits >> lane & 1 == 0 {
+        if seen >> lane & 1 == 0 {
             *score = f32::NEG_INFINITY;
         }
     }
-    let greatest = state.greatest.max(max_lanes(scores));
+    let greatest = state.greatest.max(max_lanes(*scores));
     let shrink = exp(state.greatest - greatest);
-    let weights = scores.map(|score| exp(score - greatest));
-    *state = State { greatest, sum: state.sum.mul_add(shrink, sum_lanes(weights)) };
-    let (sums, rest) = sums.as_chunks_mut::<LANES>();
-    let size = sums.len() * LANES + rest.len();
-    for (chunk, sums) in sums.iter_mut().enumerate() {
-        let mut sum = sums.map(|sum| sum * shrink);
-        for (slot, weight) in weights.iter().enumerate() {
-            // What is not seen may hold anything, and infinity times 0 is no number.
-            if *weight != 0.0 {
-                let at = slot * size + chunk * LANES;
-                for (sum, value) in sum.iter_mut().zip(&values[at..at + LANES]) {
-                    *sum = value.mul_add(*weight, *sum);
-                }
-            }
-        }
-        *sums = sum;
+    for (score, sum) in scores.iter_mut().zip(&mut state.sums) {
+        *score = exp(*score - greatest);
+        *sum = sum.mul_add(shrink, *score);
     }
-    let done = size - rest.len();
-    for (offset, sum) in rest.iter_mut().enumerate() {
-        *sum *= shrink;
-        for (slot, weight) in weights.iter().enumerate().filter(|(_, weight)| **weight != 0.0) {
-            *sum = values[slot * size + done + offset].mul_add(*weight, *sum);
+    state.greatest = greatest;
+    shrink
+}
+
+/// Adds the values of a block to rows of results.
+#[inline(always)]
+fn sum_values<E: Element, L: Level, const COUNT: usize>(
+    level: L,
+    out: &mut [f32],
+    shrinks: &[f32; COUNT],
+    weights: &[Lanes; COUNT],
+    block: Block<'_, E>,
+) {
+    let size = out.len() / COUNT;
+    let mut at = 0;
+    while size - at >= WIDE * LANES {
+        sum_part::<E, L, COUNT, WIDE>(level, out, at, shrinks, weights, block);
+        at += WIDE * LANES;
+    }
+    while size - at >= LANES {
+        sum_part::<E, L, COUNT, 1>(level, out, at, shrinks, weights, block);
+        at += LANES;
+    }
+    for (row, (shrink, weights)) in out.chunks_exact_mut(size).zip(shrinks.iter().zip(weights)) {
+        for (offset, sum) in row.iter_mut().enumerate().skip(at) {
+            *sum *= shrink;
+            for slot in (0..BLOCK).filter(|slot| block.seen >> slot & 1 == 1) {
+                *sum = block.values[slot * size + offset].number().mul_add(weights[slot], *sum);
+            }
         }
     }
 }
 
-/// The products of a query with the keys of a block, in four running sums that do not wait for each other.
+/// `WIDE` registers of each row, from some number on.
 #[inline(always)]
-fn score(query: &[f32], keys: &[Lanes]) -> Lanes {
-    let mut sums = [[0.0; LANES]; 4];
-    let (queries, query_rest) = query.as_chunks::<4>();
-    let (keys, key_rest) = keys.as_chunks::<4>();
-    for (query, keys) in queries.iter().zip(keys) {
-        for part in 0..4 {
-            for lane in 0..LANES {
-                sums[part][lane] = keys[part][lane].mul_add(query[part], sums[part][lane]);
+fn sum_part<E: Element, L: Level, const COUNT: usize, const WIDE: usize>(
+    level: L,
+    out: &mut [f32],
+    at: usize,
+    shrinks: &[f32; COUNT],
+    weights: &[Lanes; COUNT],
+    block: Block<'_, E>,
+) {
+    let size = out.len() / COUNT;
+    let mut sums = [[level.splat(0.0); WIDE]; COUNT];
+    for (row, (sums, shrink)) in sums.iter_mut().zip(shrinks).enumerate() {
+        let out = out[row * size + at..].as_chunks::<LANES>().0;
+        for (sum, before) in sums.iter_mut().zip(out) {
+            *sum = level.mul(level.load(before), level.splat(*shrink));
+        }
+    }
+    for slot in 0..BLOCK {
+        // What is not seen may hold anything, and infinity times 0 is no number.
+        if block.seen >> slot & 1 == 0 {
+            continue;
+        }
+        let values = block.values[slot * size + at..].as_chunks::<LANES>().0;
+        for (part, values) in values.iter().enumerate().take(WIDE) {
+            let values = E::lanes(level, values);
+            for (sums, weights) in sums.iter_mut().zip(weights) {
+                sums[part] = level.mul_add(values, level.splat(weights[slot]), sums[part]);
             }
         }
     }
-    for (part, (query, key)) in query_rest.iter().zip(key_rest).enumerate() {
-        for lane in 0..LANES {
-            sums[part][lane] = key[lane].mul_add(*query, sums[part][lane]);
+    for (row, sums) in sums.into_iter().enumerate() {
+        let out = out[row * size + at..].as_chunks_mut::<LANES>().0;
+        for (sum, after) in sums.into_iter().zip(out) {
+            *after = level.lanes(sum);
         }
     }
-    std::array::from_fn(|lane| (sums[0][lane] + sums[1][lane]) + (sums[2][lane] + sums[3][lane]))
 }

@@ -13,33 +13,37 @@
 
 use super::attention::{State, Unit};
 use super::feed_forward::FeedForward;
-use super::matrix::Matrix;
+use super::matrix::{Matrix, Table};
 use super::numeric::{NormWeight, RmsNorm, SoftCap};
 use super::plan::{Plan, place};
 use super::pool::for_each_piece;
 use super::rope::{Angles, Rope};
 use super::scratch::Scratch;
+use super::simd::dispatch;
 use super::store::{CacheShape, Element, PagedStore};
 use crate::model::{Batch, ModelError, Outputs, Target};
-use pulp::Arch;
 
 /// Query heads for each key-value head, at most.
 pub(super) const LARGEST_GROUP: usize = 64;
 /// Queries that go through attention together, if there are so many for one key-value head.
 const TILE_QUERIES: usize = 16;
+/// Numbers that a thread norms at once, at least.
+const PIECE: usize = 4096;
+/// About how many multiplications of a matrix take as long as norming a number.
+const OPERATIONS: usize = 8;
 
 /// A model.
 pub(super) struct Decoder {
     /// What tokens are embedded as: a row for each id.
-    pub embeddings: Matrix,
+    pub embeddings: Table,
     /// What embeddings are multiplied with.
     pub embedding_scale: f32,
     /// The layers.
     pub layers: Vec<Layer>,
     /// The norm behind the last layer.
     pub norm: Norm,
-    /// Logits from what the last layer gives; none if they are products with the embeddings.
-    pub head: Option<Matrix>,
+    /// Logits from what the last layer gives.
+    pub head: Matrix,
     /// What logits are multiplied with.
     pub logit_scale: f32,
     /// What they softly stay below.
@@ -114,9 +118,12 @@ pub(super) struct Norm {
 impl Norm {
     /// Norms each row as long as the weights.
     pub fn apply(&self, rows: &mut [f32]) {
-        for row in rows.chunks_exact_mut(self.weight.len()) {
-            RmsNorm { row, weight: &self.weight, kind: self.kind, epsilon: self.epsilon }.apply();
-        }
+        let size = self.weight.len();
+        for_each_piece(rows, size * (PIECE / size).max(1), rows.len() * OPERATIONS, |_, rows| {
+            for row in rows.chunks_exact_mut(size) {
+                RmsNorm { row, weight: &self.weight, kind: self.kind, epsilon: self.epsilon }.apply();
+            }
+        });
     }
 }
 
@@ -132,14 +139,14 @@ pub(super) struct Linear {
 
 impl Linear {
     /// Computes rows of outputs from rows of inputs, which are those of all tokens of the batch.
-    pub fn apply(&self, batch: &Batch<'_>, input: &[f32], output: &mut Vec<f32>) -> Result<(), ModelError> {
-        self.matrix.product(input, output)?;
+    pub fn apply(&self, batch: &Batch<'_>, input: &[f32], output: &mut Vec<f32>) {
+        self.matrix.product(input, output);
         if let Some(bias) = &self.bias {
             for row in output.chunks_exact_mut(bias.len()) {
                 row.iter_mut().zip(bias).for_each(|(number, bias)| *number += bias);
             }
         }
-        let Some(target) = self.target else { return Ok(()) };
+        let Some(target) = self.target else { return };
         let (inputs, outputs) = (self.matrix.inputs(), self.matrix.outputs());
         let mut row = 0;
         for sequence in &batch.sequences {
@@ -152,7 +159,6 @@ impl Linear {
                 }
             }
         }
-        Ok(())
     }
 }
 
@@ -189,16 +195,16 @@ pub(super) enum Projections {
 
 impl Projections {
     /// From `scratch.input` to `scratch.queries`, `scratch.keys` and `scratch.values`.
-    fn apply(&self, batch: &Batch<'_>, heads: &Heads, scratch: &mut Scratch) -> Result<(), ModelError> {
+    fn apply(&self, batch: &Batch<'_>, heads: &Heads, scratch: &mut Scratch) {
         let Scratch { input, queries, keys, values, output, .. } = scratch;
         match self {
             Projections::Separate { query, key, value } => {
-                query.apply(batch, input, queries)?;
-                key.apply(batch, input, keys)?;
-                value.apply(batch, input, values)
+                query.apply(batch, input, queries);
+                key.apply(batch, input, keys);
+                value.apply(batch, input, values);
             }
             Projections::Fused(linear) => {
-                linear.apply(batch, input, output)?;
+                linear.apply(batch, input, output);
                 let (of_queries, of_keys) =
                     (heads.queries * heads.cache.head_size, heads.cache.heads * heads.cache.head_size);
                 [&mut *queries, &mut *keys, &mut *values].into_iter().for_each(Vec::clear);
@@ -207,7 +213,6 @@ impl Projections {
                     keys.extend_from_slice(&row[of_queries..of_queries + of_keys]);
                     values.extend_from_slice(&row[of_queries + of_keys..]);
                 }
-                Ok(())
             }
         }
     }
@@ -225,7 +230,7 @@ struct Pass<'a, E> {
 impl Decoder {
     /// The number of tokens it knows.
     pub fn vocab_size(&self) -> usize {
-        self.head.as_ref().unwrap_or(&self.embeddings).outputs()
+        self.head.outputs()
     }
 
     /// Numbers in the residual stream.
@@ -259,11 +264,10 @@ impl Decoder {
         let angles = self.ropes.iter().map(|rope| rope.angles(positions())).collect();
         scratch.tokens.clear();
         scratch.tokens.extend(batch.sequences.iter().flat_map(|sequence| sequence.tokens));
-        if let Some(token) = scratch.tokens.iter().find(|token| **token as usize >= self.embeddings.outputs())
-        {
+        if let Some(token) = scratch.tokens.iter().find(|token| **token as usize >= self.embeddings.rows()) {
             return Err(ModelError::Failed(format!("the model has no embedding for token {token}")));
         }
-        self.embeddings.rows(&scratch.tokens, &mut scratch.residual)?;
+        self.embeddings.read(&scratch.tokens, &mut scratch.residual);
         if self.embedding_scale != 1.0 {
             scratch.residual.iter_mut().for_each(|number| *number *= self.embedding_scale);
         }
@@ -273,7 +277,7 @@ impl Decoder {
             self.attend(index, &layer.attention, &mut pass)?;
             pass.end(&layer.attention_norms, self.residual_scale);
             pass.begin(&layer.feed_forward_norms);
-            layer.feed_forward.apply(pass.batch, pass.scratch)?;
+            layer.feed_forward.apply(pass.batch, pass.scratch);
             pass.end(&layer.feed_forward_norms, self.residual_scale);
         }
         self.finish(batch, scratch, outputs)
@@ -287,7 +291,7 @@ impl Decoder {
         pass: &mut Pass<'_, E>,
     ) -> Result<(), ModelError> {
         let (batch, scratch) = (pass.batch, &mut *pass.scratch);
-        attention.projections.apply(batch, &self.heads, scratch)?;
+        attention.projections.apply(batch, &self.heads, scratch);
         for (norm, rows) in
             [(&attention.query_norm, &mut scratch.queries), (&attention.key_norm, &mut scratch.keys)]
         {
@@ -303,7 +307,8 @@ impl Decoder {
         keep(layer, batch, pass.store, scratch, heads * head_size)?;
         self.attend_in_units(layer, attention.view, pass);
         let scratch = &mut *pass.scratch;
-        attention.output.apply(batch, &scratch.attended, &mut scratch.output)
+        attention.output.apply(batch, &scratch.attended, &mut scratch.output);
+        Ok(())
     }
 
     /// From `scratch.queries` to `scratch.attended`.
@@ -320,7 +325,7 @@ impl Decoder {
             let tile = &plan.tiles[index / heads];
             let rows = tile.tokens.len() * group;
             let mut states = [State::NOTHING; LARGEST_GROUP];
-            Arch::new().dispatch(Unit {
+            dispatch(Unit {
                 store,
                 plan,
                 view,
@@ -377,7 +382,7 @@ impl Decoder {
         if row == 0 {
             return Ok(());
         }
-        self.head.as_ref().unwrap_or(&self.embeddings).product(&scratch.input, &mut outputs.logits)?;
+        self.head.product(&scratch.input, &mut outputs.logits);
         if self.logit_scale != 1.0 {
             outputs.logits.iter_mut().for_each(|logit| *logit *= self.logit_scale);
         }

@@ -3,7 +3,7 @@
 use super::decoder::Linear;
 use super::numeric::{Activation, Gate, softmax};
 use super::scratch::Scratch;
-use crate::model::{Batch, ModelError};
+use crate::model::Batch;
 
 /// The feed-forward network of a layer.
 pub(super) enum FeedForward {
@@ -50,7 +50,7 @@ pub(super) struct Experts {
 
 impl FeedForward {
     /// From `scratch.input` to `scratch.output`.
-    pub fn apply(&self, batch: &Batch<'_>, scratch: &mut Scratch) -> Result<(), ModelError> {
+    pub fn apply(&self, batch: &Batch<'_>, scratch: &mut Scratch) {
         match self {
             FeedForward::Dense(gated) => {
                 let Scratch { input, output, gate, up, .. } = scratch;
@@ -68,14 +68,14 @@ impl Gated {
         input: &[f32],
         (gate, up): (&mut Vec<f32>, &mut Vec<f32>),
         output: &mut Vec<f32>,
-    ) -> Result<(), ModelError> {
+    ) {
         match &self.gates {
             Gates::Separate { gate: to_gate, up: to_up } => {
-                to_gate.apply(batch, input, gate)?;
-                to_up.apply(batch, input, up)?;
+                to_gate.apply(batch, input, gate);
+                to_up.apply(batch, input, up);
             }
             Gates::Fused(linear) => {
-                linear.apply(batch, input, output)?;
+                linear.apply(batch, input, output);
                 [&mut *gate, &mut *up].into_iter().for_each(Vec::clear);
                 let half = linear.matrix.outputs() / 2;
                 for row in output.chunks_exact(2 * half) {
@@ -85,16 +85,16 @@ impl Gated {
             }
         }
         Gate { gate, up, activation: self.activation }.apply();
-        self.down.apply(batch, gate, output)
+        self.down.apply(batch, gate, output);
     }
 }
 
 impl Experts {
     /// Experts in their order, each for all tokens that go through it, so that what is added to a token's row comes in one order whatever else is in
     /// the batch.
-    fn apply(&self, batch: &Batch<'_>, scratch: &mut Scratch) -> Result<(), ModelError> {
+    fn apply(&self, batch: &Batch<'_>, scratch: &mut Scratch) {
         let Scratch { input, output, gate, up, expert: of_expert, .. } = scratch;
-        self.router.apply(batch, input, &mut of_expert.shares)?;
+        self.router.apply(batch, input, &mut of_expert.shares);
         for shares in of_expert.shares.chunks_exact_mut(self.experts.len()) {
             self.choose(shares);
         }
@@ -114,13 +114,12 @@ impl Experts {
             for (row, _) in &of_expert.tokens {
                 of_expert.input.extend_from_slice(&input[row * size..(row + 1) * size]);
             }
-            expert.apply(&nobody, &of_expert.input, (gate, up), &mut of_expert.output)?;
+            expert.apply(&nobody, &of_expert.input, (gate, up), &mut of_expert.output);
             for ((row, share), given) in of_expert.tokens.iter().zip(of_expert.output.chunks_exact(size)) {
                 let sums = &mut output[row * size..(row + 1) * size];
                 sums.iter_mut().zip(given).for_each(|(sum, number)| *sum = number.mul_add(*share, *sum));
             }
         }
-        Ok(())
     }
 
     /// From what the router says of a token to what each expert counts: 0 for all but a few.

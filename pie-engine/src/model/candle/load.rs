@@ -3,7 +3,7 @@
 use super::attention::LONGEST_HEAD;
 use super::decoder::{Around, Attention, Decoder, Heads, LARGEST_GROUP, Layer, Linear, Norm, Projections};
 use super::feed_forward::{Experts, FeedForward, Gated, Gates};
-use super::matrix::{Matrix, Number};
+use super::matrix::{Matrix, Number, Table};
 use super::numeric::{Activation, NormWeight};
 use super::rope::Rope;
 use super::store::CacheShape;
@@ -69,25 +69,14 @@ pub(super) fn load(source: &Source, cache: Cache) -> Result<Candle> {
         max_positions: config.max_positions as u32,
         embedding_size: Some(config.hidden_size as u32),
         adapter_targets: decoder.targets.clone(),
-        kernel: kernel(&source.weights, cache),
+        kernel: kernel(cache),
     };
     Ok(Candle { info, decoder, cache })
 }
 
-/// What decides the bits besides the weights. Products with blocks of Q8_0 have other bits where there is AVX2 and nothing newer (measured with
-/// candle 0.11.1); all else has the same bits everywhere.
-fn kernel(weights: &Weights, cache: Cache) -> String {
-    let cache = if cache == Cache::F32 { "f32" } else { "f16" };
-    let depends = weights.iter().any(|(_, tensor)| tensor.kind == GgmlDType::Q8_0);
-    let level = match pulp::Arch::new() {
-        _ if !depends => "any",
-        #[cfg(target_arch = "x86_64")]
-        pulp::Arch::V4(_) => "x86-64-v4",
-        #[cfg(target_arch = "x86_64")]
-        pulp::Arch::V3(_) => "x86-64-v3",
-        _ => "portable",
-    };
-    format!("cpu {level}, cache {cache}")
+/// What decides the bits besides the weights: not the processor.
+fn kernel(cache: Cache) -> String {
+    format!("cpu any, cache {}", if cache == Cache::F32 { "f32" } else { "f16" })
 }
 
 struct Loader<'a> {
@@ -105,11 +94,11 @@ impl Loader<'_> {
             ropes.push(Rope::new(theta, config.rope.rotary_dim, &RopeScaling::None));
         }
         Ok(Decoder {
-            embeddings: self.matrix(EMBEDDING)?,
+            embeddings: table(EMBEDDING, self.weights.require(EMBEDDING)?)?,
             embedding_scale: config.embedding_scale,
             layers,
             norm: self.norm(FINAL_NORM)?,
-            head: if config.tied_embeddings { None } else { Some(self.matrix(OUTPUT)?) },
+            head: self.matrix(if config.tied_embeddings { EMBEDDING } else { OUTPUT })?,
             logit_scale: 1.0 / config.logits_scaling,
             logit_cap: config.final_soft_cap,
             residual_scale: config.residual_multiplier,
@@ -291,21 +280,48 @@ fn row_of(row: usize, head: usize, rotated: usize) -> usize {
 }
 
 fn matrix(name: &str, tensor: &Tensor) -> Result<Matrix> {
-    let (outputs, inputs) = match *tensor.shape.as_slice() {
-        [outputs, inputs] => (outputs, inputs),
+    let (outputs, inputs) = shape(name, tensor)?;
+    match dense(tensor.kind) {
+        Some(number) => Ok(Matrix::dense(outputs, inputs, number, tensor.bytes.clone())),
+        None => {
+            Matrix::quantized(outputs, inputs, tensor.kind, &tensor.bytes).ok_or_else(|| blocks(name, tensor))
+        }
+    }
+}
+
+fn table(name: &str, tensor: &Tensor) -> Result<Table> {
+    let (rows, inputs) = shape(name, tensor)?;
+    let bytes = tensor.bytes.clone();
+    match dense(tensor.kind) {
+        Some(number) => Ok(Table::dense(rows, inputs, number, bytes)),
+        None => Table::quantized(rows, inputs, tensor.kind, bytes).ok_or_else(|| blocks(name, tensor)),
+    }
+}
+
+fn dense(kind: GgmlDType) -> Option<Number> {
+    match kind {
+        GgmlDType::F32 => Some(Number::F32),
+        GgmlDType::F16 => Some(Number::F16),
+        GgmlDType::BF16 => Some(Number::BF16),
+        _ => None,
+    }
+}
+
+fn shape(name: &str, tensor: &Tensor) -> Result<(usize, usize)> {
+    match *tensor.shape.as_slice() {
+        [outputs, inputs] => Ok((outputs, inputs)),
         _ => {
             let reason = format!("it has the shape {:?}", tensor.shape);
-            return Err(LoadError::Blocks { name: name.to_owned(), reason });
+            Err(LoadError::Blocks { name: name.to_owned(), reason })
         }
-    };
-    let dense = |number| Ok(Matrix::dense(outputs, inputs, number, tensor.bytes.clone()));
-    match tensor.kind {
-        GgmlDType::F32 => dense(Number::F32),
-        GgmlDType::F16 => dense(Number::F16),
-        GgmlDType::BF16 => dense(Number::BF16),
-        kind => Matrix::quantized(outputs, inputs, kind, &tensor.bytes)
-            .map_err(|error| LoadError::Blocks { name: name.to_owned(), reason: error.to_string() }),
     }
+}
+
+fn blocks(name: &str, tensor: &Tensor) -> LoadError {
+    let (kind, block) = (tensor.kind, tensor.kind.block_size());
+    let reason =
+        format!("its rows of {:?} numbers are no whole blocks of {kind:?}, which have {block}", tensor.shape);
+    LoadError::Blocks { name: name.to_owned(), reason }
 }
 
 /// The kinds of sight in the layers, each once.

@@ -1,9 +1,9 @@
-//! Models with weights, on the CPU: one decoder that is described by data, attention over pages, and candle's products with quantized matrices.
+//! Models with weights, on the CPU: one decoder that is described by data, attention over pages, and products with quantized matrices.
 //!
 //! What a row answers has the same bits whatever it is computed with: alone or in a batch, at once or in chunks, after a fork or on pages that others have written, and
 //! with any number of threads. Each number is one sum in an order of its own (`numeric`, `matrix`, `attention`), and nothing is divided among threads below that.
 //!
-//! Reading order: `decoder`, which is a model on one page; `plan`, what a pass is; `attention` and `store`; `matrix`; and `load`, from a checkpoint to a decoder.
+//! Reading order: `decoder`, which is a model on one page; `plan`, what a pass is; `attention` and `store`; `matrix`; `simd`, the vector instructions; and `load`, from a checkpoint to a decoder.
 
 mod attention;
 mod decoder;
@@ -15,6 +15,7 @@ mod plan;
 mod pool;
 mod rope;
 mod scratch;
+mod simd;
 mod store;
 #[cfg(test)]
 mod tests;
@@ -46,7 +47,7 @@ pub struct Candle {
 }
 
 impl Candle {
-    /// Makes a model of a checkpoint. Dense weights stay where they are mapped; quantized ones are copied.
+    /// Makes a model of a checkpoint. Dense weights stay where they are mapped; quantized ones are packed for vector instructions.
     pub fn load(source: &Source, cache: Cache) -> Result<Candle, LoadError> {
         load::load(source, cache)
     }

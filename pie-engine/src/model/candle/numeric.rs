@@ -3,10 +3,11 @@
 //! Sums are kept in [`LANES`] running sums, so that vector instructions of any width compute them, and these are added up in a fixed
 //! tree. A fused multiplication and addition rounds once on every machine, if slowly on one that has none.
 
+use super::pool::for_each_piece;
 use pulp::{Arch, Simd, WithSimd};
 
 /// Running sums of a reduction: one register of the widest vector instructions, or several of narrower ones.
-pub(super) const LANES: usize = 16;
+pub(super) use super::simd::LANES;
 
 /// The running sums of a reduction, or numbers to be worked on at once.
 pub(super) type Lanes = [f32; LANES];
@@ -28,7 +29,15 @@ pub(super) fn sum_lanes(lanes: Lanes) -> f32 {
 /// The greatest of all lanes.
 #[inline(always)]
 pub(super) fn max_lanes(lanes: Lanes) -> f32 {
-    lanes.into_iter().fold(f32::NEG_INFINITY, f32::max)
+    let mut greatest = lanes;
+    let mut width = LANES / 2;
+    while width > 0 {
+        for lane in 0..width {
+            greatest[lane] = greatest[lane].max(greatest[lane + width]);
+        }
+        width /= 2;
+    }
+    greatest[0]
 }
 
 /// `e` to the power of `x`, within two units in the last place; 0 below the least normal number.
@@ -147,6 +156,11 @@ pub(super) enum Activation {
     Gelu,
 }
 
+/// Numbers that a thread sends through an activation at once.
+const PIECE: usize = 4096;
+/// About how many multiplications of a matrix take as long as an activation.
+const OPERATIONS: usize = 32;
+
 /// `gate = activation(gate) * up`, number by number.
 pub(super) struct Gate<'a> {
     /// What goes through the activation, and where the result goes.
@@ -160,7 +174,12 @@ pub(super) struct Gate<'a> {
 impl Gate<'_> {
     /// Computes it.
     pub fn apply(self) {
-        Arch::new().dispatch(self);
+        let Gate { gate, up, activation } = self;
+        let operations = gate.len() * OPERATIONS;
+        for_each_piece(gate, PIECE, operations, |at, gate| {
+            let up = &up[at * PIECE..][..gate.len()];
+            Arch::new().dispatch(Gate { gate, up, activation });
+        });
     }
 }
 

@@ -63,9 +63,76 @@ pub(super) fn for_each_piece<T: Send>(
     });
 }
 
+/// Some columns of a matrix of results.
+pub(super) struct Columns<'a> {
+    parts: &'a Parts<'a, f32>,
+    /// Numbers in a row of the matrix.
+    row: usize,
+    columns: Range<usize>,
+}
+
+impl Columns<'_> {
+    /// How many.
+    pub fn width(&self) -> usize {
+        self.columns.len()
+    }
+
+    /// Their part of a row.
+    pub fn row(&mut self, row: usize) -> &mut [f32] {
+        let start = row * self.row;
+        // SAFETY: no other `Columns` of the matrix has these columns, and this one gives out one part at a time.
+        #[expect(unsafe_code, reason = "see `Parts`")]
+        unsafe {
+            self.parts.part(start + self.columns.start..start + self.columns.end)
+        }
+    }
+}
+
+/// Calls `work` for `width` columns after the other of a matrix whose rows have `row` numbers (the last ones may be fewer), with the number of the first, on all threads
+/// if all of it takes so many `operations` that it pays. Which thread does what is not determined, and must not matter.
+pub(super) fn for_each_columns(
+    data: &mut [f32],
+    row: usize,
+    width: usize,
+    operations: usize,
+    work: impl Fn(usize, &mut Columns<'_>) + Sync,
+) {
+    let pieces = row.div_ceil(width);
+    let parts = Parts::new(data);
+    let run = |range: Range<usize>| {
+        for first in range.map(|piece| piece * width) {
+            let columns = first..(first + width).min(row);
+            work(first, &mut Columns { parts: &parts, row, columns });
+        }
+    };
+    if pieces <= 1 || operations < ALONE {
+        run(0..pieces)
+    } else {
+        barrier_pool().execute_chunked(pieces, run)
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn each_column_is_worked_on_once() {
+        for (rows, row, width) in [(1, 1, 4), (3, 10, 4), (2, 64, 16), (5, 7, 100)] {
+            for operations in [0, ALONE] {
+                let mut data = vec![0.0; rows * row];
+                for_each_columns(&mut data, row, width, operations, |first, columns| {
+                    for at in 0..rows {
+                        for (offset, number) in columns.row(at).iter_mut().enumerate() {
+                            *number += (at * row + first + offset + 1) as f32;
+                        }
+                    }
+                });
+                let expected: Vec<f32> = (1..=rows * row).map(|number| number as f32).collect();
+                assert_eq!(data, expected, "{rows} rows of {row}, {width} columns at once");
+            }
+        }
+    }
 
     #[test]
     fn each_piece_is_worked_on_once() {

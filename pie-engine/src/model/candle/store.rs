@@ -8,6 +8,7 @@
 
 use super::attention::BLOCK;
 use super::scratch::Scratch;
+use super::simd::{LANES, Level};
 use crate::ids::{PageId, SwapId};
 use crate::model::{KvStore, ModelError};
 use half::f16;
@@ -21,6 +22,8 @@ pub(super) trait Element: Copy + Default + Send + Sync + 'static {
     fn keep(number: f32) -> Self;
     /// The number that is kept.
     fn number(self) -> f32;
+    /// Numbers that are kept, side by side.
+    fn lanes<L: Level>(level: L, kept: &[Self; LANES]) -> L::Floats;
 }
 
 impl Element for f32 {
@@ -33,10 +36,16 @@ impl Element for f32 {
     fn number(self) -> f32 {
         self
     }
+
+    #[inline(always)]
+    fn lanes<L: Level>(level: L, kept: &[f32; LANES]) -> L::Floats {
+        level.load(kept)
+    }
 }
 
 /// A number of 16 bits (IEEE 754 binary16), as its bits.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[repr(transparent)]
 pub(super) struct Half(u16);
 
 impl Element for Half {
@@ -53,6 +62,11 @@ impl Element for Half {
         // no infinity. Unlike the conversion of the library, this one becomes vector instructions.
         let magnitude = f32::from_bits(u32::from(self.0 & 0x7fff) << 13) * f32::from_bits(0x7780_0000);
         f32::from_bits(magnitude.to_bits() | u32::from(self.0 & 0x8000) << 16)
+    }
+
+    #[inline(always)]
+    fn lanes<L: Level>(level: L, kept: &[Half; LANES]) -> L::Floats {
+        level.kept(kept)
     }
 }
 

@@ -36,8 +36,13 @@ fn linears(decoder: &mut Decoder) -> Vec<&mut Linear> {
 
 fn merge(linear: &mut Linear, change: &LowRank) {
     let (outputs, inputs) = (linear.matrix.outputs(), linear.matrix.inputs());
-    let mut weights = Vec::new();
-    linear.matrix.rows(&(0..outputs as u32).collect::<Vec<_>>(), &mut weights).unwrap();
+    // Its product with rows that have a single 1 is what it has in the columns.
+    let units: Vec<f32> =
+        (0..inputs * inputs).map(|at| if at % (inputs + 1) == 0 { 1.0 } else { 0.0 }).collect();
+    let mut columns = Vec::new();
+    linear.matrix.product(&units, &mut columns);
+    let mut weights: Vec<f32> =
+        (0..outputs * inputs).map(|at| columns[at % inputs * outputs + at / inputs]).collect();
     for (row, up) in weights.chunks_mut(inputs).zip(change.up.chunks(RANK)) {
         for (rank, up) in up.iter().enumerate() {
             let down = &change.down[rank * inputs..(rank + 1) * inputs];

@@ -2,7 +2,7 @@
 
 use super::super::decoder::{Around, Attention, Decoder, Heads, Layer, Linear, Norm, Projections};
 use super::super::feed_forward::{Experts, FeedForward, Gated, Gates};
-use super::super::matrix::{Matrix, Number};
+use super::super::matrix::{Matrix, Number, Table};
 use super::super::numeric::{Activation, NormWeight};
 use super::super::rope::Rope;
 use super::super::store::CacheShape;
@@ -30,7 +30,7 @@ impl Weights {
     fn width(self) -> usize {
         match self {
             Weights::Dense(_) => 32,
-            Weights::Quantized(kind) => 2 * kind.block_size(),
+            Weights::Quantized(kind) => kind.block_size(),
         }
     }
 }
@@ -62,7 +62,7 @@ pub(super) const PLAIN: Kind = Kind {
 };
 
 /// Numbers that follow from a seed.
-pub(super) struct Random(pub u64);
+pub(in super::super) struct Random(pub u64);
 
 impl Random {
     /// Numbers from -1 to 1.
@@ -76,21 +76,29 @@ impl Random {
     }
 
     fn matrix(&mut self, outputs: usize, inputs: usize, weights: Weights) -> Matrix {
+        let bytes = self.bytes(outputs, inputs, weights);
+        match weights {
+            Weights::Dense(number) => Matrix::dense(outputs, inputs, number, Bytes::new(bytes)),
+            Weights::Quantized(kind) => Matrix::quantized(outputs, inputs, kind, &bytes).unwrap(),
+        }
+    }
+
+    /// The rows of a matrix as a file has them.
+    fn bytes(&mut self, outputs: usize, inputs: usize, weights: Weights) -> Vec<u8> {
         let scale = 1.7 / (inputs as f32).sqrt();
         let numbers: Vec<f32> = self.numbers(outputs * inputs).into_iter().map(|n| n * scale).collect();
         match weights {
-            Weights::Dense(number) => {
-                let bytes = numbers.iter().flat_map(|n| match number {
+            Weights::Dense(number) => numbers
+                .iter()
+                .flat_map(|n| match number {
                     Number::F32 => n.to_le_bytes().to_vec(),
                     Number::BF16 => half::bf16::from_f32(*n).to_le_bytes().to_vec(),
                     Number::F16 => half::f16::from_f32(*n).to_le_bytes().to_vec(),
-                });
-                Matrix::dense(outputs, inputs, number, Bytes::new(bytes.collect::<Vec<u8>>()))
-            }
+                })
+                .collect(),
             Weights::Quantized(kind) => {
                 let tensor = Tensor::from_vec(numbers, (outputs, inputs), &Device::Cpu).unwrap();
-                let quantized = QTensor::quantize(&tensor, kind).unwrap();
-                Matrix::quantized(outputs, inputs, kind, &quantized.data().unwrap()).unwrap()
+                QTensor::quantize(&tensor, kind).unwrap().data().unwrap().into_owned()
             }
         }
     }
@@ -108,12 +116,23 @@ pub(super) fn decoder(seed: u64, weights: Weights, kind: Kind) -> Decoder {
     let layer_count = if kind.one_layer { 1 } else { 2 };
     let layers = (0..layer_count).map(|layer| maker.layer(layer)).collect();
     let Maker { mut random, width, targets, .. } = maker;
+    let bytes = random.bytes(VOCAB, width, weights);
+    let (embeddings, tied) = match weights {
+        Weights::Dense(number) => {
+            let bytes = Bytes::new(bytes);
+            (Table::dense(VOCAB, width, number, bytes.clone()), Matrix::dense(VOCAB, width, number, bytes))
+        }
+        Weights::Quantized(kind) => (
+            Table::quantized(VOCAB, width, kind, Bytes::new(bytes.clone())).unwrap(),
+            Matrix::quantized(VOCAB, width, kind, &bytes).unwrap(),
+        ),
+    };
     Decoder {
-        embeddings: random.matrix(VOCAB, width, weights),
+        embeddings,
         embedding_scale: if kind.caps { 4.0 } else { 1.0 },
         layers,
         norm: random.norm(width),
-        head: kind.embeddings_apart.then(|| random.matrix(VOCAB, width, weights)),
+        head: if kind.embeddings_apart { random.matrix(VOCAB, width, weights) } else { tied },
         logit_scale: 1.0,
         logit_cap: kind.caps.then_some(5.0),
         residual_scale: 1.0,

@@ -1,0 +1,184 @@
+//! Quantized matrices in the order in which they are computed with: sixteen rows side by side, a lane for each.
+//!
+//! A group of sixteen rows is a sequence of superblocks (one block of the format, or the eight that share a scale). A superblock has
+//!
+//! - scales of 16 bits, a number for each row, and minima if the format writes them;
+//! - if blocks have factors of their own, 8 bits for each part of each block and each row, and as many for minima;
+//! - the quants of each block, in lines of 64 bytes: low bits, then bits above them. Four neighbouring numbers of a row are the four bytes of its lane; where a quant
+//!   takes 8 / n bits, a byte has the quants of n such groups of four.
+//!
+//! It takes as much memory as the file, within 3 percent.
+
+use super::super::pool::{for_each_columns, for_each_piece};
+use super::super::simd::{LANES, dispatch};
+use super::blocks::{BLOCK, Blocks, Format, Shape};
+use super::product::{Group, Rounded};
+use crate::model::Bytes;
+use candle_core::quantized::GgmlDType;
+use std::marker::PhantomData;
+
+/// Bytes of a line.
+pub(super) const LINE: usize = 4 * LANES;
+
+/// Where things are in a superblock.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Layout {
+    /// Where minima begin; scales are at the beginning.
+    pub minima: usize,
+    /// Where factors of scales begin.
+    pub scale_factors: usize,
+    /// Where factors of minima begin.
+    pub minimum_factors: usize,
+    /// Where quants begin.
+    pub quants: usize,
+    /// Bytes of quants in a block.
+    pub block: usize,
+    /// Bytes in all.
+    pub size: usize,
+}
+
+impl Layout {
+    /// The layout of a format.
+    pub const fn new(shape: Shape) -> Layout {
+        let factors = if shape.blocks > 1 { shape.blocks * shape.parts * LANES } else { 0 };
+        let explicit = shape.zero.is_none();
+        let minima = 2 * LANES;
+        let scale_factors = if explicit { 2 * minima } else { minima };
+        let minimum_factors = scale_factors + factors;
+        let quants = if explicit { minimum_factors + factors } else { minimum_factors };
+        let block = (shape.low + shape.high) * LINE;
+        Layout { minima, scale_factors, minimum_factors, quants, block, size: quants + shape.blocks * block }
+    }
+}
+
+/// Groups that one thread computes before it looks for more: the rows that they are multiplied with stay in its cache for all of them.
+const GROUPS: usize = 4;
+
+/// A packed matrix.
+pub(super) trait Packed: Send + Sync {
+    /// Multiplies each row with it.
+    fn product(&self, input: &[Rounded], output: &mut [f32]);
+}
+
+/// Packs the rows of a matrix; none if this is no quantized format, or rows are not whole blocks. There have to be as many bytes as that takes.
+pub(super) fn packed(
+    outputs: usize,
+    inputs: usize,
+    kind: GgmlDType,
+    bytes: &[u8],
+) -> Option<Box<dyn Packed>> {
+    macro_rules! of_kind {
+        ($($kind:ident)*) => {
+            match kind {
+                $(GgmlDType::$kind => {
+                    #[derive(Clone, Copy)]
+                    struct Of;
+                    impl Format for Of {
+                        const KIND: GgmlDType = GgmlDType::$kind;
+                    }
+                    Some(Box::new(Matrix::<Of>::new(outputs, inputs, bytes)))
+                })*
+                _ => None,
+            }
+        };
+    }
+    if !inputs.is_multiple_of(kind.block_size()) {
+        return None;
+    }
+    of_kind!(Q4_0 Q4_1 Q5_0 Q5_1 Q8_0 Q2K Q3K Q4K Q5K Q6K)
+}
+
+/// A packed matrix of a format.
+struct Matrix<F> {
+    bytes: Bytes,
+    outputs: usize,
+    /// Blocks in a row.
+    blocks: usize,
+    /// Bytes of a group.
+    group: usize,
+    format: PhantomData<F>,
+}
+
+impl<F: Format> Matrix<F> {
+    fn new(outputs: usize, inputs: usize, bytes: &[u8]) -> Self {
+        let blocks = inputs / BLOCK;
+        let group = blocks / F::SHAPE.blocks * F::LAYOUT.size;
+        let length = outputs.div_ceil(LANES) * group;
+        let row = inputs / F::KIND.block_size() * F::KIND.type_size();
+        // Lines begin where lines of the processor's cache do.
+        let mut memory = vec![0; length + LINE];
+        let start = memory.as_ptr().align_offset(LINE).min(LINE);
+        let work = |at: usize, group: &mut [u8]| {
+            let rows = bytes[at * LANES * row..].chunks_exact(row).take(LANES);
+            rows.enumerate().for_each(|(lane, row)| pack::<F>(lane, row, group));
+        };
+        for_each_piece(&mut memory[start..start + length], group, outputs * inputs, work);
+        let memory = Bytes::new(memory);
+        let bytes = memory.slice(start..start + length).unwrap_or(memory);
+        Matrix { bytes, outputs, blocks, group, format: PhantomData }
+    }
+}
+
+impl<F: Format + Send> Packed for Matrix<F> {
+    fn product(&self, input: &[Rounded], output: &mut [f32]) {
+        let rows = input.len() / self.blocks;
+        let operations = rows * self.outputs * self.blocks * BLOCK;
+        for_each_columns(output, self.outputs, GROUPS * LANES, operations, |first, columns| {
+            let groups = self.bytes[first / LANES * self.group..].chunks_exact(self.group);
+            for (at, bytes) in groups.take(columns.width().div_ceil(LANES)).enumerate() {
+                let write = |row: usize, numbers: &[f32; LANES]| {
+                    let columns = &mut columns.row(row)[at * LANES..];
+                    columns.iter_mut().zip(numbers).for_each(|(to, from)| *to = *from);
+                };
+                dispatch(Group::<F, _> { bytes, input, blocks: self.blocks, write, format: PhantomData });
+            }
+        });
+    }
+}
+
+/// Writes a row, as the file has it, into its lane of a group that has nothing there yet.
+pub(super) fn pack<F: Format>(lane: usize, row: &[u8], group: &mut [u8]) {
+    let (shape, layout) = (F::SHAPE, F::LAYOUT);
+    let superblocks = group.chunks_exact_mut(layout.size);
+    for (bytes, superblock) in row.chunks_exact(F::KIND.type_size()).zip(superblocks) {
+        let blocks = Blocks::read(F::KIND, bytes);
+        superblock[2 * lane..][..2].copy_from_slice(&blocks.scale);
+        if shape.zero.is_none() {
+            superblock[layout.minima + 2 * lane..][..2].copy_from_slice(&blocks.minimum);
+        }
+        if shape.blocks > 1 {
+            for part in 0..shape.blocks * shape.parts {
+                superblock[layout.scale_factors + part * LANES + lane] = blocks.scales[part] as u8;
+                if shape.zero.is_none() {
+                    superblock[layout.minimum_factors + part * LANES + lane] = blocks.minima[part] as u8;
+                }
+            }
+        }
+        let packed = superblock[layout.quants..].chunks_exact_mut(layout.block);
+        for (quants, packed) in blocks.quants.as_chunks::<BLOCK>().0.iter().zip(packed) {
+            pack_block::<F>(lane, quants, packed);
+        }
+    }
+}
+
+#[inline(always)]
+fn pack_block<F: Format>(lane: usize, quants: &[u8; BLOCK], packed: &mut [u8]) {
+    let Shape { low, high, .. } = F::SHAPE;
+    let (low_lines, high_lines) = packed.split_at_mut(low * LINE);
+    for (at, four) in quants.as_chunks::<4>().0.iter().enumerate() {
+        let four = u32::from_le_bytes(*four);
+        // Shifts stay inside each byte, because what is shifted has no more bits than there is room for.
+        let each = |width: usize| 0x0101_0101 * ((1u32 << width) - 1);
+        put(low_lines, at % low, lane, (four & each(low)) << (at / low * low));
+        if high > 0 {
+            put(high_lines, at % high, lane, (four >> low & each(high)) << (at / high * high));
+        }
+    }
+}
+
+#[inline(always)]
+fn put(lines: &mut [u8], line: usize, lane: usize, bits: u32) {
+    for (byte, bits) in lines[line * LINE + 4 * lane..][..4].iter_mut().zip(bits.to_le_bytes()) {
+        *byte |= bits;
+    }
+}
