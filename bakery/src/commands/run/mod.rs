@@ -143,6 +143,9 @@ pub struct Args {
     /// Pages of the KV cache, of 16 tokens each. When an inferlet's contexts need more, they take turns
     #[arg(long, value_name = "N", default_value_t = PAGES, value_parser = clap::value_parser!(u32).range(1..=MOST_PAGES))]
     pub pages: u32,
+    /// How a model with weights keeps keys and values
+    #[arg(long, value_name = "FORM", value_enum, default_value_t)]
+    pub kv_cache: model::KvCache,
     /// Check the pages after each operation and step, and not only at the end: a mistake of the engine's is found where it is made
     #[arg(long)]
     pub sanitize: bool,
@@ -186,6 +189,7 @@ impl Args {
             timeout: None,
             threads: None,
             pages: PAGES,
+            kv_cache: model::KvCache::Auto,
             sanitize: false,
             debug: false,
             engine: None,
@@ -211,7 +215,8 @@ pub(super) fn go(args: &Args, branch: Option<&Branch>, env: &Environment, ui: &U
     let model = read_model(args, env, ui)?;
     // It is loaded while the component is built, or its code is found; and here, should the thread still not run when it is needed, as
     // it takes an idle processor a millisecond to wake up.
-    let model = Arc::new(LazyLock::new(move || model.load()));
+    let kv_cache = args.kv_cache;
+    let model = Arc::new(LazyLock::new(move || model.load(kv_cache)));
     let ahead = Arc::clone(&model);
     thread::spawn(move || {
         LazyLock::force(&ahead);
@@ -292,6 +297,7 @@ fn read_model(args: &Args, env: &Environment, ui: &Ui) -> Result<Source> {
 /// no requests is the only one.
 fn runtime(args: &Args, launches: bool, env: &Environment) -> Result<Runtime> {
     let threads = args.threads.map_or(0, usize::from);
+    pie_engine::model::candle::use_threads(threads);
     let several = launches || args.http.is_some();
     let instances = if several { RuntimeConfig::default().instances } else { 1 };
     let code_cache = cache::folder(env);

@@ -20,6 +20,31 @@ pub(in crate::commands) const DUMMY: &str = "dummy";
 /// The models that need neither a path nor a name of the user's.
 const MODELS: [&str; 1] = [DUMMY];
 
+/// How keys and values are kept.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
+pub enum KvCache {
+    /// As the weights are: 32 bits beside weights of 32 bits, and 16 otherwise
+    #[default]
+    Auto,
+    /// Numbers of 32 bits
+    F32,
+    /// Numbers of 16 bits
+    F16,
+    /// Whole numbers of 8 bits with a scale for each key and each value: half of the memory, a little less exact
+    Int8,
+}
+
+impl From<KvCache> for Cache {
+    fn from(cache: KvCache) -> Cache {
+        match cache {
+            KvCache::Auto => Cache::AsWeights,
+            KvCache::F32 => Cache::F32,
+            KvCache::F16 => Cache::F16,
+            KvCache::Int8 => Cache::Int8,
+        }
+    }
+}
+
 /// What a model is loaded from.
 pub(in crate::commands) enum Source {
     /// The dummy, with replies of its own if there is a script.
@@ -67,11 +92,11 @@ impl Source {
     }
 
     /// Loads the model, which may take a while.
-    pub(in crate::commands) fn load(&self) -> std::result::Result<LoadedModel, NotLoaded> {
+    pub(in crate::commands) fn load(&self, cache: KvCache) -> std::result::Result<LoadedModel, NotLoaded> {
         match self {
             Source::Dummy(None) => Ok(LoadedModel::dummy()),
             Source::Dummy(Some(script)) => Ok(LoadedModel::scripted(script)),
-            Source::Weights(source) => LoadedModel::from_source(source, Cache::AsWeights)
+            Source::Weights(source) => LoadedModel::from_source(source, cache.into())
                 .map_err(|error| NotLoaded { name: source.name.clone(), reason: error.to_string() }),
         }
     }

@@ -9,7 +9,7 @@
 use super::numeric::{LANES, Lanes, exp, max_lanes, soft_cap, sum_lanes};
 use super::plan::{Plan, Tile};
 use super::simd::{Kernel, Level};
-use super::store::{Element, PagedStore};
+use super::store::{Element, Kept, PagedStore};
 use crate::ids::PageId;
 use std::ops::Range;
 
@@ -40,7 +40,7 @@ pub(super) struct Unit<'a, E> {
     /// Where keys and values are.
     pub store: &'a PagedStore<E>,
     /// Who sees what.
-    pub plan: &'a Plan<'a>,
+    pub plan: &'a Plan,
     /// Which visibility holds in this layer.
     pub view: usize,
     /// The layer.
@@ -68,8 +68,7 @@ pub(super) struct Unit<'a, E> {
 /// A block of keys and values, and which of its slots are seen.
 #[derive(Clone, Copy)]
 struct Block<'a, E> {
-    keys: &'a [E],
-    values: &'a [E],
+    kept: Kept<'a, E>,
     seen: u16,
 }
 
@@ -78,13 +77,13 @@ impl<E: Element> Kernel for Unit<'_, E> {
     fn run<L: Level>(mut self, level: L) {
         self.out.fill(0.0);
         self.states.fill(State::NOTHING);
-        let tile = self.tile;
-        let pages = self.plan.pages(tile.tokens.start);
+        let (tile, plan) = (self.tile, self.plan);
+        let pages = plan.pages(tile.tokens.start);
         self.pass(level, 0..tile.tokens.len(), &pages[..tile.shared_pages], 0);
         let mut first = 0;
         while first < tile.tokens.len() {
-            let same = self.plan.run_length(tile.tokens.start + first).min(tile.tokens.len() - first);
-            let pages = self.plan.pages(tile.tokens.start + first);
+            let same = plan.run_length(tile.tokens.start + first).min(tile.tokens.len() - first);
+            let pages = plan.pages(tile.tokens.start + first);
             self.pass(level, first..first + same, &pages[tile.shared_pages..], tile.shared_pages);
             first += same;
         }
@@ -105,7 +104,7 @@ impl<E: Element> Unit<'_, E> {
         let blocks = store.blocks();
         for (index, &page) in pages.iter().enumerate() {
             for block in 0..blocks {
-                let Some((keys, values)) = store.block(page, self.layer, self.head, block) else { continue };
+                let Some(kept) = store.block(page, self.layer, self.head, block) else { continue };
                 let number = (first_page + index) * blocks + block;
                 let mut token = tokens.start;
                 while token < tokens.end {
@@ -116,8 +115,7 @@ impl<E: Element> Unit<'_, E> {
                         token += 1;
                     }
                     if seen != 0 {
-                        let block = Block { keys, values, seen };
-                        self.rows(level, first * self.group..token * self.group, block);
+                        self.rows(level, first * self.group..token * self.group, Block { kept, seen });
                     }
                 }
             }
@@ -155,12 +153,18 @@ impl<E: Element> Unit<'_, E> {
             let start = (row * self.heads + self.head * self.group + member) * self.size;
             *query = &self.queries[start..start + self.size];
         }
-        let mut weights = scores(level, queries, block.keys);
+        let mut weights = scores(level, queries, block.kept.keys);
         let mut shrinks = [0.0; COUNT];
         for ((weights, shrink), state) in
             weights.iter_mut().zip(&mut shrinks).zip(&mut self.states[first..first + COUNT])
         {
+            if let Some([scales, _]) = block.kept.scales {
+                weights.iter_mut().zip(scales).for_each(|(score, scale)| *score *= scale);
+            }
             *shrink = weigh(weights, block.seen, self.cap, state);
+            if let Some([_, scales]) = block.kept.scales {
+                weights.iter_mut().zip(scales).for_each(|(weight, scale)| *weight *= scale);
+            }
         }
         let out = &mut self.out[first * self.size..(first + COUNT) * self.size];
         sum_values(level, out, &shrinks, &weights, block);
@@ -233,7 +237,7 @@ fn sum_values<E: Element, L: Level, const COUNT: usize>(
         for (offset, sum) in row.iter_mut().enumerate().skip(at) {
             *sum *= shrink;
             for slot in (0..BLOCK).filter(|slot| block.seen >> slot & 1 == 1) {
-                *sum = block.values[slot * size + offset].number().mul_add(weights[slot], *sum);
+                *sum = block.kept.values[slot * size + offset].number().mul_add(weights[slot], *sum);
             }
         }
     }
@@ -262,7 +266,7 @@ fn sum_part<E: Element, L: Level, const COUNT: usize, const WIDE: usize>(
         if block.seen >> slot & 1 == 0 {
             continue;
         }
-        let values = block.values[slot * size + at..].as_chunks::<LANES>().0;
+        let values = block.kept.values[slot * size + at..].as_chunks::<LANES>().0;
         for (part, values) in values.iter().enumerate().take(WIDE) {
             let values = E::lanes(level, values);
             for (sums, weights) in sums.iter_mut().zip(weights) {

@@ -15,7 +15,7 @@ use super::attention::{State, Unit};
 use super::feed_forward::FeedForward;
 use super::matrix::{Matrix, Table};
 use super::numeric::{NormWeight, RmsNorm, SoftCap};
-use super::plan::{Plan, place};
+use super::plan::place;
 use super::pool::for_each_piece;
 use super::rope::{Angles, Rope};
 use super::scratch::Scratch;
@@ -221,8 +221,6 @@ impl Projections {
 /// A pass under way.
 struct Pass<'a, E> {
     batch: &'a Batch<'a>,
-    plan: Plan<'a>,
-    angles: Vec<Angles>,
     store: &'a mut PagedStore<E>,
     scratch: &'a mut Scratch,
 }
@@ -259,9 +257,12 @@ impl Decoder {
         scratch: &mut Scratch,
         outputs: &mut Outputs,
     ) -> Result<(), ModelError> {
-        let plan = Plan::new(batch, store, &self.views, self.heads.tile_tokens())?;
-        let positions = || batch.sequences.iter().flat_map(|sequence| sequence.positions.iter().copied());
-        let angles = self.ropes.iter().map(|rope| rope.angles(positions())).collect();
+        scratch.plan.make(batch, store, &self.views, self.heads.tile_tokens())?;
+        scratch.angles.resize_with(self.ropes.len(), Angles::default);
+        for (rope, angles) in self.ropes.iter().zip(&mut scratch.angles) {
+            let positions = batch.sequences.iter().flat_map(|sequence| sequence.positions.iter().copied());
+            rope.angles(positions, angles);
+        }
         scratch.tokens.clear();
         scratch.tokens.extend(batch.sequences.iter().flat_map(|sequence| sequence.tokens));
         if let Some(token) = scratch.tokens.iter().find(|token| **token as usize >= self.embeddings.rows()) {
@@ -271,7 +272,7 @@ impl Decoder {
         if self.embedding_scale != 1.0 {
             scratch.residual.iter_mut().for_each(|number| *number *= self.embedding_scale);
         }
-        let mut pass = Pass { batch, plan, angles, store, scratch };
+        let mut pass = Pass { batch, store, scratch };
         for (index, layer) in self.layers.iter().enumerate() {
             pass.begin(&layer.attention_norms);
             self.attend(index, &layer.attention, &mut pass)?;
@@ -300,7 +301,7 @@ impl Decoder {
             }
         }
         let CacheShape { heads, head_size, .. } = self.heads.cache;
-        let angles = &pass.angles[attention.rope];
+        let angles = &scratch.angles[attention.rope];
         angles.turn(&mut scratch.queries, self.heads.queries * head_size, head_size);
         angles.turn(&mut scratch.keys, heads * head_size, head_size);
         scratch.queries.iter_mut().for_each(|number| *number *= self.heads.scale);
@@ -313,15 +314,14 @@ impl Decoder {
 
     /// From `scratch.queries` to `scratch.attended`.
     fn attend_in_units<E: Element>(&self, layer: usize, view: usize, pass: &mut Pass<'_, E>) {
-        let Pass { plan, store, scratch, .. } = pass;
-        let (plan, store) = (&*plan, &**store);
+        let Scratch { plan, queries, units, attended, .. } = &mut *pass.scratch;
+        let (plan, store, queries) = (&*plan, &*pass.store, &*queries);
         let (heads, size, group) = (self.heads.cache.heads, self.heads.cache.head_size, self.heads.group());
         let unit = self.heads.tile_tokens() * group * size;
-        scratch.units.clear();
-        scratch.units.resize(plan.tiles.len() * heads * unit, 0.0);
-        let queries = &scratch.queries;
+        units.clear();
+        units.resize(plan.tiles.len() * heads * unit, 0.0);
         let operations = plan.seen(view) * self.heads.queries * size * 2;
-        for_each_piece(&mut scratch.units, unit, operations, |index, out| {
+        for_each_piece(units, unit, operations, |index, out| {
             let tile = &plan.tiles[index / heads];
             let rows = tile.tokens.len() * group;
             let mut states = [State::NOTHING; LARGEST_GROUP];
@@ -342,13 +342,13 @@ impl Decoder {
             });
         });
         // From units to tokens.
-        scratch.attended.clear();
-        scratch.attended.resize(scratch.queries.len(), 0.0);
-        for (index, unit) in scratch.units.chunks_exact(unit).enumerate() {
+        attended.clear();
+        attended.resize(queries.len(), 0.0);
+        for (index, unit) in units.chunks_exact(unit).enumerate() {
             let (tile, head) = (&plan.tiles[index / heads], index % heads);
             for (token, rows) in tile.tokens.clone().zip(unit.chunks_exact(group * size)) {
                 let at = (plan.row(token) * self.heads.queries + head * group) * size;
-                scratch.attended[at..at + group * size].copy_from_slice(rows);
+                attended[at..at + group * size].copy_from_slice(rows);
             }
         }
     }

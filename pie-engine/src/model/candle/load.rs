@@ -76,7 +76,12 @@ pub(super) fn load(source: &Source, cache: Cache) -> Result<Candle> {
 
 /// What decides the bits besides the weights: not the processor.
 fn kernel(cache: Cache) -> String {
-    format!("cpu any, cache {}", if cache == Cache::F32 { "f32" } else { "f16" })
+    let cache = match cache {
+        Cache::F32 => "f32",
+        Cache::F16 | Cache::AsWeights => "f16",
+        Cache::Int8 => "int8",
+    };
+    format!("cpu any, cache {cache}")
 }
 
 struct Loader<'a> {

@@ -21,11 +21,12 @@ mod store;
 mod tests;
 
 pub use load::LoadError;
+pub use pool::use_threads;
 
 use super::source::Source;
 use super::{Batch, KvStore, Model, ModelError, ModelInfo, Outputs};
 use decoder::Decoder;
-use store::{Half, PagedStore};
+use store::{Byte, Half, PagedStore};
 
 /// How keys and values are kept.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -37,6 +38,8 @@ pub enum Cache {
     F32,
     /// 16 bits (IEEE 754 binary16).
     F16,
+    /// Whole numbers of 8 bits, with a scale of 32 bits for each key and each value.
+    Int8,
 }
 
 /// A model with weights.
@@ -62,13 +65,19 @@ impl Model for Candle {
         let shape = self.decoder.heads.cache;
         match self.cache {
             Cache::F32 => Box::new(PagedStore::<f32>::new(shape, pages, page_size)),
+            Cache::Int8 => Box::new(PagedStore::<Byte>::new(shape, pages, page_size)),
             Cache::F16 | Cache::AsWeights => Box::new(PagedStore::<Half>::new(shape, pages, page_size)),
         }
     }
 
     fn slot_bytes(&self) -> u64 {
-        let number = if self.cache == Cache::F32 { 4 } else { 2 };
-        self.decoder.heads.cache.numbers() as u64 * number
+        let shape = self.decoder.heads.cache;
+        let numbers = shape.numbers() as u64;
+        match self.cache {
+            Cache::F32 => 4 * numbers,
+            Cache::F16 | Cache::AsWeights => 2 * numbers,
+            Cache::Int8 => numbers + 4 * numbers / shape.head_size as u64,
+        }
     }
 
     fn forward(
@@ -81,6 +90,9 @@ impl Model for Candle {
         outputs.embeddings.clear();
         let store = store.as_any_mut();
         if let Some(store) = store.downcast_mut::<PagedStore<f32>>() {
+            return self.decoder.forward(batch, store, outputs);
+        }
+        if let Some(store) = store.downcast_mut::<PagedStore<Byte>>() {
             return self.decoder.forward(batch, store, outputs);
         }
         if let Some(store) = store.downcast_mut::<PagedStore<Half>>() {

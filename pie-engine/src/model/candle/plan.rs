@@ -28,59 +28,73 @@ struct Token {
     blocks: usize,
 }
 
-/// A batch, taken apart.
+/// A batch, taken apart. Its buffers are kept from pass to pass.
 ///
 /// Tokens are in an order in which sequences with common first pages are neighbours.
-pub(super) struct Plan<'a> {
-    sequences: Vec<&'a [PageId]>,
+#[derive(Default)]
+pub(super) struct Plan {
+    /// The pages of all sequences, as far as they have slots that are written.
+    pages: Vec<PageId>,
+    /// Which of them belong to each sequence.
+    sequences: Vec<Range<usize>>,
+    /// The row of each sequence's first token among all tokens of the batch.
+    first_rows: Vec<usize>,
+    /// The sequences, ordered by their pages.
+    order: Vec<usize>,
     tokens: Vec<Token>,
     /// For each view, the slots that tokens see, a word for each block.
     views: Vec<Vec<u16>>,
+    /// The same for one token, without regard to windows.
+    seen: Vec<u16>,
     /// The tiles.
     pub tiles: Vec<Tile>,
 }
 
-impl<'a> Plan<'a> {
+impl Plan {
     /// Takes a batch apart, and takes the slots of its tokens in the store. A view is a length of window, or none where there is no window; tiles
     /// have at most `longest_tile` tokens.
-    pub fn new<E: Element>(
-        batch: &Batch<'a>,
+    pub fn make<E: Element>(
+        &mut self,
+        batch: &Batch<'_>,
         store: &mut PagedStore<E>,
         views: &[Option<u32>],
         longest_tile: usize,
-    ) -> Result<Plan<'a>, ModelError> {
+    ) -> Result<(), ModelError> {
         for sequence in &batch.sequences {
             take(sequence, store)?;
         }
-        let pages = |sequence: &Sequence<'a>| {
+        self.clear(views.len());
+        let mut row = 0;
+        for sequence in &batch.sequences {
             let slots = sequence.start as usize + sequence.tokens.len();
-            &sequence.pages[..slots.div_ceil(store.page_size()).min(sequence.pages.len())]
-        };
-        let mut plan = Plan {
-            sequences: batch.sequences.iter().map(pages).collect(),
-            tokens: Vec::with_capacity(batch.sequences.iter().map(|sequence| sequence.tokens.len()).sum()),
-            views: views.iter().map(|_| Vec::new()).collect(),
-            tiles: Vec::new(),
-        };
-        let mut order: Vec<usize> = (0..batch.sequences.len()).collect();
-        order.sort_by_key(|&sequence| plan.sequences[sequence]);
-        let first_rows: Vec<usize> = batch
-            .sequences
-            .iter()
-            .scan(0, |row, sequence| {
-                let first = *row;
-                *row += sequence.tokens.len();
-                Some(first)
-            })
-            .collect();
-        for sequence in order {
+            let pages = &sequence.pages[..slots.div_ceil(store.page_size()).min(sequence.pages.len())];
+            self.sequences.push(self.pages.len()..self.pages.len() + pages.len());
+            self.pages.extend_from_slice(pages);
+            self.first_rows.push(row);
+            row += sequence.tokens.len();
+        }
+        let (pages, sequences) = (&self.pages, &self.sequences);
+        self.order.extend(0..sequences.len());
+        self.order.sort_unstable_by_key(|&sequence| (&pages[sequences[sequence].clone()], sequence));
+        for at in 0..self.order.len() {
+            let sequence = self.order[at];
             for index in 0..batch.sequences[sequence].tokens.len() {
-                let row = first_rows[sequence] + index;
-                plan.add(&batch.sequences[sequence], sequence, row, index, store, views)?;
+                self.add(&batch.sequences[sequence], sequence, index, store, views)?;
             }
         }
-        plan.tile(longest_tile);
-        Ok(plan)
+        self.tile(longest_tile);
+        Ok(())
+    }
+
+    fn clear(&mut self, views: usize) {
+        self.pages.clear();
+        self.sequences.clear();
+        self.first_rows.clear();
+        self.order.clear();
+        self.tokens.clear();
+        self.tiles.clear();
+        self.views.resize_with(views, Vec::new);
+        self.views.iter_mut().for_each(Vec::clear);
     }
 
     /// Adds a token and what it sees.
@@ -88,23 +102,24 @@ impl<'a> Plan<'a> {
         &mut self,
         sequence: &Sequence<'_>,
         number: usize,
-        row: usize,
         index: usize,
         store: &PagedStore<E>,
         views: &[Option<u32>],
     ) -> Result<(), ModelError> {
         let bits = self.views.first().map_or(0, Vec::len);
-        let pages = self.sequences[number];
+        let Plan { pages, sequences, first_rows, tokens, views: of_views, seen, .. } = self;
+        let pages = &pages[sequences[number].clone()];
         let blocks = pages.len() * store.blocks();
-        self.tokens.push(Token { sequence: number, row, bits, blocks });
-        let mut seen = vec![0; blocks];
+        tokens.push(Token { sequence: number, row: first_rows[number] + index, bits, blocks });
+        seen.clear();
+        seen.resize(blocks, 0);
         match sequence.masks {
             Some(masks) => {
                 for range in masks[index].true_ranges() {
-                    see(&mut seen, range.start as usize..range.end as usize, store);
+                    see(seen, range.start as usize..range.end as usize, store);
                 }
             }
-            None => see(&mut seen, 0..sequence.start as usize + index + 1, store),
+            None => see(seen, 0..sequence.start as usize + index + 1, store),
         }
         for (block, bits) in seen.iter().enumerate() {
             let (page, within) = (pages[block / store.blocks()], block % store.blocks());
@@ -115,9 +130,9 @@ impl<'a> Plan<'a> {
             }
         }
         let position = sequence.positions[index];
-        for (view, window) in self.views.iter_mut().zip(views) {
+        for (view, window) in of_views.iter_mut().zip(views) {
             let start = view.len();
-            view.extend_from_slice(&seen);
+            view.extend_from_slice(seen);
             if let Some(window) = window {
                 for (block, bits) in view[start..].iter_mut().enumerate().filter(|(_, bits)| **bits != 0) {
                     let (page, within) = (pages[block / store.blocks()], block % store.blocks());
@@ -136,12 +151,12 @@ impl<'a> Plan<'a> {
     fn tile(&mut self, longest: usize) {
         let mut start = 0;
         while start < self.tokens.len() {
-            let pages = self.pages(start);
-            let mut shared = pages.len();
+            let mut shared = self.pages(start).len();
             let mut end = start + 1;
             while end < self.tokens.len() && end - start < longest {
-                let common = pages.iter().zip(self.pages(end)).take_while(|(a, b)| a == b).count();
                 if self.tokens[end].sequence != self.tokens[end - 1].sequence {
+                    let pages = self.pages(start).iter().zip(self.pages(end));
+                    let common = pages.take_while(|(a, b)| a == b).count();
                     if common == 0 {
                         break;
                     }
@@ -155,8 +170,8 @@ impl<'a> Plan<'a> {
     }
 
     /// The pages of a token's sequence, as far as they have slots that are written.
-    pub fn pages(&self, token: usize) -> &'a [PageId] {
-        self.sequences[self.tokens[token].sequence]
+    pub fn pages(&self, token: usize) -> &[PageId] {
+        &self.pages[self.sequences[self.tokens[token].sequence].clone()]
     }
 
     /// How many tokens in a row, from this one on, are of its sequence.
@@ -240,6 +255,16 @@ mod tests {
         }
     }
 
+    fn planned(
+        batch: &Batch<'_>,
+        store: &mut PagedStore<f32>,
+        views: &[Option<u32>],
+    ) -> Result<Plan, ModelError> {
+        let mut plan = Plan::default();
+        plan.make(batch, store, views, 8)?;
+        Ok(plan)
+    }
+
     fn written(pages: u32, page_size: u32) -> PagedStore<f32> {
         let mut store = PagedStore::new(SHAPE, pages, page_size);
         for slot in 0..pages * page_size {
@@ -248,7 +273,7 @@ mod tests {
         store
     }
 
-    fn seen(plan: &Plan<'_>, view: usize, token: usize, blocks: usize) -> Vec<u16> {
+    fn seen(plan: &Plan, view: usize, token: usize, blocks: usize) -> Vec<u16> {
         (0..blocks).map(|block| plan.visible(view, token, block)).collect()
     }
 
@@ -256,7 +281,7 @@ mod tests {
     fn a_token_sees_what_is_before_it_and_itself() {
         let pages = [PageId(0), PageId(1)];
         let batch = Batch { sequences: vec![sequence(&pages, 5, &[5, 6, 7])], page_size: 4 };
-        let plan = Plan::new(&batch, &mut written(2, 4), &[None, Some(3)], 8).unwrap();
+        let plan = planned(&batch, &mut written(2, 4), &[None, Some(3)]).unwrap();
         assert_eq!(seen(&plan, 0, 0, 2), [0b1111, 0b11]);
         assert_eq!(seen(&plan, 0, 2, 3), [0b1111, 0b1111, 0]);
         assert_eq!(seen(&plan, 1, 0, 2), [0b1000, 0b11], "a window of three");
@@ -271,7 +296,7 @@ mod tests {
         let mut masked = sequence(&pages, 21, &positions);
         masked.masks = Some(&masks);
         let batch = Batch { sequences: vec![masked], page_size: 20 };
-        let plan = Plan::new(&batch, &mut written(2, 20), &[None], 8).unwrap();
+        let plan = planned(&batch, &mut written(2, 20), &[None]).unwrap();
         // Slots 3 to 18, 20 and 21: blocks of 16 and 4 slots in each page.
         assert_eq!(seen(&plan, 0, 0, 4), [0xfff8, 0b111, 0b11, 0]);
     }
@@ -280,7 +305,7 @@ mod tests {
     fn sequences_with_common_first_pages_are_worked_on_together() {
         let pages = [[0, 1, 2], [7, 8, 9], [0, 1, 3], [0, 4, 5]].map(|ids| ids.map(PageId));
         let sequences = pages.iter().map(|pages| sequence(pages, 10, &[10])).collect();
-        let plan = Plan::new(&Batch { sequences, page_size: 4 }, &mut written(10, 4), &[None], 8).unwrap();
+        let plan = planned(&Batch { sequences, page_size: 4 }, &mut written(10, 4), &[None]).unwrap();
         assert_eq!(
             plan.tiles,
             [Tile { tokens: 0..3, shared_pages: 1 }, Tile { tokens: 3..4, shared_pages: 3 }]
@@ -294,9 +319,9 @@ mod tests {
         let batch = Batch { sequences: vec![sequence(&pages, 5, &[5])], page_size: 4 };
         let mut store = PagedStore::<f32>::new(SHAPE, 2, 4);
         (0..3).for_each(|slot| store.take(PageId(0), slot, 0).unwrap());
-        let error = Plan::new(&batch, &mut store, &[None], 8).err().unwrap();
+        let error = planned(&batch, &mut store, &[None]).err().unwrap();
         assert_eq!(error, ModelError::Unwritten { page: PageId(0), slot: 3 });
         let past = Batch { sequences: vec![sequence(&pages, 8, &[8])], page_size: 4 };
-        assert!(Plan::new(&past, &mut store, &[None], 8).is_err());
+        assert!(planned(&past, &mut store, &[None]).is_err());
     }
 }

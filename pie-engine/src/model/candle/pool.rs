@@ -3,6 +3,7 @@
 use candle_core::utils::barrier_pool;
 use std::marker::PhantomData;
 use std::ops::Range;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 /// A slice whose parts several threads write at once.
 struct Parts<'a, T> {
@@ -39,6 +40,38 @@ impl<'a, T> Parts<'a, T> {
 /// Multiplications and additions that one thread does itself: about as long as it takes to wake another.
 const ALONE: usize = 1 << 17;
 
+/// Threads that compute; 0 for all there are.
+static THREADS: AtomicUsize = AtomicUsize::new(0);
+
+/// Lets at most so many threads compute, for all models of the process; 0 for as many as there are processors.
+pub fn use_threads(threads: usize) {
+    THREADS.store(threads, Ordering::Relaxed);
+}
+
+/// Hands out the numbers of pieces to the threads.
+fn share(pieces: usize, operations: usize, work: impl Fn(Range<usize>) + Sync) {
+    let threads = THREADS.load(Ordering::Relaxed);
+    if pieces <= 1 || operations < ALONE || threads == 1 {
+        return work(0..pieces);
+    }
+    if threads == 0 {
+        return barrier_pool().execute_chunked(pieces, work);
+    }
+    let chunk = pieces.div_ceil(threads * 8);
+    let (come, next) = (AtomicUsize::new(0), AtomicUsize::new(0));
+    barrier_pool().execute(|_| {
+        if come.fetch_add(1, Ordering::Relaxed) < threads {
+            loop {
+                let start = next.fetch_add(chunk, Ordering::Relaxed);
+                if start >= pieces {
+                    break;
+                }
+                work(start..pieces.min(start + chunk));
+            }
+        }
+    });
+}
+
 /// Calls `work` for each piece of `data` of that length (the last one may be shorter), with the number of the piece, on all threads if all of it takes
 /// so many `operations` that it pays. Which thread does what is not determined, and must not matter.
 pub(super) fn for_each_piece<T: Send>(
@@ -48,14 +81,10 @@ pub(super) fn for_each_piece<T: Send>(
     work: impl Fn(usize, &mut [T]) + Sync,
 ) {
     let pieces = data.len().div_ceil(length.max(1));
-    if pieces <= 1 || operations < ALONE {
-        data.chunks_mut(length.max(1)).enumerate().for_each(|(index, piece)| work(index, piece));
-        return;
-    }
     let parts = Parts::new(data);
-    barrier_pool().execute_chunked(pieces, |range| {
+    share(pieces, operations, |range| {
         for index in range {
-            // SAFETY: the pool gives each index to one thread once, and pieces of different indices do not overlap.
+            // SAFETY: each index is given to one thread once, and pieces of different indices do not overlap.
             #[expect(unsafe_code, reason = "see `Parts`")]
             let piece = unsafe { parts.part(index * length..(index + 1) * length) };
             work(index, piece);
@@ -97,19 +126,13 @@ pub(super) fn for_each_columns(
     operations: usize,
     work: impl Fn(usize, &mut Columns<'_>) + Sync,
 ) {
-    let pieces = row.div_ceil(width);
     let parts = Parts::new(data);
-    let run = |range: Range<usize>| {
+    share(row.div_ceil(width), operations, |range| {
         for first in range.map(|piece| piece * width) {
             let columns = first..(first + width).min(row);
             work(first, &mut Columns { parts: &parts, row, columns });
         }
-    };
-    if pieces <= 1 || operations < ALONE {
-        run(0..pieces)
-    } else {
-        barrier_pool().execute_chunked(pieces, run)
-    }
+    });
 }
 
 #[cfg(test)]

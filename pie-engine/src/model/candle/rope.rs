@@ -85,9 +85,11 @@ impl Rope {
         Rope { frequencies, scale, beyond }
     }
 
-    /// The angles of these positions.
-    pub fn angles(&self, positions: impl Iterator<Item = u32>) -> Angles {
-        let mut angles = Angles { half: self.frequencies.len(), ..Angles::default() };
+    /// The angles of these positions, in place of what was there.
+    pub fn angles(&self, positions: impl Iterator<Item = u32>, angles: &mut Angles) {
+        angles.half = self.frequencies.len();
+        angles.cosines.clear();
+        angles.sines.clear();
         for position in positions {
             let far = self.beyond.as_ref().filter(|beyond| position >= beyond.original);
             match far.map(|beyond| (&beyond.frequencies, beyond.original)) {
@@ -104,7 +106,6 @@ impl Rope {
                 }
             }
         }
-        angles
     }
 }
 
@@ -178,7 +179,9 @@ mod tests {
     fn pairs_are_turned_by_their_angle_and_the_rest_is_left() {
         let rope = Rope { frequencies: vec![std::f32::consts::FRAC_PI_2, 0.0], scale: 1.0, beyond: None };
         let mut rows = vec![1.0, 2.0, 3.0, 4.0, 9.0, 1.0, 2.0, 3.0, 4.0, 9.0];
-        rope.angles([0, 1].into_iter()).turn(&mut rows, 5, 5);
+        let mut angles = Angles::default();
+        rope.angles([0, 1].into_iter(), &mut angles);
+        angles.turn(&mut rows, 5, 5);
         assert_eq!(rows[..5], [1.0, 2.0, 3.0, 4.0, 9.0]);
         let turned = [-3.0, 2.0, 1.0, 4.0, 9.0];
         assert!(rows[5..].iter().zip(turned).all(|(a, b)| (a - b).abs() < 1e-6), "{rows:?}");
@@ -188,7 +191,11 @@ mod tests {
     fn angles_change_only_beyond_the_length_of_the_training() {
         let dynamic = RopeScaling::Dynamic { factor: 4.0, original: 10 };
         let (rope, plain) = (Rope::new(1e4, 8, &dynamic), Rope::new(1e4, 8, &RopeScaling::None));
-        let of = |rope: &Rope, position| rope.angles(std::iter::once(position)).cosines;
+        let of = |rope: &Rope, position| {
+            let mut angles = Angles::default();
+            rope.angles(std::iter::once(position), &mut angles);
+            angles.cosines
+        };
         assert_eq!(of(&rope, 9), of(&plain, 9));
         assert_ne!(of(&rope, 20), of(&plain, 20));
     }

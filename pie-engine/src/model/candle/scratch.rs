@@ -1,8 +1,15 @@
 //! Buffers of a pass.
 
+use super::plan::Plan;
+use super::rope::Angles;
+
 /// Buffers of a pass, kept from step to step. Each has a row for each token of the batch, but where it says otherwise.
 #[derive(Default)]
 pub(super) struct Scratch {
+    /// What the pass is.
+    pub plan: Plan,
+    /// By which angles heads are turned: for each kind of rotation, those of all tokens.
+    pub angles: Vec<Angles>,
     /// The ids of all tokens.
     pub tokens: Vec<u32>,
     /// The residual stream.

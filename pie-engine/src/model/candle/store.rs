@@ -7,6 +7,7 @@
 //! Pages are made when the first token is written to them.
 
 use super::attention::BLOCK;
+use super::numeric::Lanes;
 use super::scratch::Scratch;
 use super::simd::{LANES, Level};
 use crate::ids::{PageId, SwapId};
@@ -18,6 +19,10 @@ use std::ops::Range;
 
 /// A number of a key or a value as it is kept.
 pub(super) trait Element: Copy + Default + Send + Sync + 'static {
+    /// Whether each key and each value has a scale that its numbers are multiplied with.
+    const SCALED: bool;
+    /// The scale of a key or a value: what its numbers are divided by before they are kept.
+    fn scale(row: &[f32]) -> f32;
     /// The number that is nearest to this one.
     fn keep(number: f32) -> Self;
     /// The number that is kept.
@@ -27,6 +32,12 @@ pub(super) trait Element: Copy + Default + Send + Sync + 'static {
 }
 
 impl Element for f32 {
+    const SCALED: bool = false;
+
+    fn scale(_: &[f32]) -> f32 {
+        1.0
+    }
+
     #[inline(always)]
     fn keep(number: f32) -> f32 {
         number
@@ -49,6 +60,12 @@ impl Element for f32 {
 pub(super) struct Half(u16);
 
 impl Element for Half {
+    const SCALED: bool = false;
+
+    fn scale(_: &[f32]) -> f32 {
+        1.0
+    }
+
     #[inline(always)]
     fn keep(number: f32) -> Half {
         // What is too great becomes the greatest there is and not infinity, from which nothing could be computed any more.
@@ -68,6 +85,47 @@ impl Element for Half {
     fn lanes<L: Level>(level: L, kept: &[Half; LANES]) -> L::Floats {
         level.kept(kept)
     }
+}
+
+/// A whole number from -127 to 127, of a key or a value that has a scale.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[repr(transparent)]
+pub(super) struct Byte(u8);
+
+impl Element for Byte {
+    const SCALED: bool = true;
+
+    fn scale(row: &[f32]) -> f32 {
+        // What is no number is not hidden: `max` would pass it over.
+        let greatest = row.iter().fold(0.0f32, |greatest, number| greatest.max(number.abs()));
+        greatest / 127.0 + row.iter().map(|number| number * 0.0).sum::<f32>()
+    }
+
+    #[inline(always)]
+    fn keep(number: f32) -> Byte {
+        Byte((number.round_ties_even() as i8) as u8)
+    }
+
+    #[inline(always)]
+    fn number(self) -> f32 {
+        f32::from(self.0 as i8)
+    }
+
+    #[inline(always)]
+    fn lanes<L: Level>(level: L, kept: &[Byte; LANES]) -> L::Floats {
+        level.small(&kept.map(|byte| byte.0))
+    }
+}
+
+/// What a block of one head keeps.
+#[derive(Clone, Copy)]
+pub(super) struct Kept<'a, E> {
+    /// Keys, number by number.
+    pub keys: &'a [E],
+    /// Values, slot by slot.
+    pub values: &'a [E],
+    /// What keys and values of the slots are multiplied with, if that is not 1.
+    pub scales: Option<&'a [Lanes; 2]>,
 }
 
 /// What one token has in the cache.
@@ -96,6 +154,8 @@ impl CacheShape {
 /// The content of a page.
 struct Page<E> {
     numbers: Box<[E]>,
+    /// For each layer, head and block, the scales of keys and of values. Nothing where there are none.
+    scales: Box<[[Lanes; 2]]>,
     /// For each block, which of its slots are written.
     written: Box<[u16]>,
     /// The position of each slot's token.
@@ -141,9 +201,11 @@ impl<E: Element> PagedStore<E> {
         let blocks = self.blocks();
         self.spare.pop().unwrap_or_else(|| {
             let CacheShape { layers, heads, .. } = self.shape;
-            let numbers = layers * heads * blocks * 2 * self.shape.half_block();
+            let blocks_of_heads = layers * heads * blocks;
+            let scales = if E::SCALED { blocks_of_heads } else { 0 };
             Page {
-                numbers: vec![E::default(); numbers].into_boxed_slice(),
+                numbers: vec![E::default(); blocks_of_heads * 2 * self.shape.half_block()].into_boxed_slice(),
+                scales: vec![[[0.0; LANES]; 2]; scales].into_boxed_slice(),
                 written: vec![0; blocks].into_boxed_slice(),
                 positions: vec![0; self.page_size].into_boxed_slice(),
             }
@@ -175,17 +237,22 @@ impl<E: Element> PagedStore<E> {
         page.map_or(&[], |page| &page.positions)
     }
 
-    fn block_range(&self, layer: usize, head: usize, block: usize) -> Range<usize> {
+    fn block_number(&self, layer: usize, head: usize, block: usize) -> usize {
+        (layer * self.shape.heads + head) * self.blocks() + block
+    }
+
+    fn block_range(&self, number: usize) -> Range<usize> {
         let size = 2 * self.shape.half_block();
-        let start = ((layer * self.shape.heads + head) * self.blocks() + block) * size;
-        start..start + size
+        number * size..(number + 1) * size
     }
 
     /// Keys and values of a block of one head; nothing of a page that nobody has written to.
     #[inline(always)]
-    pub fn block(&self, page: PageId, layer: usize, head: usize, block: usize) -> Option<(&[E], &[E])> {
+    pub fn block(&self, page: PageId, layer: usize, head: usize, block: usize) -> Option<Kept<'_, E>> {
         let page = self.pages.get(page.0 as usize)?.as_ref()?;
-        Some(page.numbers[self.block_range(layer, head, block)].split_at(self.shape.half_block()))
+        let number = self.block_number(layer, head, block);
+        let (keys, values) = page.numbers[self.block_range(number)].split_at(self.shape.half_block());
+        Some(Kept { keys, values, scales: page.scales.get(number) })
     }
 
     /// Writes keys and values of a token, those of all heads one after the other, to a slot that was [taken](PagedStore::take).
@@ -193,15 +260,21 @@ impl<E: Element> PagedStore<E> {
         let (size, half) = (self.shape.head_size, self.shape.half_block());
         let (block, lane) = (slot / BLOCK, slot % BLOCK);
         for head in 0..self.shape.heads {
-            let range = self.block_range(layer, head, block);
+            let number = self.block_number(layer, head, block);
+            let range = self.block_range(number);
             let Some(Some(page)) = self.pages.get_mut(page.0 as usize) else { return };
             let (block_keys, block_values) = page.numbers[range].split_at_mut(half);
-            let of_head = head * size..(head + 1) * size;
-            let key = keys[of_head.clone()].iter();
-            key.zip(block_keys[lane..].iter_mut().step_by(BLOCK))
-                .for_each(|(number, kept)| *kept = E::keep(*number));
-            let value = values[of_head].iter();
-            value.zip(&mut block_values[lane * size..]).for_each(|(number, kept)| *kept = E::keep(*number));
+            let (key, value) = (&keys[head * size..][..size], &values[head * size..][..size]);
+            let scales = [E::scale(key), E::scale(value)];
+            if let Some([of_keys, of_values]) = page.scales.get_mut(number) {
+                [of_keys[lane], of_values[lane]] = scales;
+            }
+            // Nothing but zeros has the scale 0.
+            let [to_key, to_value] = scales.map(|scale| if scale == 0.0 { 0.0 } else { 1.0 / scale });
+            let kept = block_keys[lane..].iter_mut().step_by(BLOCK);
+            key.iter().zip(kept).for_each(|(number, kept)| *kept = E::keep(number * to_key));
+            let kept = &mut block_values[lane * size..];
+            value.iter().zip(kept).for_each(|(number, kept)| *kept = E::keep(number * to_value));
         }
     }
 }
@@ -210,6 +283,7 @@ impl<E: Element> Page<E> {
     /// Copies what another page holds in its first `slots` slots. The numbers of the others are copied too, and count as not written.
     fn copy_from(&mut self, other: &Page<E>, slots: usize) {
         self.numbers.copy_from_slice(&other.numbers);
+        self.scales.copy_from_slice(&other.scales);
         self.positions.copy_from_slice(&other.positions);
         for (block, (written, of_other)) in self.written.iter_mut().zip(&other.written).enumerate() {
             let here = slots.saturating_sub(block * BLOCK).min(BLOCK);
@@ -297,12 +371,33 @@ mod tests {
         store.write(PageId(1), 17, 1, &keys, &values);
         assert_eq!((store.written(PageId(1), 0), store.written(PageId(1), 1)), (0, 2));
         assert_eq!(store.positions(PageId(1))[17], 40);
-        let (block_keys, block_values) = store.block(PageId(1), 1, 1, 1).unwrap();
-        let key: Vec<f32> = block_keys.iter().skip(1).step_by(BLOCK).copied().collect();
+        let block = store.block(PageId(1), 1, 1, 1).unwrap();
+        let key: Vec<f32> = block.keys.iter().skip(1).step_by(BLOCK).copied().collect();
         assert_eq!(key, [4.0, 5.0, 6.0]);
-        assert_eq!(block_values[3..6], [10.0, 11.0, 12.0]);
+        assert_eq!(block.values[3..6], [10.0, 11.0, 12.0]);
+        assert!(block.scales.is_none());
         assert!(store.block(PageId(0), 0, 0, 0).is_none());
         assert!(store.take(PageId(2), 0, 0).is_err());
+    }
+
+    #[test]
+    fn whole_numbers_are_kept_with_a_scale_for_each_key_and_each_value() {
+        let shape = CacheShape { layers: 1, heads: 2, head_size: 3 };
+        let mut store = PagedStore::<Byte>::new(shape, 2, 20);
+        store.take(PageId(0), 18, 0).unwrap();
+        store.write(PageId(0), 18, 0, &[0.0; 6], &[0.0, 0.0, 0.0, -254.0, 100.0, 3.0]);
+        store.copy(PageId(0), PageId(1), 19);
+        for page in [PageId(0), PageId(1)] {
+            let Kept { values, scales, .. } = store.block(page, 0, 1, 1).unwrap();
+            assert_eq!(scales.unwrap().map(|scales| scales[2]), [0.0, 2.0]);
+            assert_eq!(
+                values[6..9].iter().map(|byte| byte.number()).collect::<Vec<_>>(),
+                [-127.0, 50.0, 2.0]
+            );
+        }
+        store.write(PageId(0), 18, 0, &[f32::NAN; 6], &[1.0, f32::INFINITY, 1.0, 0.0, 0.0, 0.0]);
+        let scales = store.block(PageId(0), 0, 0, 1).unwrap().scales.unwrap();
+        assert!(scales.iter().all(|scales| scales[2].is_nan()), "what is no number shows");
     }
 
     #[test]

@@ -38,7 +38,7 @@ const OPTIONS: Options = Options { removal_tolerance: 1e-3 };
 #[test]
 fn every_kind_of_decoder_has_the_properties_that_the_engine_relies_on() {
     for (seed, kind) in KINDS.into_iter().enumerate() {
-        for cache in [Cache::F32, Cache::F16] {
+        for cache in [Cache::F32, Cache::F16, Cache::Int8] {
             let model = model(decoder(seed as u64, Weights::Dense(Number::F32), kind), cache);
             if let Err(failure) = conformance::check(&model, OPTIONS) {
                 panic!("{failure}, with {kind:?} and {cache:?}");
