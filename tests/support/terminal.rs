@@ -11,7 +11,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use pty_process::blocking::{Command, Pty};
-use snapbox::{Assert, Data, IntoData, assert_data_eq};
+use snapbox::{Assert, IntoData, assert_data_eq};
 use vt100::{Parser, Screen};
 
 /// Ctrl-C, as a terminal sends it.
@@ -163,7 +163,8 @@ impl Terminal {
 
     /// Waits until the screen shows exactly this: what a program draws arrives in pieces.
     #[track_caller]
-    pub fn assert_shows(&mut self, expected: Data) {
+    pub fn assert_shows(&mut self, expected: impl IntoData) {
+        let expected = expected.into_data();
         let deadline = Instant::now() + PATIENCE;
         let shows = |terminal: &Terminal| {
             Assert::new().try_eq(None, text(terminal.parser.screen()).into_data(), expected.clone()).is_ok()
