@@ -6,7 +6,7 @@
 
 use std::collections::VecDeque;
 use std::fs::File;
-use std::io::{self, BufRead, BufReader, BufWriter, Write};
+use std::io::{self, BufRead, BufReader};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -18,14 +18,14 @@ use pie_engine::model::ModelInfo;
 use pie_engine::model::tape::{Kept, Played, Take, Takes, Taping};
 use pie_engine::outside::replay::Recording as Questions;
 use pie_engine::outside::secret::{HIDDEN, is_secret};
-use pie_engine::trace::{Bytes, Event, Header, Outcome, Record, Text};
+use pie_engine::trace::{Bytes, Event, Header, Outcome, Record, Text, json};
 use serde::{Deserialize, Serialize};
 
 use super::replay;
 use crate::environment::Environment;
 use crate::error::{Error, Result};
 use crate::report::Reporter;
-use crate::report::behind::{Behind, Writes};
+use crate::report::behind::{Behind, LARGE};
 use crate::report::recorded;
 use crate::report::trace_file::TraceFile;
 
@@ -107,33 +107,31 @@ pub struct Recorder {
 }
 
 struct Making {
-    trace: TraceFile,
-    passes: Behind<Kept>,
+    passes: Behind,
     /// The first thing that could not be written.
     error: Option<io::Error>,
     received: Vec<Thing>,
 }
 
-/// What the thread does that writes passes down.
-struct Passes(BufWriter<File>);
-
-impl Writes<Kept> for Passes {
-    fn write(&mut self, kept: &Kept) -> io::Result<()> {
-        serde_json::to_writer(&mut self.0, kept)?;
-        self.0.write_all(b"\n")
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        self.0.flush()
-    }
+/// Appends the line of a pass.
+fn append(text: &mut Vec<u8>, kept: &Kept) -> io::Result<()> {
+    json::append(text, kept)?;
+    text.push(b'\n');
+    Ok(())
 }
 
 impl Recorder {
-    /// Begins a recording in a folder, which is new, empty, or a recording that is replaced, of a run with these variables.
+    /// Begins a recording in a folder, which is new, empty, or a recording that is replaced, of a run with these variables. The trace is written there too, and
+    /// nowhere else if it is none yet.
     ///
     /// # Errors
     /// There is something else in the folder, or it cannot be written.
-    pub fn create(folder: &Path, variables: Vec<(String, String)>, env: &Environment) -> Result<Recorder> {
+    pub fn create(
+        folder: &Path,
+        variables: Vec<(String, String)>,
+        trace: &mut Option<TraceFile>,
+        env: &Environment,
+    ) -> Result<Recorder> {
         let full = env.current_dir.join(folder);
         let unwritable =
             |cause| Error::environment(format!("cannot write `{}`", folder.display())).caused_by(cause);
@@ -148,10 +146,13 @@ impl Recorder {
             Err(cause) if cause.kind() != io::ErrorKind::NotFound => return Err(unwritable(cause)),
             _ => {}
         }
-        let trace = TraceFile::create(&full.join(TRACE)).map_err(unwritable)?;
-        let passes = Passes(BufWriter::new(File::create(full.join(PASSES)).map_err(unwritable)?));
-        let passes = Behind::new(passes).map_err(unwritable)?;
-        let making = Making { trace, passes, error: None, received: Vec::new() };
+        let file = full.join(TRACE);
+        match trace {
+            Some(trace) => trace.also(&file).map_err(unwritable)?,
+            None => *trace = Some(TraceFile::create(&file).map_err(unwritable)?),
+        }
+        let passes = File::create(full.join(PASSES)).and_then(Behind::new).map_err(unwritable)?;
+        let making = Making { passes, error: None, received: Vec::new() };
         let environment = variables.into_iter().map(|(name, value)| {
             let value = if is_secret(&name) { HIDDEN.to_owned() } else { value };
             (name, value)
@@ -175,7 +176,11 @@ impl Recorder {
     fn keep(&self, kept: Kept) {
         let mut making = self.lock();
         if making.error.is_none() {
-            making.error = making.passes.push(kept).err();
+            let pushed = match kept.bytes() {
+                bytes @ LARGE.. => making.passes.push_large(bytes, move |text| append(text, &kept)),
+                _ => making.passes.push(|text| append(text, &kept)),
+            };
+            making.error = pushed.err();
         }
     }
 
@@ -243,31 +248,28 @@ fn later(sent: &[Thing], received: Vec<Thing>) -> Vec<Thing> {
     received.into_iter().filter(|thing| comes_later(thing)).collect()
 }
 
+/// The trace is written by whoever writes it elsewhere.
 impl Reporter for Recorder {
-    fn begin(&mut self, header: &Header) -> io::Result<()> {
-        self.lock().trace.begin(header)
+    fn begin(&mut self, _header: &Header) -> io::Result<()> {
+        Ok(())
     }
 
     fn report(&mut self, record: &Record) -> io::Result<()> {
-        self.share(&Arc::new(record.clone()))
-    }
-
-    fn share(&mut self, record: &Arc<Record>) -> io::Result<()> {
-        let mut making = self.lock();
-        match &record.event {
+        let received = match &record.event {
             Event::Received { instance: InstanceId(1), text: Some(Text::Full(text)) } => {
-                making.received.push(Thing::Message(text.clone()));
+                Thing::Message(text.clone())
             }
             Event::ReceivedFile { instance: InstanceId(1), data: Some(Bytes::Full(data)) } => {
-                making.received.push(Thing::File(BASE64_STANDARD.encode(data)));
+                Thing::file(data)
             }
-            _ => {}
-        }
-        making.trace.share(record)
+            _ => return Ok(()),
+        };
+        self.lock().received.push(received);
+        Ok(())
     }
 
     fn finish(&mut self) -> io::Result<()> {
-        self.lock().trace.finish()
+        Ok(())
     }
 }
 

@@ -40,6 +40,19 @@ pub struct Kept {
     pub margin: Option<f32>,
 }
 
+impl Kept {
+    /// About how many bytes it takes.
+    pub fn bytes(&self) -> u64 {
+        let numbers = |Numbers(numbers): &Numbers| size_of_val(&numbers[..]) as u64;
+        let reply = |reply: &Reply| match reply {
+            Reply::Token(_) | Reply::Computed => 0,
+            Reply::Distribution(ids, probabilities) => size_of_val(&ids[..]) as u64 + numbers(probabilities),
+            Reply::Logits(it) | Reply::Logprobs(it) | Reply::Entropy(it) | Reply::Embedding(it) => numbers(it),
+        };
+        self.asked.event.bytes() + self.replies.iter().map(reply).sum::<u64>()
+    }
+}
+
 impl From<&Kept> for Take {
     fn from(Kept { asked, replies, margin }: &Kept) -> Take {
         Take { asked: Take::asked(&asked.event), replies: replies.clone(), margin: *margin }

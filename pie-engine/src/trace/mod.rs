@@ -1,6 +1,7 @@
 //! What happened in a run, as data. One owned event type serves the live run, the file on disk, replay and snapshots.
 
 mod event;
+pub mod json;
 pub mod jsonl;
 mod outcome;
 mod part;

@@ -235,6 +235,7 @@ pub(super) fn go(args: &Args, branch: Option<&Branch>, env: &Environment, ui: &U
     let mut launch = Launch::new(input.as_str()).seed(args.seed).scratch(Arc::clone(&kept));
     launch = programs::permitted(launch, manifest.as_ref(), variables.clone());
     let control = launch.control();
+    let trace = trace_file(args, env)?;
     let (audience, received) = audience(args, &control, env, ui)?;
     let parted = branch.map(|branch| fork::watch(branch, args, &audience, &control, env)).transpose()?;
     let files = send(args, &control, env)?;
@@ -245,7 +246,7 @@ pub(super) fn go(args: &Args, branch: Option<&Branch>, env: &Environment, ui: &U
     let inferlet = component.compiled(&runtime, &*ui.progress())?;
     http::check(args, &inferlet)?;
     // Not before, so that a recording is replaced only by that of a run.
-    let recorder = recording::begin(args, variables, &audience, env)?;
+    let recorder = recording::begin(args, variables, trace, &audience, env)?;
     launch = launch.stdin(component.stdin);
     if let Some(dependencies) = dependencies {
         launch = launch.programs(Arc::new(Dependencies::new(dependencies, Arc::clone(&runtime))));
@@ -273,15 +274,17 @@ pub(super) fn go(args: &Args, branch: Option<&Branch>, env: &Environment, ui: &U
     }
     let finished = engine.run(&inferlet, launch, Box::new(audience.clone()));
     connected.close();
-    let recorded = recording::finish(recorder.as_ref(), args, &rerun, engine.model(), &files);
+    // The recording is whole once its trace is.
+    let watched = audience.finish();
+    let recorded =
+        watched.and_then(|()| recording::finish(recorder.as_ref(), args, &rerun, engine.model(), &files));
     if !args.watch {
         // The process ends soon, which frees the same at once.
         std::mem::forget((engine, inferlet));
     }
-    let watched = audience.finish();
     let kept = args.keep_scratch.as_deref().map_or(Ok(()), |folder| scratch::keep(folder, &kept, env, ui));
     let shown = answer::show(&finished, &received, ui);
-    watched.and(recorded).and(kept).and(shown)?;
+    recorded.and(kept).and(shown)?;
     connected.verdict(&finished.outcome)?;
     parted.map_or(Ok(()), |(parted, at)| parted.verdict(at))?;
     answer::verdict(&finished, if ui.verbose() { answer::Frames::All } else { answer::Frames::Own })
@@ -317,17 +320,19 @@ fn cannot_start(error: EngineError) -> Error {
     Error::environment("the engine cannot start").caused_by(error)
 }
 
-/// Everybody who watches: the terminal or the reader of `--json`, the trace file, and whoever keeps the inferlet's files.
+/// The file of `--trace`, which nothing is written to before the run.
+fn trace_file(args: &Args, env: &Environment) -> Result<Option<TraceFile>> {
+    let Some(path) = &args.trace else { return Ok(None) };
+    let unwritable =
+        |error| Error::environment(format!("cannot write `{}`", path.display())).caused_by(error);
+    TraceFile::create(&env.current_dir.join(path)).map(Some).map_err(unwritable)
+}
+
+/// Everybody who watches but for files of the trace: the terminal or the reader of `--json`, and whoever keeps the inferlet's files.
 fn audience(args: &Args, control: &Control, env: &Environment, ui: &Ui) -> Result<(Audience, Received)> {
     let control = control.clone();
     let audience =
         Audience::new(move || control.cancel(Outcome::Cancelled("the output cannot be written".into())));
-    if let Some(path) = &args.trace {
-        let shown = path.display().to_string();
-        let unwritable = move |error| Error::environment(format!("cannot write `{shown}`")).caused_by(error);
-        let file = TraceFile::create(&env.current_dir.join(path)).map_err(&unwritable)?;
-        audience.add(file, unwritable);
-    }
     let files = ReceivedFiles::new(args.out_dir.clone(), &env.current_dir);
     let received = files.received();
     audience.add(files, |error| Error::environment("cannot write a file of the inferlet's").caused_by(error));

@@ -13,6 +13,7 @@ use crate::outside::recording::{self, Recorder, Replayed, Started};
 use crate::outside::replay::{self, Rerun};
 use crate::project::Manifest;
 use crate::report::audience::Audience;
+use crate::report::trace_file::TraceFile;
 
 /// The recording that is played back, where `--replay` names one and not a trace.
 pub(super) fn find(args: &Args, env: &Environment) -> Result<Option<Replayed>> {
@@ -53,20 +54,29 @@ pub(super) fn variables(
     Ok(recorded.cloned().unwrap_or_else(machines))
 }
 
-/// Begins a recording of a run with these variables, if one is wanted.
+/// Begins a recording of a run with these variables, if one is wanted, and has the trace written, wherever it is wanted.
 pub(super) fn begin(
     args: &Args,
     variables: Vec<(String, String)>,
+    mut trace: Option<TraceFile>,
     audience: &Audience,
     env: &Environment,
 ) -> Result<Option<Recorder>> {
-    let Some(folder) = &args.record else { return Ok(None) };
-    let recorder = Recorder::create(folder, variables, env)?;
-    let shown = folder.display().to_string();
-    audience.add(recorder.clone(), move |cause| {
-        Error::environment(format!("cannot write `{shown}`")).caused_by(cause)
-    });
-    Ok(Some(recorder))
+    let begin = |folder: &PathBuf| Recorder::create(folder, variables, &mut trace, env);
+    let recorder = args.record.as_ref().map(begin).transpose()?;
+    if let Some(trace) = trace {
+        let places: Vec<String> =
+            args.trace.iter().chain(&args.record).map(|path| format!("`{}`", path.display())).collect();
+        audience.add(trace, move |cause| {
+            Error::environment(format!("cannot write {}", places.join(" and "))).caused_by(cause)
+        });
+    }
+    if let Some(recorder) = &recorder {
+        audience.add(recorder.clone(), |cause| {
+            Error::bug("what the inferlet receives cannot be kept").caused_by(cause)
+        });
+    }
+    Ok(recorder)
 }
 
 /// The model that the inferlet is to run beside: itself, kept, or played back.
