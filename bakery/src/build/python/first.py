@@ -11,6 +11,9 @@ import _frozen_importlib as importing
 import _frozen_importlib_external as external
 import posix
 
+stay = sys.modules["encodings"].stay
+"""Makes an object immortal: Python no longer counts its references, so that using it writes nothing."""
+
 DRAWN = {
     "logging": (b"_startTime = time.time_ns()", b"_startTime = 0"),
     "multiprocessing.process": (b"os.urandom(32)", b"bytes(32)"),

@@ -26,6 +26,8 @@ const PROGRAM: &str = include_str!("first.py");
 const FILENAME: &str = "<first.py>";
 /// The module that it becomes.
 const MODULE: &str = "_inferlet_first";
+/// The module's function that makes an object immortal.
+const FUNCTION: &str = "stay";
 /// The package that Python imports first.
 const PACKAGE: &str = "encodings";
 
@@ -35,14 +37,15 @@ const MEMORY_INFORMATION: u8 = 1;
 const NEEDED: u8 = 2;
 const LIBRARIES: [&str; 2] = ["libc.so", "libpython3.14.so"];
 
-/// Functions of these libraries, each with its number of parameters; all have a result. Their numbers are their places here.
-const IMPORTED: [(&str, u32); 6] = [
+/// Functions of these libraries, each with its type: all but the last have a result. Their numbers are their places here.
+const IMPORTED: [(&str, u32); 7] = [
     ("setenv", 3),
     ("PyImport_AppendInittab", 2),
     ("PyModuleDef_Init", 1),
     ("PyUnicode_FromString", 1),
     ("Py_CompileStringObject", 5),
     ("PyImport_ExecCodeModule", 2),
+    ("_Py_SetImmortal", ONE_TO_NONE),
 ];
 const SET_VARIABLE: u32 = 0;
 const ADD_BUILT_IN: u32 = 1;
@@ -50,10 +53,12 @@ const DESCRIBE_MODULE: u32 = 2;
 const TEXT: u32 = 3;
 const COMPILE: u32 = 4;
 const EXECUTE: u32 = 5;
+const SET_IMMORTAL: u32 = 6;
 /// Functions of the library itself, by their numbers.
-const INITIALIZE: u32 = 6;
-const MODULE_OF: u32 = 7;
-const RUN_PROGRAM: u32 = 8;
+const INITIALIZE: u32 = 7;
+const MODULE_OF: u32 = 8;
+const RUN_PROGRAM: u32 = 9;
+const STAY: u32 = 10;
 
 /// Globals that the linker gives.
 const MEMORY_BASE: u32 = 0;
@@ -64,8 +69,12 @@ const FILE_INPUT: i32 = 257;
 const SLOT_EXECUTE: i32 = 2;
 /// Fields of `PyModuleDef`, and its size.
 const NAME_OF: i32 = 20;
+const METHODS_OF: i32 = 32;
 const SLOTS_OF: i32 = 36;
 const DEFINITION_BYTES: usize = 56;
+/// A `PyMethodDef` of four words for a function of one argument, and an empty one behind it.
+const METHODS_BYTES: usize = 32;
+const ONE_ARGUMENT: i32 = 8;
 /// Two slots of two words each: what is executed, and the end.
 const SLOTS_BYTES: usize = 16;
 
@@ -76,6 +85,8 @@ struct Places {
     module: i32,
     filename: i32,
     program: i32,
+    function: i32,
+    methods: i32,
     slots: i32,
     definition: i32,
 }
@@ -92,21 +103,24 @@ pub fn library() -> Vec<u8> {
         module: push_text(&mut data, MODULE),
         filename: push_text(&mut data, FILENAME),
         program: push_text(&mut data, PROGRAM),
+        function: push_text(&mut data, FUNCTION),
+        methods: push(&mut data, &[0; METHODS_BYTES]),
         slots: push(&mut data, &[0; SLOTS_BYTES]),
         definition: push(&mut data, &[0; DEFINITION_BYTES]),
     };
     let mut functions = FunctionSection::new();
-    // None, to none; none, to one; one, to one: the types of the three, by their numbers in `types`.
-    for ty in [NOTHING, 0, 1] {
+    // None, to none; none, to one; one, to one; two, to one: the types of the four, by their numbers in `types`.
+    for ty in [NOTHING, 0, 1, 2] {
         functions.function(ty);
     }
     let mut exports = ExportSection::new();
     exports.export("__wasm_call_ctors", ExportKind::Func, INITIALIZE);
     let mut elements = ElementSection::new();
     let table = ConstExpr::global_get(TABLE_BASE);
-    elements.active(None, &table, Elements::Functions((&[MODULE_OF, RUN_PROGRAM][..]).into()));
+    elements.active(None, &table, Elements::Functions((&[MODULE_OF, RUN_PROGRAM, STAY][..]).into()));
     let mut code = CodeSection::new();
     code.function(&initialize(&places)).function(&module_of(&places)).function(&run_program(&places));
+    code.function(&stay());
     let mut segments = DataSection::new();
     segments.active(0, &ConstExpr::global_get(MEMORY_BASE), data.iter().copied());
     let mut module = Module::new();
@@ -122,8 +136,9 @@ pub fn library() -> Vec<u8> {
     module.finish()
 }
 
-/// The number of the type without parameters and result.
+/// The numbers of the types without a result: without a parameter, and with one.
 const NOTHING: u32 = 6;
+const ONE_TO_NONE: u32 = 7;
 
 /// The type of a function with so many parameters and a result has their number.
 fn types() -> TypeSection {
@@ -132,6 +147,7 @@ fn types() -> TypeSection {
         types.ty().function((0..parameters).map(|_| ValType::I32), [ValType::I32]);
     }
     types.ty().function([], []);
+    types.ty().function([ValType::I32], []);
     types
 }
 
@@ -152,8 +168,8 @@ fn imports() -> ImportSection {
         .import("env", "__memory_base", EntityType::Global(base))
         .import("env", "__table_base", EntityType::Global(base))
         .import("env", "__indirect_function_table", EntityType::Table(table));
-    for (name, parameters) in IMPORTED {
-        imports.import("env", name, EntityType::Function(parameters));
+    for (name, ty) in IMPORTED {
+        imports.import("env", name, EntityType::Function(ty));
     }
     imports
 }
@@ -227,11 +243,15 @@ fn initialize(places: &Places) -> Function {
     body.end()
 }
 
-/// When Python asks for the module: says what it is called, and that it is executed by [`run_program`].
+/// When Python asks for the module: says what it is called, what function it has, and that it is executed by [`run_program`].
 fn module_of(places: &Places) -> Function {
     let mut body = Body::new();
     body.address(places.slots).number(SLOT_EXECUTE).store();
     body.address(places.slots + 4).callable(1).store();
+    body.address(places.methods).address(places.function).store();
+    body.address(places.methods + 4).callable(2).store();
+    body.address(places.methods + 8).number(ONE_ARGUMENT).store();
+    body.address(places.definition + METHODS_OF).address(places.methods).store();
     body.address(places.definition + NAME_OF).address(places.package).store();
     body.address(places.definition + SLOTS_OF).address(places.slots).store();
     body.address(places.definition).call(DESCRIBE_MODULE);
@@ -248,11 +268,18 @@ fn run_program(places: &Places) -> Function {
     body.end()
 }
 
+/// Makes the object immortal that it is called with, and returns it: who gets it owns a reference, of which an immortal object needs no count.
+fn stay() -> Function {
+    let mut body = Body::new();
+    body.add(&[Instruction::LocalGet(1)]).call(SET_IMMORTAL).add(&[Instruction::LocalGet(1)]);
+    body.end()
+}
+
 /// How much memory and table it needs, and which libraries.
 fn description(memory_bytes: usize) -> Vec<u8> {
     let mut memory = Vec::new();
-    // Of a multiple of four, and two functions in the table.
-    for number in [memory_bytes, 2, 2, 0] {
+    // Of a multiple of four, and three functions in the table.
+    for number in [memory_bytes, 2, 3, 0] {
         number_into(&mut memory, number);
     }
     let mut libraries = Vec::new();

@@ -17,7 +17,7 @@ use crate::toolchain::python::UNFINISHED;
 use crate::toolchain::{self, Network};
 
 /// Changes when an older component can no longer be used.
-const FORMAT: u32 = 4;
+const FORMAT: u32 = 5;
 
 /// The component, in bakery's cache.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -37,6 +37,7 @@ import sys
 from componentize_py_types import Err
 from inferlet.bundle import Bundle
 from inferlet.entry import Program
+from inferlet.lasting import settle
 from inferlet.preload import preload_library
 from inferlet.warm import warm
 
@@ -110,8 +111,7 @@ class Run:
         return "null"
 
 
-gc.collect()
-gc.freeze()
+settle()
 "#;
 
 /// Calls a program with a request. What is to be kept comes in by an export of its own.
@@ -127,8 +127,7 @@ class IncomingHandler:
         (kept or received()).respond(request, response_out)
 
 
-gc.collect()
-gc.freeze()
+settle()
 "#;
 
 /// Where a program lives. There is a shared component for each.

@@ -8,7 +8,6 @@ its memory, too, which instances share as long as they only read it.
 from __future__ import annotations
 
 import asyncio
-import gc
 import itertools
 import linecache
 import sys
@@ -16,6 +15,7 @@ import sys
 from . import context
 from .bundle import Bundle
 from .entry import Program
+from .lasting import settle
 
 __all__ = ["warm"]
 
@@ -71,5 +71,4 @@ def warm() -> None:
     asyncio.set_event_loop(None)
     linecache.clearcache()
     context._made = itertools.count(1)
-    gc.collect()
-    gc.freeze()
+    settle()
