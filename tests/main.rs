@@ -29,6 +29,10 @@ mod network;
 #[cfg(all(target_os = "linux", target_arch = "x86_64"))]
 mod page;
 mod python;
+mod python_absent;
+#[cfg(unix)]
+mod python_hosts;
+mod python_packages;
 mod races;
 mod recorded;
 mod runners;

@@ -1,7 +1,7 @@
 //! Programs in Python: run as they are, built, and what is said about their mistakes.
 
 use std::path::Path;
-use std::process::{Command, Output, Stdio};
+use std::process::Output;
 
 use bakery::environment::Environment;
 use bakery::progress::Silent;
@@ -33,16 +33,6 @@ fn fails(source: &str, arguments: &[&str], code: i32, said: &[&str]) {
         assert!(stderr.contains(part), "`{part}` is not in\n{stderr}");
     }
     assert!(!stderr.contains("panicked"), "{stderr}");
-}
-
-#[test]
-fn the_sdk_passes_its_own_tests() {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../sdk/python");
-    let mut command = Command::new(python::interpreter());
-    command.args(["-m", "unittest", "-q"]).current_dir(folder).env("PYTHONDONTWRITEBYTECODE", "1");
-    let output = command.stdin(Stdio::null()).output().expect("there is a Python");
-    let stderr = text(&output.stderr);
-    assert!(output.status.success() && !stderr.contains("Ran 0 tests"), "{stderr}");
 }
 
 /// Runs a program of `tests/programs` in the dummy engine, with a message for it.
@@ -158,34 +148,6 @@ fn an_exception_is_the_error_and_its_traceback_is_shown() {
         &[],
         1,
         &["File \"main.py\", line 2, in main", "raise ValueError('no flour')", "no flour"],
-    );
-}
-
-#[test]
-fn what_no_inferlet_has_is_refused_with_the_line() {
-    fails(
-        "import threading\nasync def main():\n    threading.Thread(target=print).start()\n",
-        &[],
-        1,
-        &["main.py\", line 3"],
-    );
-    fails(
-        "import socket\nasync def main():\n    socket.create_connection(('a', 1))\n",
-        &[],
-        1,
-        &["main.py\", line 3"],
-    );
-    fails(
-        "import subprocess\nasync def main():\n    subprocess.run(['ls'])\n",
-        &[],
-        1,
-        &["main.py\", line 3"],
-    );
-    fails(
-        "import asyncio\nasync def main():\n    await asyncio.to_thread(print)\n",
-        &[],
-        1,
-        &["main.py\", line 3", "threads"],
     );
 }
 
@@ -446,66 +408,6 @@ fn a_program_that_does_not_build_shows_the_line() {
     let stderr = text(&output.stderr);
     assert_eq!(output.status.code(), Some(1), "{stderr}");
     for part in ["main.py:2:1", "import no_such_thing", "pyproject.toml"] {
-        assert!(stderr.contains(part), "`{part}` is not in\n{stderr}");
-    }
-}
-
-#[test]
-fn what_a_project_depends_on_is_locked_and_bundled() {
-    let folder = Folder::new(&[
-        (
-            "pyproject.toml",
-            "[project]\nname = \"user\"\nversion = \"0.1.0\"\ndependencies = [\"iniconfig\"]\n",
-        ),
-        (
-            "main.py",
-            "import iniconfig\nfrom importlib.metadata import version\n\
-             async def main(): return [iniconfig.IniConfig('x', '[a]\\nb=1')['a']['b'], version('iniconfig')]\n",
-        ),
-    ]);
-    let refused = folder.bakery_with_tools(&["build", ".", "--locked"]);
-    assert!(text(&refused.stderr).contains("bakery.lock"), "{}", text(&refused.stderr));
-    let output = folder.bakery_with_tools(&["run", "."]);
-    let (value, version): (String, String) =
-        serde_json::from_slice(&output.stdout).unwrap_or_else(|_| panic!("{}", text(&output.stderr)));
-    let lock = std::fs::read_to_string(folder.path("bakery.lock")).unwrap();
-    assert_eq!(value, "1");
-    assert!(lock.contains(&format!("iniconfig=={version} ")) && lock.contains("--hash=sha256:"), "{lock}");
-    assert!(!lock.contains(&*Path::new(folder.root()).to_string_lossy()), "{lock}");
-}
-
-#[test]
-fn a_component_carries_its_lock_and_shows_sources_in_tracebacks_only_if_it_was_built_for_debugging() {
-    let project = "[project]\nname = \"user\"\nversion = \"0.1.0\"\ndependencies = [\"iniconfig\"]\n";
-    let source =
-        "import iniconfig\nasync def main():\n    return iniconfig.IniConfig('x', '[a]\\nb=1')['c']\n";
-    let folder = Folder::new(&[("pyproject.toml", project), ("main.py", source)]);
-    for (options, profile, shows) in [(&[][..], "release", false), (&["--debug"][..], "dev", true)] {
-        let built = folder.bakery_with_tools(&[&["build", ".", "-o", "user.wasm"], options].concat());
-        assert!(built.status.success(), "{}", text(&built.stderr));
-        let wasm = std::fs::read(folder.path("user.wasm")).unwrap();
-        let section = |name| text(bakery::build::sections::find(&wasm, name).unwrap());
-        assert!(section(bakery::build::sections::LOCK).contains("iniconfig=="));
-        let provenance = section(bakery::build::sections::PROVENANCE);
-        let provenance: serde_json::Value = serde_json::from_str(&provenance).unwrap();
-        assert_eq!((&provenance["profile"], &provenance["language"]), (&profile.into(), &"python".into()));
-        assert!(provenance["sdk"].as_str().is_some_and(|digest| digest.len() == 64), "{provenance}");
-        let stderr = text(&folder.bakery(&["run", "user.wasm"]).stderr);
-        assert!(stderr.contains("File \"main.py\", line 3, in main"), "{stderr}");
-        assert_eq!(stderr.contains("return iniconfig.IniConfig"), shows, "{profile}: {stderr}");
-    }
-}
-
-#[test]
-fn a_package_with_compiled_code_is_refused_by_name() {
-    let folder = Folder::new(&[
-        ("pyproject.toml", "[project]\nname = \"user\"\nversion = \"0.1.0\"\ndependencies = [\"numpy\"]\n"),
-        ("main.py", "async def main(): pass\n"),
-    ]);
-    let output = folder.bakery_with_tools(&["run", "."]);
-    let stderr = text(&output.stderr);
-    assert_eq!(output.status.code(), Some(2), "{stderr}");
-    for part in ["`numpy` cannot be part of an inferlet", "statistics"] {
         assert!(stderr.contains(part), "`{part}` is not in\n{stderr}");
     }
 }

@@ -30,6 +30,27 @@ pub fn interpreter() -> &'static Path {
     })
 }
 
+/// Every Python from 3.10 on that this machine has, one of each release: what bakery would use, what is in `PATH`, and those of pyenv.
+#[cfg(unix)]
+pub fn interpreters() -> Vec<PathBuf> {
+    const QUESTION: &str = "import sys; print(sys.version_info >= (3, 10), *sys.version_info[:2])";
+    let named = |folder: PathBuf| (10..=14).map(move |minor| folder.join(format!("python3.{minor}")));
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    let in_path = std::env::split_paths(&path).flat_map(named);
+    let home = std::env::home_dir().unwrap_or_default().join(".pyenv/versions");
+    let versions = home.read_dir().into_iter().flatten().flatten();
+    let of_pyenv = versions.map(|version| version.path().join("bin")).flat_map(named);
+    let mut found = std::collections::BTreeMap::new();
+    for program in std::iter::once(interpreter().to_owned()).chain(in_path).chain(of_pyenv) {
+        let Ok(output) = Command::new(&program).args(["-I", "-c", QUESTION]).output() else { continue };
+        let said = String::from_utf8_lossy(&output.stdout).into_owned();
+        if said.starts_with("True") {
+            found.entry(said).or_insert(program);
+        }
+    }
+    found.into_values().collect()
+}
+
 /// `bakery` with that cache, and with the tools of whoever runs the tests.
 pub fn bakery() -> Command {
     let program =

@@ -3,7 +3,7 @@
 //! The lock is `bakery.lock` beside `pyproject.toml`: requirements as pip reads them, each with its version and hashes, under a line that says which
 //! `dependencies` they were chosen for. What is installed is kept in the cache under a digest of the lock, so a lock is installed once on a machine.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -221,7 +221,7 @@ fn check_pure(folder: &Path) -> Result<()> {
     let inside = native.strip_prefix(folder).unwrap_or(&native);
     let top = inside.iter().next().unwrap_or_default().to_string_lossy().into_owned();
     let package = owner(folder, inside).unwrap_or(top);
-    Err(compiled(&package, &format!("it holds compiled code, such as `{}`", inside.display())))
+    Err(compiled(&package, &package, &format!("it holds compiled code, such as `{}`", inside.display())))
 }
 
 /// The package that has installed a file, as its record says.
@@ -235,39 +235,53 @@ fn owner(folder: &Path, file: &Path) -> Option<String> {
     })
 }
 
+/// Words of pip and uv for a package without a wheel that fits.
+const NO_WHEELS: [&str; 6] = [
+    "no matching distribution",
+    "no wheels",
+    "wheels with a matching",
+    "usable wheels",
+    "only-binary",
+    "no-build",
+];
+
+/// Lines of an installer's that are shown: it may say one for each version there is.
+const SHOWN_LINES: usize = 3;
+
 /// An error of the installer's: most often there is no wheel of pure Python, and then which package it is and what does without is said.
 fn refused(error: Error, wanted: &[String]) -> Error {
-    let said = error.source.as_ref().map(ToString::to_string).unwrap_or_default().to_ascii_lowercase();
-    let is_about_wheels = [
-        "no matching distribution",
-        "no wheels",
-        "wheels with a matching",
-        "usable wheels",
-        "only-binary",
-        "no-build",
-    ]
-    .iter()
-    .any(|words| said.contains(words));
-    if !is_about_wheels {
+    let text = error.source.as_ref().map(ToString::to_string).unwrap_or_default();
+    let said = text.to_ascii_lowercase();
+    let words = said.split(|c: char| !(c.is_ascii_alphanumeric() || "-_.".contains(c)));
+    let named: BTreeSet<String> = words.map(requirement_name).collect();
+    let known = || ALTERNATIVES.iter().map(|(name, _)| *name).filter(|name| named.contains(*name));
+    // pip calls it a conflict if all versions need something that there is no wheel of.
+    let needed = known().find(|name| said.contains(&format!("depends on {name}")));
+    let is_conflict = needed.is_some() && said.contains("conflict");
+    if !is_conflict && !NO_WHEELS.iter().any(|words| said.contains(words)) {
         return error;
     }
-    let named = |name: &str| said.contains(name);
-    let known = ALTERNATIVES.iter().map(|(name, _)| (*name).to_owned());
-    let asked = wanted.iter().map(|text| requirement_name(text));
-    let Some(package) = asked.chain(known).find(|name| named(name)) else { return error };
-    let refused = compiled(&package, "there is no wheel of it that is pure Python");
-    match error.source {
-        Some(source) => {
-            let reason = format!("there is no wheel of it that is pure Python\n{source}");
-            Error { source: Some(reason.into()), ..refused }
-        }
-        None => refused,
+    let asked = wanted.iter().map(|text| requirement_name(text)).find(|name| named.contains(name));
+    let Some(culprit) = needed.or_else(|| known().next()).map(str::to_owned).or_else(|| asked.clone()) else {
+        return error;
+    };
+    let package = asked.unwrap_or_else(|| culprit.clone());
+    let mut why = match package == culprit {
+        true => "there is no wheel of it that is pure Python".to_owned(),
+        false => format!("it needs `{culprit}`, of which there is no wheel that is pure Python"),
+    };
+    let about = |line: &&str| line.to_ascii_lowercase().contains(&culprit);
+    for line in text.lines().filter(about).take(SHOWN_LINES) {
+        why += "\n";
+        why += line.trim();
     }
+    compiled(&package, &culprit, &why)
 }
 
-fn compiled(package: &str, why: &str) -> Error {
+/// The error of a package that has compiled code, or needs a culprit that has.
+fn compiled(package: &str, culprit: &str, why: &str) -> Error {
     let error = Error::usage(format!("`{package}` cannot be part of an inferlet")).caused_by(why.to_owned());
-    match ALTERNATIVES.iter().find(|(name, _)| *name == package) {
+    match ALTERNATIVES.iter().find(|(name, _)| *name == package || *name == culprit) {
         Some((_, instead)) => error.hint(*instead),
         None => error.hint("inferlets take packages of pure Python, whose wheels end in `-none-any.whl`"),
     }
@@ -332,6 +346,22 @@ mod tests {
             &["agents".into()],
         );
         assert!(inner.message.contains("pydantic-core"), "{inner}");
+    }
+
+    #[test]
+    fn a_package_that_needs_compiled_code_in_every_version_is_refused_with_what_it_needs() {
+        let said = "ERROR: Cannot install -r requirements.in (line 1) because these package versions have conflicting dependencies.\n\
+                    pydantic 2.14.4 depends on pydantic-core==2.50.5\npydantic 2.0 depends on pydantic-core==2.0.1";
+        let failed = || Error::environment("`python3` failed").caused_by(said);
+        let error = refused(failed(), &["attrs".into(), "pydantic>=2".into()]);
+        assert_eq!(error.message, "`pydantic` cannot be part of an inferlet");
+        let cause = error.source.unwrap().to_string();
+        assert!(cause.starts_with("it needs `pydantic-core`, of which there is no wheel"), "{cause}");
+        assert_eq!(cause.lines().count(), 3, "{cause}");
+        assert_eq!(error.hints, ["pydantic 1 is pure Python: `pydantic<2`"]);
+        let conflict = "ERROR: conflicting dependencies\na 1 depends on b==2";
+        let other = refused(Error::environment("`python3` failed").caused_by(conflict), &["a".into()]);
+        assert_eq!(other.message, "`python3` failed");
     }
 
     #[test]

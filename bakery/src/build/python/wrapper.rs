@@ -35,6 +35,7 @@ import os
 import sys
 
 from componentize_py_types import Err
+from inferlet.absent import instead
 from inferlet.bundle import Bundle
 from inferlet.entry import Program
 from inferlet.lasting import settle
@@ -66,16 +67,17 @@ def received():
 
 
 def place(error, files):
-    """The innermost line of the program's own in an error, with its column if that is known."""
+    """The innermost line of the program's own in an error, with its column if that is known, what is wrong, and what to do instead."""
     if isinstance(error, SyntaxError) and error.filename in files:
-        return error.filename, error.lineno, error.offset, error.msg
+        return error.filename, error.lineno, error.offset, error.msg, None
     found, trace = None, error.__traceback__
     while trace is not None:
         if trace.tb_frame.f_code.co_filename in files:
             found = trace.tb_frame.f_code.co_filename, trace.tb_lineno
         trace = trace.tb_next
     name = type(error).__name__
-    return *(found or (None, None)), None, str(error) if name == "InferletError" else f"{name}: {error}"
+    said = str(error) if name in ("AbsentError", "InferletError") else f"{name}: {error}"
+    return *(found or (None, None)), None, said, instead(error)
 
 
 def keep(text):

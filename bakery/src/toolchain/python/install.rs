@@ -7,7 +7,7 @@ use super::host::{Host, plain};
 use super::{GUEST_VERSION, Network};
 use crate::environment::Environment;
 use crate::error::{Error, Result};
-use crate::process::{self, Life, Limits};
+use crate::process::{self, Event, Life, Limits, Stream};
 use crate::progress::{Progress, Unit};
 
 /// Who installs.
@@ -107,14 +107,17 @@ impl Installer {
         network: Network,
     ) -> Result<()> {
         let report = lock.with_extension("report.json");
-        let mut command = self.command(env, &["install", "--dry-run", "--ignore-installed", "--quiet"]);
+        let mut command = self.command(env, &["install", "--dry-run", "--ignore-installed"]);
         self.only_wheels(&mut command);
         self.for_guest(&mut command);
         self.offline(&mut command, network);
         // With a platform that is not the host's, pip insists on a folder, which a dry run does not make.
         command.arg("--target").arg(lock.with_extension("nowhere"));
         command.arg("--report").arg(&report).arg("-r").arg(requirements);
-        watch(env, command)?;
+        let mut conflicts = Conflicts::default();
+        let limits = Limits { interrupt: Some(&env.interrupt), ..Limits::default() };
+        process::watch(command, limits, &mut |event| conflicts.listen(event))
+            .map_err(|error| conflicts.explain(error))?;
         let text = std::fs::read_to_string(&report)
             .map_err(|error| Error::environment("pip has not said what it would install").caused_by(error))?;
         let locked =
@@ -207,6 +210,36 @@ fn watch(env: &Environment, command: Command) -> Result<()> {
     process::watch(command, limits, &mut |_| Life::Moving)
 }
 
+/// What pip says on its standard output of packages that do not fit together; on standard error it says only that there are some.
+#[derive(Debug, Default)]
+struct Conflicts {
+    begun: bool,
+    lines: Vec<String>,
+}
+
+impl Conflicts {
+    fn listen(&mut self, event: Event<'_>) -> Life {
+        if let Event::Line(Stream::Out, line) = event {
+            self.begun |= line.starts_with("The conflict is caused by:");
+            if self.begun && line.starts_with(' ') {
+                self.lines.push(line.trim().to_owned());
+            }
+        }
+        Life::Moving
+    }
+
+    /// The error of pip with that.
+    fn explain(&self, error: Error) -> Error {
+        match &error.source {
+            Some(said) if !self.lines.is_empty() => {
+                let text = format!("{said}\n{}", self.lines.join("\n"));
+                error.caused_by(text)
+            }
+            _ => error,
+        }
+    }
+}
+
 /// Requirements with hashes from a report of pip's.
 fn locked(report: &str) -> Option<String> {
     let report: serde_json::Value = serde_json::from_str(report).ok()?;
@@ -224,6 +257,22 @@ fn locked(report: &str) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_pip_says_of_a_conflict_is_part_of_the_error() {
+        let mut conflicts = Conflicts::default();
+        for line in [
+            "  Using cached a.whl",
+            "The conflict is caused by:",
+            "    a 1 depends on b==2",
+            "",
+            "To fix this",
+        ] {
+            assert_eq!(conflicts.listen(Event::Line(Stream::Out, line)), Life::Moving);
+        }
+        let error = conflicts.explain(Error::environment("`pip` failed").caused_by("conflicting"));
+        assert_eq!(error.source.unwrap().to_string(), "conflicting\na 1 depends on b==2");
+    }
 
     #[test]
     fn a_report_of_pips_becomes_a_lock() {

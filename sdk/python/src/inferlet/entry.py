@@ -22,6 +22,7 @@ from typing import Any
 
 from . import _bindings, http, jsons, signature, waiting, wire
 from ._bindings import Err
+from .absent import AbsentError, instead
 from .bundle import Bundle, Files, module_name
 from .errors import InferletError
 from .loop import InferletLoop, is_internal
@@ -280,10 +281,16 @@ def message_of(error: BaseException) -> str:
     if isinstance(error, _GROUP):
         return f"{text}: {'; '.join(message_of(inner) for inner in error.exceptions)}"
     says_something = kind in _PLAIN_ERRORS or kind.__module__ != "builtins"
+    if isinstance(error, AbsentError):
+        place = _last_place(error.__traceback__)
+        return f"{place}: {text}" if place else text
     if text and (isinstance(error, InferletError) or (says_something and _raised_by_program(error.__traceback__))):
         return text
     named = f"{kind.__name__}: {text}" if text else kind.__name__
     place = _last_place(error.__traceback__)
+    better = instead(error)
+    if better:
+        named = f"{named.removesuffix('.')}; {better}"
     return f"{place}: {named}" if place else named
 
 

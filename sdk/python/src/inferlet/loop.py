@@ -20,6 +20,7 @@ from collections.abc import Callable, Coroutine
 from typing import Any, NoReturn
 
 from . import _bindings
+from .absent import PROCESSES, SOCKETS, THREADS, AbsentError
 from .errors import InferletError
 
 _NANOSECONDS = 1_000_000_000
@@ -163,7 +164,7 @@ class InferletLoop(base_events.BaseEventLoop):
         # `asyncio.to_thread` hands over a call of `Context.run` with the function as its argument.
         inner = getattr(func, "args", (func,))
         name = getattr(inner[0] if inner else func, "__qualname__", repr(func))
-        raise InferletError(f"there are no threads in an inferlet: call `{name}` directly, or make it `async def`")
+        raise AbsentError(f"`{name}` cannot run in a thread; {THREADS}")
 
     async def getaddrinfo(self, *args: Any, **kwargs: Any) -> Any:
         """There are no sockets in an inferlet."""
@@ -174,7 +175,7 @@ class InferletLoop(base_events.BaseEventLoop):
 
     async def subprocess_exec(self, *args: Any, **kwargs: Any) -> Any:
         """There are no processes in an inferlet."""
-        raise InferletError("an inferlet cannot start processes; `launch` starts other inferlets")
+        raise AbsentError(PROCESSES)
 
     subprocess_shell = subprocess_exec
 
@@ -210,7 +211,7 @@ def _nanoseconds(seconds: float) -> int:
 
 
 def _no_sockets() -> NoReturn:
-    raise InferletError("there are no sockets in an inferlet")
+    raise AbsentError(SOCKETS)
 
 
 def _waiting_place(task: asyncio.Task[Any]) -> str | None:
