@@ -36,6 +36,10 @@ const WARM: &str = "--warm";
 /// What the process is started with that measures the floor.
 const FLOOR: &str = "--floor";
 
+/// And those that measure further instances of a program, in the two ways in which there are some.
+const BUILT: &str = "--built";
+const UNBUILT: &str = "--unbuilt";
+
 const GREETER: &str = "export async function main({ name }: { name: string }): Promise<string> {\n  return `Hello, ${name}!`;\n}\n";
 
 /// Says that it is there, and waits until all others have done so: time only moves when nothing else can happen.
@@ -53,15 +57,36 @@ fn main() {
     if std::env::args().any(|argument| argument == FLOOR) {
         return floor(&env, &shared);
     }
+    for way in [BUILT, UNBUILT] {
+        if std::env::args().any(|argument| argument == way) {
+            return further(&env, &shared, way);
+        }
+    }
     let folder = tempfile::tempdir().expect("the machine has a folder for temporary files");
     if !std::env::args().any(|argument| argument == WARM) {
         runs(folder.path());
         builds(folder.path());
     }
+    // Each in a process of its own: what an instance has had stays in its place for the next one.
+    for way in [BUILT, UNBUILT] {
+        let this = std::env::current_exe().expect("a process knows its program");
+        assert!(Command::new(this).arg(way).status().expect("it can be started").success());
+    }
     let (runtime, inferlet) = warm(&env, &shared);
-    launches(&runtime, &inferlet, folder.path());
-    instances(&runtime, &inferlet, folder.path());
     steps(&runtime, &inferlet, folder.path());
+}
+
+/// Launches of the program that waits.
+fn further(env: &Environment, shared: &Shared, way: &str) {
+    let folder = tempfile::tempdir().expect("the machine has a folder for temporary files");
+    let (runtime, shared) = warm(env, shared);
+    let (inferlet, waiter) = match way {
+        BUILT => (built(&runtime, folder.path()), Launch::new("{}").limits(limits())),
+        _ => (shared, launch(folder.path(), WAITER, "{}")),
+    };
+    println!("a program that is {}:", way.trim_start_matches('-'));
+    launches(&runtime, &inferlet, &waiter);
+    instances(&runtime, &inferlet, &waiter);
 }
 
 /// One call in one instance, and nothing else.
@@ -168,13 +193,23 @@ fn launch(folder: &Path, source: &str, input: &str) -> Launch {
     write(&entry, source);
     let bundle = bundle::program(Wanted { root: folder, entry: &entry, packages: None, texts: false })
         .expect("it is right");
-    let limits = Limits { memory_bytes: 64 << 20, ..Limits::default() };
-    Launch::new(input).stdin(bundle.json()).limits(limits)
+    Launch::new(input).stdin(bundle.json()).limits(limits())
+}
+
+fn limits() -> Limits {
+    Limits { memory_bytes: 64 << 20, ..Limits::default() }
+}
+
+/// A component of the program that waits.
+fn built(runtime: &Runtime, folder: &Path) -> Inferlet {
+    write(&folder.join("waiter.ts"), WAITER);
+    timed(bakery(folder).args(["build", "waiter.ts", "--no-check", "-o", "waiter.wasm"]));
+    let wasm = std::fs::read(folder.join("waiter.wasm")).expect("it was built");
+    runtime.compile(&wasm).expect("it is an inferlet")
 }
 
 /// From the launch to the first call of the host, in an engine in which another one has run.
-fn launches(runtime: &Arc<Runtime>, inferlet: &Inferlet, folder: &Path) {
-    let waiter = launch(folder, WAITER, "{}");
+fn launches(runtime: &Arc<Runtime>, inferlet: &Inferlet, waiter: &Launch) {
     let engine = Engine::on(Arc::clone(runtime), EngineConfig::dummy()).expect("the engine starts");
     let one = || {
         let (first, launch) = (FirstCall::default(), waiter.again());
@@ -189,8 +224,7 @@ fn launches(runtime: &Arc<Runtime>, inferlet: &Inferlet, folder: &Path) {
 }
 
 /// All of them wait for the same moment, so all are there at once.
-fn instances(runtime: &Arc<Runtime>, inferlet: &Inferlet, folder: &Path) {
-    let waiter = launch(folder, WAITER, "{}");
+fn instances(runtime: &Arc<Runtime>, inferlet: &Inferlet, waiter: &Launch) {
     let engine = Engine::on(Arc::clone(runtime), EngineConfig::dummy()).expect("the engine starts");
     let launches: Vec<_> = (0..MANY).map(|_| (inferlet.clone(), waiter.again())).collect();
     let crowd = Crowd::of(MANY);
