@@ -373,10 +373,9 @@ fn trace(world: &World, model: &str, threads: &str, pages: &str) -> String {
     let output = javascript::bakery()
         .arg("run")
         .arg(example)
-        .args(["--model", model, "--pages", pages, "--trace"])
+        .args(["--model", model, "--pages", pages, "--threads", threads, "--trace"])
         .arg(&trace)
         .current_dir(world.work())
-        .env("RAYON_NUM_THREADS", threads)
         .stdin(std::process::Stdio::null())
         .output()
         .unwrap();
@@ -427,6 +426,14 @@ fn an_inferlet_runs_beside_weights_of_either_format_and_leaves_the_same_trace_ea
     assert_eq!(one.0, gguf.0, "the numbers are the same");
     let header: Value = serde_json::from_str(one.1.lines().next().unwrap()).unwrap();
     assert!(header.to_string().contains("\"folder\""), "{header}");
+    for (form, kernel) in
+        [("auto", "cache f32"), ("f32", "cache f32"), ("f16", "cache f16"), ("int8", "cache int8")]
+    {
+        let arguments = ["run", "generate.wasm", "--model", "./folder", "--kv-cache", form, "--trace", "t"];
+        world.bakery(arguments).assert().success();
+        let trace = std::fs::read_to_string(world.work().join("t")).unwrap();
+        assert!(trace.lines().next().is_some_and(|header| header.contains(kernel)), "{form}: {trace}");
+    }
     let scripted = ["run", "generate.wasm", "--model", "./folder", "--script", "s.toml"];
     world.bakery(scripted).assert().code(2).stderr_eq(str![[r#"
 error: `./folder` has weights, and takes no script of replies

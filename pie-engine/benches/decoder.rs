@@ -1,7 +1,7 @@
 //! Tokens a second of models with weights, on the machine's cores: prompts, and single tokens behind short and long contexts, alone and beside others.
 //!
-//! `cargo bench -p pie-engine --bench decoder -- [llama|qwen3] [q4k|q8_0|f32] [FILE]` makes a checkpoint of that shape with random weights, or uses that file: a
-//! Llama of 100 million weights, or Qwen3-0.6B. Nothing here is compared with another engine.
+//! `cargo bench -p pie-engine --bench decoder -- [llama|qwen3] [q4k|q8_0|f32]` makes a checkpoint of that shape with random weights: a Llama of 100 million weights, or
+//! Qwen3-0.6B. `file PATH` measures with a checkpoint that is there. `tests/bench/llama` holds the same against llama.cpp.
 
 use candle_core::quantized::GgmlDType;
 use pie_engine::ids::PageId;
@@ -14,7 +14,7 @@ use std::time::Instant;
 
 const PAGE_SIZE: u32 = 16;
 const PAGES: u32 = 1024;
-/// Measurements of each row; the median counts.
+/// Measurements of each row, unless the variable `ROUNDS` has another number; the median counts.
 const ROUNDS: usize = 5;
 /// Steps in a measurement of single tokens.
 const STEPS: u32 = 16;
@@ -25,15 +25,19 @@ fn main() {
     let arguments: Vec<String> = std::env::args().skip(1).filter(|argument| argument != "--bench").collect();
     let argument =
         |index: usize, default: &str| arguments.get(index).map_or(default, String::as_str).to_owned();
-    let recipe = recipe(&argument(0, "llama"), &argument(1, "q8_0"));
     let folder = tempfile::tempdir().expect("a temporary folder");
-    let path = arguments.get(2).map_or_else(|| folder.path().join("model.gguf"), PathBuf::from);
-    if !path.exists() {
+    let path = if argument(0, "") == "file" {
+        PathBuf::from(argument(1, ""))
+    } else {
+        let path = folder.path().join("model.gguf");
+        let recipe = recipe(&argument(0, "llama"), &argument(1, "q8_0"));
         recipe.write(&path).expect("the checkpoint can be written");
-    }
+        path
+    };
     let begun = Instant::now();
     let model = load(&path);
     println!("loaded in {:.2} s: {}", begun.elapsed().as_secs_f64(), model.info().kernel);
+    report_memory();
     for length in [128, 512] {
         report(&format!("prefill {length}"), f64::from(length), || {
             let mut contexts = Contexts::new(&model);
@@ -98,12 +102,31 @@ fn load(path: &Path) -> Candle {
     Candle::load(&source, Cache::F16).expect("the checkpoint can be loaded")
 }
 
+/// Prints how fast two threads read memory that no cache holds: what single tokens cannot be faster than.
+fn report_memory() {
+    let numbers = vec![1u64; 1 << 26];
+    let read = |part: &[u64]| part.iter().fold(0u64, |sum, number| sum.wrapping_add(*number));
+    let mut best = f64::MAX;
+    for _ in 0..ROUNDS {
+        let begun = Instant::now();
+        let sums: Vec<u64> = std::thread::scope(|scope| {
+            let parts: Vec<_> =
+                numbers.chunks(numbers.len() / 2).map(|part| scope.spawn(move || read(part))).collect();
+            parts.into_iter().map(|part| part.join().expect("sums do not fail")).collect()
+        });
+        assert_eq!(sums.iter().sum::<u64>(), numbers.len() as u64);
+        best = best.min(begun.elapsed().as_secs_f64());
+    }
+    println!("memory: {:.1} GB/s", 8.0 * numbers.len() as f64 / best / 1e9);
+}
+
 /// Prints a median of tokens a second.
 fn report(name: &str, tokens: f64, mut measure: impl FnMut() -> f64) {
+    let rounds = std::env::var("ROUNDS").ok().and_then(|rounds| rounds.parse().ok()).unwrap_or(ROUNDS);
     measure();
-    let mut rates: Vec<f64> = (0..ROUNDS).map(|_| tokens / measure()).collect();
+    let mut rates: Vec<f64> = (0..rounds).map(|_| tokens / measure()).collect();
     rates.sort_by(f64::total_cmp);
-    println!("{name}: {:.1} tokens/s", rates[ROUNDS / 2]);
+    println!("{name}: {:.1} tokens/s", rates[rounds / 2]);
 }
 
 /// Sequences on a store, each with a row of pages of its own but for those it shares.

@@ -47,7 +47,9 @@ impl Kept {
         let reply = |reply: &Reply| match reply {
             Reply::Token(_) | Reply::Computed => 0,
             Reply::Distribution(ids, probabilities) => size_of_val(&ids[..]) as u64 + numbers(probabilities),
-            Reply::Logits(it) | Reply::Logprobs(it) | Reply::Entropy(it) | Reply::Embedding(it) => numbers(it),
+            Reply::Logits(it) | Reply::Logprobs(it) | Reply::Entropy(it) | Reply::Embedding(it) => {
+                numbers(it)
+            }
         };
         self.asked.event.bytes() + self.replies.iter().map(reply).sum::<u64>()
     }

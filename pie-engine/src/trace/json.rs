@@ -107,7 +107,8 @@ impl<'a> Serializer for Text<'a> {
 
     fn serialize_str(self, value: &str) -> Result<()> {
         // All bytes are looked at, several at a time; most texts are short.
-        let escaped = value.bytes().fold(false, |any, byte| any | (byte < b' ') | (byte == b'"') | (byte == b'\\'));
+        let escaped =
+            value.bytes().fold(false, |any, byte| any | (byte < b' ') | (byte == b'"') | (byte == b'\\'));
         if escaped {
             return serde_json::to_writer(self.0, value);
         }
@@ -305,7 +306,14 @@ mod tests {
             numbers: vec![0.0, -0.0, 1.5, 1e300, 5e-324, f64::NAN, f64::NEG_INFINITY],
             short: [0.1, 1.405_549, f32::MAX],
             letter: '"',
-            texts: vec!["", "plain", "é ⇒ 🍞", "a \"b\" \\ /", "\n\t\u{1}\u{7f}", "0123456789abcdef0123456789abcdef\u{1f}"],
+            texts: vec![
+                "",
+                "plain",
+                "é ⇒ 🍞",
+                "a \"b\" \\ /",
+                "\n\t\u{1}\u{7f}",
+                "0123456789abcdef0123456789abcdef\u{1f}",
+            ],
             nothing: None,
             something: Some("here"),
             unit: (),
