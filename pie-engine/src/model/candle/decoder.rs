@@ -13,7 +13,7 @@
 
 use super::attention::{State, Unit};
 use super::feed_forward::FeedForward;
-use super::matrix::{Matrix, Table};
+use super::matrix::{Matrix, Table, products};
 use super::numeric::{NormWeight, RmsNorm, SoftCap};
 use super::plan::place;
 use super::pool::for_each_piece;
@@ -140,7 +140,23 @@ pub(super) struct Linear {
 impl Linear {
     /// Computes rows of outputs from rows of inputs, which are those of all tokens of the batch.
     pub fn apply(&self, batch: &Batch<'_>, input: &[f32], output: &mut Vec<f32>) {
-        self.matrix.product(input, output);
+        Linear::apply_all(batch, input, [(self, output)]);
+    }
+
+    /// The same of several that have the same input.
+    pub fn apply_all<const COUNT: usize>(
+        batch: &Batch<'_>,
+        input: &[f32],
+        mut of: [(&Linear, &mut Vec<f32>); COUNT],
+    ) {
+        products(input, of.each_mut().map(|(linear, output)| (&linear.matrix, &mut **output)));
+        for (linear, output) in of {
+            linear.complete(batch, input, output);
+        }
+    }
+
+    /// Adds what is not in the matrix.
+    fn complete(&self, batch: &Batch<'_>, input: &[f32], output: &mut [f32]) {
         if let Some(bias) = &self.bias {
             for row in output.chunks_exact_mut(bias.len()) {
                 row.iter_mut().zip(bias).for_each(|(number, bias)| *number += bias);
@@ -199,9 +215,7 @@ impl Projections {
         let Scratch { input, queries, keys, values, output, .. } = scratch;
         match self {
             Projections::Separate { query, key, value } => {
-                query.apply(batch, input, queries);
-                key.apply(batch, input, keys);
-                value.apply(batch, input, values);
+                Linear::apply_all(batch, input, [(query, queries), (key, keys), (value, values)]);
             }
             Projections::Fused(linear) => {
                 linear.apply(batch, input, output);

@@ -71,8 +71,7 @@ impl Gated {
     ) {
         match &self.gates {
             Gates::Separate { gate: to_gate, up: to_up } => {
-                to_gate.apply(batch, input, gate);
-                to_up.apply(batch, input, up);
+                Linear::apply_all(batch, input, [(to_gate, &mut *gate), (to_up, &mut *up)]);
             }
             Gates::Fused(linear) => {
                 linear.apply(batch, input, output);

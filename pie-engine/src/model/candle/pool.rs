@@ -92,45 +92,63 @@ pub(super) fn for_each_piece<T: Send>(
     });
 }
 
+/// A matrix of results, whose columns are worked on some at a time.
+pub(super) struct Results<'a> {
+    parts: Parts<'a, f32>,
+    /// Numbers in a row.
+    row: usize,
+    /// Columns in a piece.
+    width: usize,
+}
+
+impl<'a> Results<'a> {
+    /// A matrix with rows of so many numbers, in pieces of so many columns (the last one may have fewer).
+    pub fn new(data: &'a mut [f32], row: usize, width: usize) -> Results<'a> {
+        Results { parts: Parts::new(data), row, width }
+    }
+
+    fn pieces(&self) -> usize {
+        self.row.div_ceil(self.width)
+    }
+}
+
 /// Some columns of a matrix of results.
 pub(super) struct Columns<'a> {
-    parts: &'a Parts<'a, f32>,
-    /// Numbers in a row of the matrix.
-    row: usize,
-    columns: Range<usize>,
+    results: &'a Results<'a>,
+    /// Which.
+    pub range: Range<usize>,
 }
 
 impl Columns<'_> {
-    /// How many.
-    pub fn width(&self) -> usize {
-        self.columns.len()
-    }
-
     /// Their part of a row.
     pub fn row(&mut self, row: usize) -> &mut [f32] {
-        let start = row * self.row;
+        let start = row * self.results.row;
         // SAFETY: no other `Columns` of the matrix has these columns, and this one gives out one part at a time.
         #[expect(unsafe_code, reason = "see `Parts`")]
         unsafe {
-            self.parts.part(start + self.columns.start..start + self.columns.end)
+            self.results.parts.part(start + self.range.start..start + self.range.end)
         }
     }
 }
 
-/// Calls `work` for `width` columns after the other of a matrix whose rows have `row` numbers (the last ones may be fewer), with the number of the first, on all threads
-/// if all of it takes so many `operations` that it pays. Which thread does what is not determined, and must not matter.
+/// Calls `work` for all pieces of all matrices, with the number of the matrix, on all threads if all of it takes so many `operations` that it pays. Which
+/// thread does what is not determined, and must not matter.
 pub(super) fn for_each_columns(
-    data: &mut [f32],
-    row: usize,
-    width: usize,
+    matrices: &[Results<'_>],
     operations: usize,
     work: impl Fn(usize, &mut Columns<'_>) + Sync,
 ) {
-    let parts = Parts::new(data);
-    share(row.div_ceil(width), operations, |range| {
-        for first in range.map(|piece| piece * width) {
-            let columns = first..(first + width).min(row);
-            work(first, &mut Columns { parts: &parts, row, columns });
+    share(matrices.iter().map(Results::pieces).sum(), operations, |range| {
+        for mut piece in range {
+            for (number, results) in matrices.iter().enumerate() {
+                if piece < results.pieces() {
+                    let first = piece * results.width;
+                    let range = first..(first + results.width).min(results.row);
+                    work(number, &mut Columns { results, range });
+                    break;
+                }
+                piece -= results.pieces();
+            }
         }
     });
 }
@@ -143,16 +161,19 @@ mod tests {
     fn each_column_is_worked_on_once() {
         for (rows, row, width) in [(1, 1, 4), (3, 10, 4), (2, 64, 16), (5, 7, 100)] {
             for operations in [0, ALONE] {
-                let mut data = vec![0.0; rows * row];
-                for_each_columns(&mut data, row, width, operations, |first, columns| {
+                let (mut data, mut other) = (vec![0.0; rows * row], vec![0.0; rows]);
+                let results = [Results::new(&mut other, 1, 1), Results::new(&mut data, row, width)];
+                for_each_columns(&results, operations, |number, columns| {
+                    let first = columns.range.start;
                     for at in 0..rows {
-                        for (offset, number) in columns.row(at).iter_mut().enumerate() {
-                            *number += (at * row + first + offset + 1) as f32;
+                        for (offset, result) in columns.row(at).iter_mut().enumerate() {
+                            *result += (number * (at * row + first + offset + 1)) as f32;
                         }
                     }
                 });
                 let expected: Vec<f32> = (1..=rows * row).map(|number| number as f32).collect();
                 assert_eq!(data, expected, "{rows} rows of {row}, {width} columns at once");
+                assert_eq!(other, vec![0.0; rows]);
             }
         }
     }

@@ -1,13 +1,13 @@
 //! Matrices of numbers as they are: 32 bits, or 16.
 
 use super::super::numeric::{LANES, sum_lanes};
-use super::super::pool::{Columns, for_each_columns};
+use super::super::pool::Columns;
 use crate::model::Bytes;
 use pulp::{Arch, Simd, WithSimd};
 use std::cell::RefCell;
 
 /// Rows of weights that are multiplied at once, and rows that they are multiplied with.
-const TILE: usize = 4;
+pub(super) const TILE: usize = 4;
 
 /// How numbers of a dense matrix are kept.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -45,21 +45,11 @@ impl Dense {
         read(self.number, &self.bytes[row * size..(row + 1) * size], output);
     }
 
-    /// Multiplies each row of the input with this matrix.
-    pub fn product(&self, input: &[f32], output: &mut [f32]) {
-        let rows = input.len() / self.inputs;
-        let outputs = output.len() / rows.max(1);
-        let row_size = self.inputs * self.number.size();
-        for_each_columns(output, outputs, TILE, rows * outputs * self.inputs, |first, output| {
-            let bytes = &self.bytes[first * row_size..(first + output.width()) * row_size];
-            Arch::new().dispatch(DenseTile {
-                number: self.number,
-                bytes,
-                inputs: self.inputs,
-                input,
-                output,
-            });
-        });
+    /// Multiplies each row of the input with some rows of this matrix, which are columns of the result.
+    pub fn columns(&self, input: &[f32], output: &mut Columns<'_>) {
+        let row = self.inputs * self.number.size();
+        let bytes = &self.bytes[output.range.start * row..output.range.end * row];
+        Arch::new().dispatch(DenseTile { number: self.number, bytes, inputs: self.inputs, input, output });
     }
 }
 

@@ -10,12 +10,13 @@ mod product;
 
 pub(super) use dense::Number;
 
+use super::pool::{Results, for_each_columns};
 use crate::model::Bytes;
 use blocks::{Blocks, shape};
 use candle_core::quantized::GgmlDType;
-use dense::Dense;
-use packed::{Packed, packed};
-use product::round;
+use dense::{Dense, TILE};
+use packed::{Packed, WIDTH, packed};
+use product::{Rounded, round};
 
 /// A matrix that rows are multiplied with: `outputs` rows of `inputs` numbers.
 pub(super) struct Matrix {
@@ -54,13 +55,31 @@ impl Matrix {
 
     /// Multiplies each row of `input` with the matrix.
     pub fn product(&self, input: &[f32], output: &mut Vec<f32>) {
-        // Everything is written, so what the vector had may stay until then.
-        output.resize(input.len() / self.inputs * self.outputs, 0.0);
-        match &self.form {
-            Form::Dense(dense) => dense.product(input, output),
-            Form::Packed(packed) => round(input, |rounded| packed.product(rounded, output)),
-        }
+        products(input, [(self, output)]);
     }
+
+    fn is_packed(&self) -> bool {
+        matches!(self.form, Form::Packed(_))
+    }
+}
+
+/// Multiplies each row of `input` with several matrices, all of which take rows of that length: the input is rounded once, and threads meet once.
+pub(super) fn products<const COUNT: usize>(input: &[f32], of: [(&Matrix, &mut Vec<f32>); COUNT]) {
+    let matrices = of.each_ref().map(|(matrix, _)| *matrix);
+    let mut operations = 0;
+    let results = of.map(|(matrix, output)| {
+        // Everything is written, so what the vector had may stay until then.
+        output.resize(input.len() / matrix.inputs * matrix.outputs, 0.0);
+        operations += input.len() * matrix.outputs;
+        Results::new(output, matrix.outputs, if matrix.is_packed() { WIDTH } else { TILE })
+    });
+    let multiply = |rounded: &[Rounded]| {
+        for_each_columns(&results, operations, |number, columns| match &matrices[number].form {
+            Form::Dense(dense) => dense.columns(input, columns),
+            Form::Packed(packed) => packed.columns(rounded, columns),
+        });
+    };
+    if matrices.iter().any(|matrix| matrix.is_packed()) { round(input, multiply) } else { multiply(&[]) }
 }
 
 /// What tokens are embedded as: a row of numbers for each.

@@ -9,7 +9,7 @@
 //!
 //! It takes as much memory as the file, within 3 percent.
 
-use super::super::pool::{for_each_columns, for_each_piece};
+use super::super::pool::{Columns, for_each_piece};
 use super::super::simd::{LANES, dispatch};
 use super::blocks::{BLOCK, Blocks, Format, Shape};
 use super::product::{Group, Rounded};
@@ -51,13 +51,13 @@ impl Layout {
     }
 }
 
-/// Groups that one thread computes before it looks for more: the rows that they are multiplied with stay in its cache for all of them.
-const GROUPS: usize = 4;
+/// Columns that one thread computes before it looks for more, of several groups: the rows that they are multiplied with stay in its cache for all of them.
+pub(super) const WIDTH: usize = 4 * LANES;
 
 /// A packed matrix.
 pub(super) trait Packed: Send + Sync {
-    /// Multiplies each row with it.
-    fn product(&self, input: &[Rounded], output: &mut [f32]);
+    /// Multiplies each row of the input with some rows of it, which are columns of the result: from a multiple of [`WIDTH`] on, up to the next or the last.
+    fn columns(&self, input: &[Rounded], output: &mut Columns<'_>);
 }
 
 /// Packs the rows of a matrix; none if this is no quantized format, or rows are not whole blocks. There have to be as many bytes as that takes.
@@ -91,7 +91,6 @@ pub(super) fn packed(
 /// A packed matrix of a format.
 struct Matrix<F> {
     bytes: Bytes,
-    outputs: usize,
     /// Blocks in a row.
     blocks: usize,
     /// Bytes of a group.
@@ -115,24 +114,21 @@ impl<F: Format> Matrix<F> {
         for_each_piece(&mut memory[start..start + length], group, outputs * inputs, work);
         let memory = Bytes::new(memory);
         let bytes = memory.slice(start..start + length).unwrap_or(memory);
-        Matrix { bytes, outputs, blocks, group, format: PhantomData }
+        Matrix { bytes, blocks, group, format: PhantomData }
     }
 }
 
 impl<F: Format + Send> Packed for Matrix<F> {
-    fn product(&self, input: &[Rounded], output: &mut [f32]) {
-        let rows = input.len() / self.blocks;
-        let operations = rows * self.outputs * self.blocks * BLOCK;
-        for_each_columns(output, self.outputs, GROUPS * LANES, operations, |first, columns| {
-            let groups = self.bytes[first / LANES * self.group..].chunks_exact(self.group);
-            for (at, bytes) in groups.take(columns.width().div_ceil(LANES)).enumerate() {
-                let write = |row: usize, numbers: &[f32; LANES]| {
-                    let columns = &mut columns.row(row)[at * LANES..];
-                    columns.iter_mut().zip(numbers).for_each(|(to, from)| *to = *from);
-                };
-                dispatch(Group::<F, _> { bytes, input, blocks: self.blocks, write, format: PhantomData });
-            }
-        });
+    fn columns(&self, input: &[Rounded], output: &mut Columns<'_>) {
+        let groups = output.range.start / LANES..output.range.end.div_ceil(LANES);
+        let bytes = &self.bytes[groups.start * self.group..groups.end * self.group];
+        for (at, bytes) in bytes.chunks_exact(self.group).enumerate() {
+            let write = |row: usize, numbers: &[f32; LANES]| {
+                let columns = &mut output.row(row)[at * LANES..];
+                columns.iter_mut().zip(numbers).for_each(|(to, from)| *to = *from);
+            };
+            dispatch(Group::<F, _> { bytes, input, blocks: self.blocks, write, format: PhantomData });
+        }
     }
 }
 
