@@ -59,7 +59,7 @@ fn main() {
     runs(folder.path());
     builds(&env, folder.path());
     launches(&env, &shared, folder.path());
-    many(&env, folder.path());
+    many(&env, &shared, folder.path());
     steps(&env, folder.path());
 }
 
@@ -180,19 +180,26 @@ fn built(runtime: &Runtime, folder: &Path, name: &str, source: &str) -> Inferlet
     runtime.compile(&wasm).expect("it is an inferlet")
 }
 
-fn many(env: &Environment, folder: &Path) {
+fn many(env: &Environment, shared: &Shared, folder: &Path) {
     let runtime = runtime(env, MANY);
-    let inferlet = built(&runtime, folder, "waiter", WAITER);
+    let built = built(&runtime, folder, "waiter", WAITER);
+    let bare = runtime.find(shared.digest.as_str()).expect("it is compiled");
     let engine = Engine::on(runtime, EngineConfig::dummy()).expect("the engine starts");
-    engine.run(&inferlet, Launch::new("{}"), Box::new(Discard));
+    let plain = || Launch::new("{}");
+    crowd(&engine, "built", || (built.clone(), plain()));
+    crowd(&engine, "not built", || (bare.clone(), plain().stdin(document(WAITER))));
+}
+
+fn crowd(engine: &Engine, what: &str, launch: impl Fn() -> (Inferlet, Launch)) {
+    // One before, so that what is made once for all is there.
+    engine.run_all(vec![launch()], Box::new(Discard));
     let crowd = Crowd::of(MANY);
     let started = Instant::now();
-    let launches = (0..MANY).map(|_| (inferlet.clone(), Launch::new("{}"))).collect();
-    let finished = engine.run_all(launches, Box::new(crowd.clone()));
+    let finished = engine.run_all((0..MANY).map(|_| launch()).collect(), Box::new(crowd.clone()));
     let elapsed = started.elapsed();
     assert!(finished.iter().all(|finished| matches!(finished.outcome, Outcome::Ok(_))), "all end well");
     println!(
-        "{MANY} instances at once: {:.2} MB of private memory each, {:.2} ms each from launch to end",
+        "{MANY} instances at once, {what}: {:.2} MB of private memory each, {:.2} ms each from launch to end",
         crowd.each_bytes() as f64 / 1e6,
         elapsed.as_secs_f64() * 1e3 / MANY as f64
     );
