@@ -4,12 +4,13 @@
 use std::collections::BTreeMap;
 use std::io::{BufRead, BufReader};
 use std::net::{TcpListener, TcpStream};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::mpsc::{self, Receiver};
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
+use snapbox::cmd::Command as Trial;
 use snapbox::str;
 
 use crate::book::repository;
@@ -19,8 +20,20 @@ use crate::support::{World, python};
 const PATIENCE: Duration = Duration::from_secs(60);
 
 /// What the requirements pin, installed once below the target folder.
-fn installed() -> std::path::PathBuf {
+fn installed() -> PathBuf {
     python::installed("otlp", &repository().join("tests/collector/requirements.txt"))
+}
+
+/// The same for those of a collector that takes JSON.
+fn installed_for_json() -> PathBuf {
+    python::installed("otlp-json", &repository().join("tests/collector/requirements-json.txt"))
+}
+
+/// Where the libraries of the interpreter are.
+fn libraries() -> String {
+    let mut command = Command::new(python::interpreter());
+    command.args(["-c", "import sysconfig; print(sysconfig.get_config_var('LIBDIR'))"]);
+    String::from_utf8(command.output().unwrap().stdout).unwrap().trim().to_owned()
 }
 
 /// The script of a backend, with the published messages.
@@ -79,17 +92,18 @@ struct Rotel {
 }
 
 impl Rotel {
-    fn start(backend: &str, world: &World) -> Rotel {
+    fn start(installed: &Path, backend: &str, world: &World) -> Rotel {
         // It has to be told its ports. Both are held until both are known, so that they are two.
         let held = [(); 2].map(|()| TcpListener::bind("127.0.0.1:0").unwrap());
         let [http, grpc] = held.each_ref().map(|listener| listener.local_addr().unwrap().to_string());
         drop(held);
-        let program = installed().join("rotel/rotel-agent");
+        let program = installed.join("rotel/rotel-agent");
         make_executable(&program);
         let mut command = Command::new(program);
         command.arg("start").args(["--otlp-http-endpoint", &http, "--otlp-grpc-endpoint", &grpc]);
         command.args(["--otlp-exporter-endpoint", backend, "--otlp-exporter-protocol", "http"]);
         command.current_dir(world.work()).args(["--pid-file", "rotel.pid", "--log-file", "rotel.log"]);
+        command.env("LD_LIBRARY_PATH", libraries());
         let child = command.stdin(Stdio::null()).stdout(Stdio::null()).spawn().unwrap();
         let mut rotel = Rotel { child, url: format!("http://{http}") };
         let begun = Instant::now();
@@ -121,6 +135,36 @@ fn example(world: &World, name: &str) -> Vec<Value> {
     trace.lines().skip(1).map(|line| serde_json::from_str(line).unwrap()).collect()
 }
 
+/// The spans of the trace as they are in a file.
+fn exported(world: &World) -> Vec<Value> {
+    world.bakery(["trace", "export", "t.jsonl", "--format", "otel", "-o", "t.otlp"]).assert().success();
+    checked(&world.work().join("t.otlp"))
+}
+
+/// What is added for the form that is not the default.
+const AS_JSON: &[&str] = &["--protocol", "http/json"];
+
+/// Sends the spans of the trace.
+fn send(world: &World, url: &str, form: &[&str]) -> Trial {
+    world.bakery(["trace", "export", "t.jsonl", "--format", "otel", "--endpoint", url]).args(form)
+}
+
+/// Spans in an order that does not depend on how they came.
+fn by_id(mut spans: Vec<Value>) -> Vec<Value> {
+    spans.sort_by_key(|span| span["id"].as_str().map(str::to_owned));
+    spans
+}
+
+/// The spans of an example that have come through a collector, which are those of the file.
+fn through(rotel: &Rotel, form: &[&str], backend: &Listening, world: &World, name: &str) -> Vec<Value> {
+    example(world, name);
+    let expected = by_id(exported(world));
+    send(world, &rotel.url, form).assert().success();
+    let found = by_id(backend.take(expected.len()));
+    assert_eq!(found, expected, "{name}");
+    found
+}
+
 #[test]
 fn spans_in_a_file_are_what_the_published_messages_can_be_read_from() {
     let world = World::new();
@@ -130,8 +174,7 @@ fn spans_in_a_file_are_what_the_published_messages_can_be_read_from() {
     {
         let events = example(&world, name);
         let count = |kind: &str| events.iter().filter(|event| event["event"] == kind).count();
-        world.bakery(["trace", "export", "t.jsonl", "--format", "otel", "-o", "t.otlp"]).assert().success();
-        let spans = checked(&world.work().join("t.otlp"));
+        let spans = exported(&world);
         let expected = count("launched") + count("context-created") + count("pass") + count("asked");
         assert_eq!(spans.len(), expected, "{name}");
         let ids: BTreeMap<&str, &Value> =
@@ -160,8 +203,7 @@ fn a_context_is_a_completion_with_its_tokens_and_its_passes_are_parts_of_it() {
     let world = World::new();
     let events = example(&world, "parallel-generation-rust");
     let usage = &events.last().unwrap()["usage"];
-    world.bakery(["trace", "export", "t.jsonl", "--format", "otel", "-o", "t.otlp"]).assert().success();
-    let spans = checked(&world.work().join("t.otlp"));
+    let spans = exported(&world);
     let completions: Vec<&Value> =
         spans.iter().filter(|span| span["name"] == "text_completion dummy").collect();
     assert_eq!(completions.len(), 4);
@@ -180,16 +222,11 @@ fn a_context_is_a_completion_with_its_tokens_and_its_passes_are_parts_of_it() {
 }
 
 #[test]
-fn a_collector_gets_what_a_file_would_have() {
+fn a_backend_gets_what_a_file_would_have() {
     let world = World::new();
     example(&world, "bidding-rust");
-    world.bakery(["trace", "export", "t.jsonl", "--format", "otel", "-o", "t.otlp"]).assert().success();
-    let expected = checked(&world.work().join("t.otlp"));
-    let listening = Listening::start();
-    let send = |path: &str| {
-        let url = format!("{}{path}", listening.url);
-        world.bakery(["trace", "export", "t.jsonl", "--format", "otel", "--endpoint", &url])
-    };
+    let (expected, listening) = (exported(&world), Listening::start());
+    let send = |path: &str| send(&world, &format!("{}{path}", listening.url), &[]);
     send("").assert().success().stdout_eq("").stderr_eq(str![[r#"
         Sent 132 spans to `http://127.0.0.1:[..]`
 
@@ -214,14 +251,8 @@ error: the collector at `http://127.0.0.1:[..]/full/v1/traces` does not take the
 fn spans_travel_as_json_where_that_is_asked_for() {
     let world = World::new();
     example(&world, "bidding-rust");
-    world.bakery(["trace", "export", "t.jsonl", "--format", "otel", "-o", "t.otlp"]).assert().success();
-    let expected = checked(&world.work().join("t.otlp"));
-    let listening = Listening::start();
-    let send = |path: &str| {
-        let url = format!("{}{path}", listening.url);
-        let command = world.bakery(["trace", "export", "t.jsonl", "--format", "otel", "--endpoint", &url]);
-        command.args(["--protocol", "http/json"])
-    };
+    let (expected, listening) = (exported(&world), Listening::start());
+    let send = |path: &str| send(&world, &format!("{}{path}", listening.url), AS_JSON);
     send("").assert().success();
     send("/closed").assert().code(3).stderr_eq(str![[r#"
 error: the collector at `http://127.0.0.1:[..]/closed/v1/traces` does not take the spans
@@ -246,22 +277,10 @@ error: the collector at `http://127.0.0.1:[..]/old/v1/traces` does not take the 
 #[test]
 fn spans_come_through_a_collector_as_they_are_in_a_file() {
     let world = World::new();
-    let by_id = |mut spans: Vec<Value>| {
-        spans.sort_by_key(|span| span["id"].as_str().map(str::to_owned));
-        spans
-    };
     let listening = Listening::start();
-    let rotel = Rotel::start(&listening.url, &world);
+    let rotel = Rotel::start(&installed(), &listening.url, &world);
     for name in ["parallel-generation-rust", "mcp-agent-rust", "map-reduce-rust"] {
-        example(&world, name);
-        world.bakery(["trace", "export", "t.jsonl", "--format", "otel", "-o", "t.otlp"]).assert().success();
-        let expected = by_id(checked(&world.work().join("t.otlp")));
-        world
-            .bakery(["trace", "export", "t.jsonl", "--format", "otel", "--endpoint", &rotel.url])
-            .assert()
-            .success();
-        let found = by_id(listening.take(expected.len()));
-        assert_eq!(found, expected, "{name}");
+        let found = through(&rotel, &[], &listening, &world, name);
         // What it is for: whoever looks at the backend finds calls of tools and completions below the agent that made them.
         let agent = |span: &Value| span["attributes"]["gen_ai.operation.name"] == "invoke_agent";
         let parts: Vec<&Value> = found
@@ -279,17 +298,24 @@ fn spans_come_through_a_collector_as_they_are_in_a_file() {
         }
     }
     // This release of it knows protocol buffers alone, and says nothing about that.
-    world
-        .bakery(["trace", "export", "t.jsonl", "--format", "otel", "--endpoint", &rotel.url])
-        .args(["--protocol", "http/json"])
-        .assert()
-        .code(3)
-        .stderr_eq(str![[r#"
+    send(&world, &rotel.url, AS_JSON).assert().code(3).stderr_eq(str![[r#"
 error: the collector at `http://127.0.0.1:[..]/v1/traces` does not take the spans
   cause: it answers 400
    hint: --protocol http/protobuf
 
 "#]]);
+    drop(rotel);
+    assert_eq!(listening.end(), Vec::<Value>::new());
+}
+
+#[test]
+fn spans_come_through_a_collector_as_json_too() {
+    let world = World::new();
+    let listening = Listening::start();
+    let rotel = Rotel::start(&installed_for_json(), &listening.url, &world);
+    for name in ["parallel-generation-rust", "mcp-agent-rust", "map-reduce-rust", "bidding-rust"] {
+        through(&rotel, AS_JSON, &listening, &world, name);
+    }
     drop(rotel);
     assert_eq!(listening.end(), Vec::<Value>::new());
 }
