@@ -155,12 +155,23 @@ fn by_id(mut spans: Vec<Value>) -> Vec<Value> {
     spans
 }
 
+/// Rounds the fraction that a span may have.
+fn round(span: &mut Value) {
+    if let Some(margin) = span["attributes"].get_mut("bakery.margin") {
+        *margin = json!(margin.as_f64().unwrap() as f32);
+    }
+}
+
 /// The spans of an example that have come through a collector, which are those of the file.
 fn through(rotel: &Rotel, form: &[&str], backend: &Listening, world: &World, name: &str) -> Vec<Value> {
     example(world, name);
-    let expected = by_id(exported(world));
+    let mut expected = by_id(exported(world));
     send(world, &rotel.url, form).assert().success();
-    let found = by_id(backend.take(expected.len()));
+    let mut found = by_id(backend.take(expected.len()));
+    if form == AS_JSON {
+        // It reads fractions in JSON with an error in the last of 53 bits. They had 24 in the trace.
+        [&mut expected, &mut found].into_iter().flatten().for_each(round);
+    }
     assert_eq!(found, expected, "{name}");
     found
 }
