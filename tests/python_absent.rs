@@ -213,7 +213,7 @@ Traceback (most recent call last):
   File "main.py", line 1, in <module>
     import sqlite3
 ModuleNotFoundError: No module named 'sqlite3'
-error: the inferlet returned an error: `main.py`, line 1: ModuleNotFoundError: No module named 'sqlite3'; `sqlite3` is compiled code or asks for an operating system, and an inferlet has neither
+error: the inferlet returned an error: `main.py`, line 1: ModuleNotFoundError: No module named 'sqlite3'; `sqlite3` is a part of Python's library that an inferlet does not have: most of these are compiled code or ask for an operating system
 
 "#]],
     );

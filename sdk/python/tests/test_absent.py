@@ -23,7 +23,7 @@ class Absent(unittest.TestCase):
             ("_ssl", "`https`"),
             ("multiprocessing.pool", "no processes"),
             ("concurrent.futures.process", "no processes"),
-            ("_curses", "`_curses` is compiled code"),
+            ("_curses", "`_curses` is a part of Python's library"),
             ("nowhere", "`nowhere` is in none of these"),
         ]:
             self.assertIn(part, absent.instead(ModuleNotFoundError(name=name)) or "", name)

@@ -5,6 +5,7 @@ The library itself says of these things that the operation is not permitted, or 
 
 from __future__ import annotations
 
+import sys
 import types
 
 from .errors import InferletError
@@ -19,7 +20,7 @@ SOCKETS = (
 )
 _SSL = "an inferlet has no sockets, and needs no `ssl` for HTTP: `inferlet.http` asks `https` addresses"
 _SIGNALS = "an inferlet gets no signals: `asyncio.timeout` ends what takes too long"
-_COMPILED = "`{}` is compiled code or asks for an operating system, and an inferlet has neither"
+_OF_LIBRARY = "`{}` is a part of Python's library that an inferlet does not have: most of these are compiled code or ask for an operating system"
 _FOREIGN = "what a program imports is in its folder, in Python's library, or among the `dependencies` of `pyproject.toml`; `{}` is in none of these"
 
 _OF_MODULES = {
@@ -35,10 +36,6 @@ _OF_MODULES = {
     "ssl": _SSL,
 }
 """By names of modules that are not there, or by those of their packages."""
-
-_COMPILED_MODULES = frozenset(
-    "_ctypes _curses _sqlite3 _tkinter bz2 _bz2 ctypes curses dbm fcntl grp lzma _lzma mmap pwd readline resource sqlite3 syslog termios tkinter tty turtle".split()
-)
 
 _OF_FILES = {
     "multiprocessing/": PROCESSES,
@@ -80,7 +77,7 @@ def instead(error: BaseException) -> str | None:
 def _instead_of_module(name: str) -> str:
     package = name.partition(".")[0]
     known = _OF_MODULES.get(name) or _OF_MODULES.get(package)
-    return known or (_COMPILED if package in _COMPILED_MODULES else _FOREIGN).format(name)
+    return known or (_OF_LIBRARY if package in sys.stdlib_module_names else _FOREIGN).format(name)
 
 
 def _instead_of_attribute(module: str, name: str) -> str | None:
