@@ -71,15 +71,31 @@ fn what_of_the_web_platform_is_promised_works_inside_an_inferlet() {
 }
 
 #[test]
-fn a_program_that_waits_for_nothing_is_told_that_it_is_stuck() {
-    let folder = tempfile::tempdir().expect("the machine has a folder for temporary files");
-    let program = folder.path().join("main.js");
-    std::fs::write(&program, "export const main = () => new Promise(() => {});\n")
-        .expect("the folder is new");
+fn a_program_that_waits_for_ever_is_told_the_line_in_which_it_waits() {
     javascript::prepare();
-    let output = javascript::bakery().arg("run").arg(&program).stdin(Stdio::null()).output();
-    let output = output.expect("bakery is there");
-    let stderr = String::from_utf8_lossy(&output.stderr);
-    assert_eq!(output.status.code(), Some(1), "{stderr}");
-    assert!(stderr.contains("stuck: the inferlet waits for something that cannot happen"), "{stderr}");
+    let never = "const never = () => new Promise(() => {});\n";
+    let cases = [
+        ("export const main = () => new Promise(() => {});\n".to_owned(), 1),
+        (format!("{never}async function inner() {{\n  const value = 1;\n  await never();\n  return value;\n}}\nexport async function main() {{\n  await inner();\n}}\n"), 4),
+        (format!("{never}export async function main() {{\n  setTimeout(() => {{}}, 5);\n  await Promise.all([\n    1,\n    never(),\n  ]);\n}}\n"), 4),
+        ("import { messaging } from 'inferlet';\n\nexport async function main() {\n  console.log(1);\n  await messaging.pull('x');\n}\n".to_owned(), 5),
+    ];
+    for (source, line) in cases {
+        let folder = tempfile::tempdir().expect("the machine has a folder for temporary files");
+        let program = folder.path().join("main.js");
+        std::fs::write(&program, &source).expect("the folder is new");
+        let built = folder.path().join("main.wasm");
+        let build = javascript::bakery().arg("build").arg(&program).arg("-o").arg(&built).output();
+        assert!(build.expect("bakery is there").status.success(), "{source}");
+        for what in [&program, &built] {
+            let output = javascript::bakery().arg("run").arg(what).stdin(Stdio::null()).output();
+            let output = output.expect("bakery is there");
+            let stderr = String::from_utf8_lossy(&output.stderr);
+            assert_eq!(output.status.code(), Some(1), "{stderr}");
+            let wanted = format!(
+                "stuck: the inferlet waits for something that cannot happen; the program was at `main.js`, line {line}"
+            );
+            assert!(stderr.contains(&wanted), "{source}\n{stderr}");
+        }
+    }
 }

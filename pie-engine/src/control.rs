@@ -10,12 +10,29 @@ pub struct Cancellation {
     own: Arc<OnceLock<Outcome>>,
     /// That of the launch which the instance goes back to.
     root: Option<Arc<OnceLock<Outcome>>>,
+    /// Why the instance that is asked now can never go on.
+    stuck: Arc<Mutex<Option<String>>>,
 }
 
 impl Cancellation {
     /// How the instance is to end, if it is.
     pub fn get(&self) -> Option<&Outcome> {
         self.own.get().or_else(|| self.root.as_ref()?.get())
+    }
+
+    /// Why an instance that is asked for the last time can never go on.
+    pub fn stuck(&self) -> Option<String> {
+        self.stuck.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Has `ask` ask an instance for the last time.
+    pub fn give_up<T>(&self, why: &str, ask: impl FnOnce() -> T) -> T {
+        let set = |why| *self.stuck.lock().unwrap_or_else(PoisonError::into_inner) = why;
+        set(Some(why.to_owned()));
+        let asked = ask();
+        // Others may have been launched with the same control.
+        set(None);
+        asked
     }
 
     /// The first outcome counts.
@@ -25,7 +42,7 @@ impl Cancellation {
 
     fn for_child(&self) -> Cancellation {
         let root = self.root.as_ref().unwrap_or(&self.own);
-        Cancellation { own: Arc::default(), root: Some(Arc::clone(root)) }
+        Cancellation { root: Some(Arc::clone(root)), ..Cancellation::default() }
     }
 }
 

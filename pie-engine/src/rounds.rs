@@ -176,10 +176,13 @@ impl<'a> Rounds<'a> {
             } else if !self.turn() && !self.advance_at_last() && !self.wait_for_clients() {
                 // Who waits in line has not begun, so it is not stuck: there is a place now.
                 let (places, waiting) = (&self.places, self.places.waiting());
-                let stuck = |instance, running: &Running| {
-                    places.has_begun(instance).then(|| Outcome::Stuck(stuck(running, waiting)))
-                };
-                self.end_all(self.ends(stuck));
+                let stuck: Vec<(InstanceId, String)> = self
+                    .running
+                    .iter()
+                    .filter(|(instance, _)| places.has_begun(**instance))
+                    .map(|(instance, running)| (*instance, stuck(running, waiting)))
+                    .collect();
+                stuck.into_iter().for_each(|(instance, why)| self.give_up(instance, why));
             }
         }
     }
@@ -292,6 +295,19 @@ impl<'a> Rounds<'a> {
         let usage = self.core.release(instance, outcome.clone());
         self.launcher.end(instance, End { outcome, usage });
         self.advance_line();
+    }
+
+    /// Ends an instance that can never go on. It is asked once more, because it knows where its program is.
+    fn give_up(&mut self, instance: InstanceId, why: String) {
+        let Some(running) = self.running.get_mut(&instance) else { return };
+        let cancellation = running.control.cancellation();
+        let mut context = Context::from_waker(&running.waker);
+        let poll = cancellation.give_up(&why, || running.future.as_mut().poll(&mut context));
+        let outcome = match poll {
+            Poll::Ready(outcome) => outcome,
+            Poll::Pending => Outcome::Stuck(why),
+        };
+        self.end(instance, outcome);
     }
 
     /// Those for which there is an outcome.

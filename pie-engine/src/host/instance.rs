@@ -26,6 +26,11 @@ const TURN: u64 = 5000;
 #[error("cancelled")]
 struct Cancelled;
 
+/// Ends a guest that can never go on.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+struct Stuck(String);
+
 /// How an instance is called.
 pub enum Call {
     /// `run`, with its input.
@@ -41,15 +46,21 @@ const RESPONDED: &str = "null";
 pub async fn run(inferlet: Inferlet, state: State, input: Call, limits: Limits) -> Outcome {
     let journal = state.journal.clone();
     let responded = state.responded.clone();
+    let cancellation = state.cancellation.clone();
     let mut store = Store::new(inferlet.pre.engine(), state);
     let between = || {
         journal.flush();
         responded.iter().for_each(Responded::hand_over);
     };
-    let result = in_turns(between, limits.fuel, call(&inferlet, &mut store, &limits, input)).await;
+    let stuck = || cancellation.stuck().map(|why| Stuck(why).into());
+    let result = in_turns(between, stuck, limits.fuel, call(&inferlet, &mut store, &limits, input)).await;
     responded.iter().for_each(Responded::cut_off);
     let stderr = journal.finish();
-    let place = result.as_ref().err().and_then(|error| interpreter::place(error, &store));
+    let place = match &result {
+        Ok(_) => None,
+        Err(error) if waits_for_ever(error) => interpreter::place_at_rest(&mut store).await,
+        Err(error) => interpreter::place(error, &store),
+    };
     let mut state = store.into_data();
     state.keep_walks();
     if result.is_ok() {
@@ -75,6 +86,7 @@ fn at(place: Option<Place>, outcome: Outcome) -> Outcome {
         Outcome::Trap { message, backtrace } => {
             Outcome::Trap { message: format!("{message}; the program was at {place}"), backtrace }
         }
+        Outcome::Stuck(why) => Outcome::Stuck(format!("{why}; the program was at {place}")),
         outcome => outcome,
     }
 }
@@ -83,12 +95,16 @@ fn at(place: Option<Place>, outcome: Outcome) -> Outcome {
 /// give way would hardly spend any fuel of its own.
 async fn in_turns<T>(
     between: impl Fn(),
+    stuck: impl Fn() -> Option<wasmtime::Error>,
     fuel: u64,
     call: impl Future<Output = wasmtime::Result<T>>,
 ) -> wasmtime::Result<T> {
     let mut call = pin!(call);
     let mut spent: u64 = 0;
     poll_fn(|context| {
+        if let Some(error) = stuck() {
+            return Poll::Ready(Err(error));
+        }
         let poll = call.as_mut().poll(context);
         if poll.is_ready() {
             return poll;
@@ -200,8 +216,10 @@ fn classify(error: &wasmtime::Error, state: &State, limits: &Limits, stderr: &st
     if let (true, Some(outcome)) = (error.is::<Cancelled>(), state.cancellation.get()) {
         return outcome.clone();
     }
-    // What runs asynchronously and waits for nothing that it has asked the host for.
-    if let Some(Trap::NoAsyncResult) = error.downcast_ref() {
+    if let Some(Stuck(why)) = error.downcast_ref() {
+        return Outcome::Stuck(why.clone());
+    }
+    if waits_for_ever(error) {
         return Outcome::Stuck("the inferlet waits for something that cannot happen".to_owned());
     }
     let panic = panic_message(stderr);
@@ -224,6 +242,12 @@ fn classify(error: &wasmtime::Error, state: &State, limits: &Limits, stderr: &st
         message += &format!("; before that, it was refused to grow: {refused}");
     }
     Outcome::Trap { message, backtrace }
+}
+
+/// Whether the guest has left its code to wait, and nothing will ever call it again: what runs asynchronously may wait for nothing that it has asked the
+/// host for.
+fn waits_for_ever(error: &wasmtime::Error) -> bool {
+    error.is::<Stuck>() || matches!(error.downcast_ref(), Some(Trap::NoAsyncResult))
 }
 
 /// Whether the guest gave up by itself, which is all that a program without memory can do: allocators abort. A panic does so too, but has said why.

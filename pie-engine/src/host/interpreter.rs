@@ -7,7 +7,8 @@
 
 use super::marks;
 use std::fmt;
-use wasmtime::{AsContext, WasmCoreDump};
+use wasm_encoder::{CodeSection, ExportKind, ExportSection, Function, FunctionSection, TypeSection};
+use wasmtime::{AsContext, Module, Store, WasmCoreDump};
 
 /// The mark.
 const COOKIE: &[u8; 8] = b"xdebugpy";
@@ -19,6 +20,9 @@ const SEARCHED_BYTES: usize = 16 << 20;
 const MAX_FRAMES: usize = 5000;
 /// The longest file name and name of a function.
 const MAX_NAME: usize = 500;
+/// The function that traps, and the fuel to reach its trap.
+const TRAP: &str = "trap";
+const TRAP_FUEL: u64 = 1000;
 /// Bytes of an instruction.
 const CODE_UNIT: u32 = 2;
 
@@ -72,6 +76,32 @@ pub fn place(error: &wasmtime::Error, store: impl AsContext) -> Option<Place> {
     let dump = error.downcast_ref::<WasmCoreDump>()?;
     let place = |memory: &[u8]| place_in(memory).or_else(|| marks::place_in(memory));
     dump.memories().iter().find_map(|memory| place(memory.data(&store)))
+}
+
+/// Where the program of an instance is that waits, and so is in no code that could trap. A trap brings the way to all memories of its store along, so one is made
+/// there, in a module of our own.
+pub async fn place_at_rest<T: Send + 'static>(store: &mut Store<T>) -> Option<Place> {
+    store.set_fuel(TRAP_FUEL).ok()?;
+    let module = Module::new(store.engine(), trap()).ok()?;
+    let instance = wasmtime::Instance::new_async(&mut *store, &module, &[]).await.ok()?;
+    let trap = instance.get_typed_func::<(), ()>(&mut *store, TRAP).ok()?;
+    let error = trap.call_async(&mut *store, ()).await.err()?;
+    place(&error, &*store)
+}
+
+/// A module with a function that traps.
+fn trap() -> Vec<u8> {
+    let (mut types, mut functions) = (TypeSection::new(), FunctionSection::new());
+    let (mut exports, mut code) = (ExportSection::new(), CodeSection::new());
+    types.ty().function([], []);
+    functions.function(0);
+    exports.export(TRAP, ExportKind::Func, 0);
+    let mut body = Function::new([]);
+    body.instructions().unreachable().end();
+    code.function(&body);
+    let mut module = wasm_encoder::Module::new();
+    module.section(&types).section(&functions).section(&exports).section(&code);
+    module.finish()
 }
 
 fn place_in(memory: &[u8]) -> Option<Place> {

@@ -301,7 +301,16 @@ function compiled({ script, map }, locate) {
  * Where a program notes the line that it is in, and the one in which `main` has returned, behind four numbers that who looks for them in the memory of an instance knows
  * (`pie-engine/src/host/marks.rs`). Both engines write a property faster than an element of a typed array.
  */
-const inferletMarks = { a: 0x6e492f9a, b: 0x66d1a3c8, c: 0x1e7c05b4, d: 0x12b38f57, at: 0, returned: 0 };
+const inferletMarks = { a: 0x6e492f9a, b: 0x66d1a3c8, c: 0x1e7c05b4, d: 0x12b38f57, at: 0, returned: 0, waits: 0 };
+/**
+ * What a program is about to wait for, and the line where it does: that is noted unless what it has called is the last that has begun to wait, which is where the program then is.
+ */
+Object.defineProperty(globalThis, "__inferlet_awaited", {
+    value(value, line) {
+        if (inferletMarks.at !== inferletMarks.waits) inferletMarks.at = inferletMarks.waits = line;
+        return value;
+    },
+});
 const NAMES = [0x2f9a6e49, 0x23c866d1, 0x05b41e7c, 0x0f5712b3];
 const LINE_BITS = 20;
 

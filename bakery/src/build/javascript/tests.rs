@@ -87,6 +87,21 @@ fn what_was_called_before_is_not_taken_for_what_runs() {
         noted(source),
         "const f = (n) => (#1, n < 2 ? \"\" : f(n - 1) + f(n - 2)); const text = (#3, f(n) + (#3, \"x\".repeat(n))); return ##4, text;"
     );
+    // Between arguments that call and one that does not.
+    let source = "export function main(f: () => string) {\n  const text = 'x'.padEnd(f().length,\n    'y');\n  return text.replace('x', f());\n}\n";
+    assert_eq!(
+        noted(source),
+        "const text = (#2, \"x\".padEnd(f().length, (#2, \"y\"))); return ##4, #4, text.replace(\"x\", f());"
+    );
+}
+
+#[test]
+fn what_is_waited_for_notes_its_line_when_it_is_there() {
+    let source = "export async function main(f: () => Promise<void>) {\n  const one = f();\n  await one;\n  return await f();\n}\n";
+    assert_eq!(
+        noted(source),
+        "const one = (#2, __inferlet_kept(f())); #3, await one; return ##4, #4, await __inferlet_awaited(f(), 4);"
+    );
 }
 
 #[test]

@@ -2,21 +2,24 @@
 //!
 //! What may be cut off is what calls, waits or loops. A statement that does notes its line before, and a call of something that is not the program's own once more, if
 //! others were called in between; a loop notes it in each turn, unless what it does in a turn begins with a note. Where nothing is called and nothing loops, nothing is
-//! noted. So a note is never that of a function which has returned, but where arguments of a call are calls themselves.
+//! noted. What is waited for notes the line of its `await` once it is there to be waited for. So a note is never that of a function which has returned, but where
+//! the last argument of a call is a call itself.
 
 use oxc_allocator::{Allocator, ArenaVec, TakeIn};
 use oxc_ast::ast::{
-    ArrowFunctionBody, ArrowFunctionExpression, AssignmentOperator, AssignmentTarget, AwaitExpression,
-    BindingPattern, CallExpression, DoWhileStatement, Expression, ExpressionStatement, ForInStatement,
-    ForOfStatement, ForStatement, Function, IdentifierName, IfStatement, NewExpression, NumberBase, Program,
-    ReturnStatement, SpreadElement, Statement, SwitchStatement, TaggedTemplateExpression, ThrowStatement,
-    VariableDeclarator, WhileStatement, YieldExpression,
+    Argument, ArrowFunctionBody, ArrowFunctionExpression, AssignmentOperator, AssignmentTarget,
+    AwaitExpression, BindingPattern, CallExpression, DoWhileStatement, Expression, ExpressionStatement,
+    ForInStatement, ForOfStatement, ForStatement, Function, IdentifierName, IfStatement, NewExpression,
+    NumberBase, Program, ReturnStatement, SpreadElement, Statement, SwitchStatement,
+    TaggedTemplateExpression, ThrowStatement, VariableDeclarator, WhileStatement, YieldExpression,
 };
 use oxc_ast::builder::AstBuilder;
 use oxc_ast_visit::{Visit, VisitMut, walk, walk_mut};
 use oxc_span::{GetSpan, Span};
 use oxc_syntax::scope::ScopeFlags;
 
+/// The function that notes a line and gives back what is waited for there.
+const AWAITED: &str = "__inferlet_awaited";
 /// The object, a parameter of each body.
 const MARKS: &str = "__inferlet_at";
 /// Its property for where the program is, and that for the line in which `main` has returned.
@@ -35,8 +38,19 @@ pub fn add<'a>(allocator: &'a Allocator, program: &mut Program<'a>, module: usiz
     let text = program.source_text;
     let breaks = text.bytes().zip(0..).filter(|(byte, _)| *byte == b'\n').map(|(_, at)| at).collect();
     let ast = AstBuilder::new(allocator);
-    Marks { ast, module, breaks, main, depth: 0, is_main: false, begun: None, calls: 0, noted: 0 }
-        .visit_program(program);
+    Marks {
+        ast,
+        module,
+        breaks,
+        main,
+        depth: 0,
+        is_main: false,
+        begun: None,
+        calls: 0,
+        noted: 0,
+        own_calls: 0,
+    }
+    .visit_program(program);
 }
 
 struct Marks<'a, 'm> {
@@ -55,21 +69,29 @@ struct Marks<'a, 'm> {
     /// How many calls there were so far in this function, and when a line was noted last.
     calls: u32,
     noted: u32,
+    /// How many of the calls were of the program's own functions, as far as names tell.
+    own_calls: u32,
 }
 
 impl<'a> Marks<'a, '_> {
-    /// Writes the line of a place. What a transformation has made has none.
-    fn mark(&self, span: Span, property: &'static str) -> Option<Expression<'a>> {
+    /// The number of a place. What a transformation has made has none.
+    fn number(&self, span: Span) -> Option<Expression<'a>> {
         if span.is_unspanned() {
             return None;
         }
         let line = self.breaks.partition_point(|end| *end < span.start) as u32 + 1;
         let mark = self.module << LINE_BITS | line.min((1 << LINE_BITS) - 1);
+        let (value, base) = (f64::from(mark), NumberBase::Decimal);
+        Some(Expression::new_numeric_literal(span, value, None, base, &self.ast))
+    }
+
+    /// Writes the line of a place.
+    fn mark(&self, span: Span, property: &'static str) -> Option<Expression<'a>> {
+        let value = self.number(span)?;
         let ast = &self.ast;
         let marks = Expression::new_identifier(span, MARKS, ast);
         let property = IdentifierName::new(span, property, ast);
         let target = AssignmentTarget::new_static_member_expression(span, marks, property, false, ast);
-        let value = Expression::new_numeric_literal(span, f64::from(mark), None, NumberBase::Decimal, ast);
         Some(Expression::new_assignment_expression(span, AssignmentOperator::Assign, target, value, ast))
     }
 
@@ -93,6 +115,20 @@ impl<'a> Marks<'a, '_> {
         self.visit_expression(value);
         if is_busy {
             self.before(value, span, AT);
+        }
+    }
+
+    /// Marks a call between its arguments that are calls and the last one, if that is none.
+    fn before_last_argument(&mut self, call: &mut Expression<'a>, span: Span) {
+        let arguments = match call {
+            Expression::CallExpression(call) => &mut call.arguments,
+            Expression::NewExpression(call) => &mut call.arguments,
+            _ => return,
+        };
+        let Some(last) = arguments.last_mut().and_then(Argument::as_expression_mut) else { return };
+        if !is_busy(|busy| busy.visit_expression(last)) {
+            self.before(last, span, AT);
+            self.noted = self.calls;
         }
     }
 
@@ -122,11 +158,12 @@ impl<'a> Marks<'a, '_> {
 
     fn inside(&mut self, is_main: bool, walk: impl FnOnce(&mut Self)) {
         let outside = std::mem::replace(&mut self.is_main, is_main);
-        let calls = (std::mem::take(&mut self.calls), std::mem::take(&mut self.noted));
+        let calls = (self.calls, self.noted, self.own_calls);
+        (self.calls, self.noted, self.own_calls) = (0, 0, 0);
         self.depth += 1;
         walk(self);
         self.depth -= 1;
-        (self.calls, self.noted) = calls;
+        (self.calls, self.noted, self.own_calls) = calls;
         self.is_main = outside;
     }
 
@@ -228,14 +265,29 @@ impl<'a> VisitMut<'a> for Marks<'a, '_> {
             Expression::NewExpression(_) => true,
             _ => return walk_mut::walk_expression(self, expression),
         };
-        let (span, before) = (expression.span(), self.calls);
+        let (span, before, own_before) = (expression.span(), self.calls, self.own_calls);
         walk_mut::walk_expression(self, expression);
         // What is called to make its arguments has noted its own lines, and has returned before this begins.
         if is_foreign && before == self.calls && self.noted < before {
             self.before(expression, span, AT);
             self.noted = before;
+        } else if is_foreign && own_before != self.own_calls {
+            self.before_last_argument(expression, span);
         }
         self.calls += 1;
+        self.own_calls += u32::from(!is_foreign);
+    }
+
+    fn visit_await_expression(&mut self, awaited: &mut AwaitExpression<'a>) {
+        let is_busy = is_busy(|busy| busy.visit_expression(&awaited.argument));
+        walk_mut::walk_await_expression(self, awaited);
+        if let Some(mark) = self.number(awaited.span).filter(|_| is_busy) {
+            let callee = Expression::new_identifier(awaited.span, AWAITED, &self.ast);
+            let value = awaited.argument.take_in(&self.ast);
+            let arguments = [Argument::from(value), Argument::from(mark)];
+            awaited.argument =
+                Expression::new_call_expression(awaited.span, callee, None, arguments, false, &self.ast);
+        }
     }
 
     fn visit_for_statement(&mut self, statement: &mut ForStatement<'a>) {
