@@ -100,23 +100,30 @@ impl<E: Element> Unit<'_, E> {
     /// Takes some tokens of the tile through some pages, whose first has that number in the sequence.
     #[inline(always)]
     fn pass<L: Level>(&mut self, level: L, tokens: Range<usize>, pages: &[PageId], first_page: usize) {
-        let store = self.store;
+        let (store, layer, head) = (self.store, self.layer, self.head);
         let blocks = store.blocks();
-        for (index, &page) in pages.iter().enumerate() {
-            for block in 0..blocks {
-                let Some(kept) = store.block(page, self.layer, self.head, block) else { continue };
-                let number = (first_page + index) * blocks + block;
-                let mut token = tokens.start;
-                while token < tokens.end {
-                    // Neighbours that see the same slots go on together.
-                    let seen = self.seen(token, number);
-                    let first = token;
-                    while token < tokens.end && self.seen(token, number) == seen {
-                        token += 1;
-                    }
-                    if seen != 0 {
-                        self.rows(level, first * self.group..token * self.group, Block { kept, seen });
-                    }
+        let kept = |at: usize| store.block(*pages.get(at / blocks)?, layer, head, at % blocks);
+        let mut next = kept(0);
+        for at in 0..pages.len() * blocks {
+            let (number, here) = (first_page * blocks + at, next);
+            next = kept(at + 1);
+            if let Some(next) = next.filter(|_| tokens.clone().any(|token| self.seen(token, number + 1) != 0))
+            {
+                // Blocks lie apart in memory, and no processor guesses where the next one is.
+                level.prefetch(next.keys);
+                level.prefetch(next.values);
+            }
+            let Some(kept) = here else { continue };
+            let mut token = tokens.start;
+            while token < tokens.end {
+                // Neighbours that see the same slots go on together.
+                let seen = self.seen(token, number);
+                let first = token;
+                while token < tokens.end && self.seen(token, number) == seen {
+                    token += 1;
+                }
+                if seen != 0 {
+                    self.rows(level, first * self.group..token * self.group, Block { kept, seen });
                 }
             }
         }

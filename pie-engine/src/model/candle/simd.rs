@@ -46,6 +46,8 @@ pub(super) trait Level: Copy {
     fn mul(self, a: Self::Floats, b: Self::Floats) -> Self::Floats;
     /// `a * b + c`, rounded once.
     fn mul_add(self, a: Self::Floats, b: Self::Floats, c: Self::Floats) -> Self::Floats;
+    /// Asks for memory that is going to be read. It need not be there.
+    fn prefetch<T>(self, numbers: &[T]);
     /// The lanes.
     fn lanes(self, floats: Self::Floats) -> [f32; LANES];
 }
@@ -172,6 +174,9 @@ impl Level for Portable {
     }
 
     #[inline(always)]
+    fn prefetch<T>(self, _numbers: &[T]) {}
+
+    #[inline(always)]
     fn lanes(self, floats: [f32; LANES]) -> [f32; LANES] {
         floats
     }
@@ -187,11 +192,11 @@ mod vnni {
 
     use super::{Half, Kernel, LANES, Level};
     use std::arch::x86_64::{
-        __m512, __m512i, _mm_loadu_si128, _mm256_loadu_si256, _mm512_add_ps, _mm512_and_si512,
-        _mm512_cvtepi8_epi32, _mm512_cvtepi32_ps, _mm512_cvtph_ps, _mm512_dpbusd_epi32, _mm512_fmadd_ps,
-        _mm512_loadu_ps, _mm512_loadu_si512, _mm512_mul_ps, _mm512_or_si512, _mm512_set1_epi8,
-        _mm512_set1_epi32, _mm512_set1_ps, _mm512_setzero_si512, _mm512_slli_epi16, _mm512_srli_epi16,
-        _mm512_storeu_ps,
+        __m512, __m512i, _MM_HINT_T0, _mm_loadu_si128, _mm_prefetch, _mm256_loadu_si256, _mm512_add_ps,
+        _mm512_and_si512, _mm512_cvtepi8_epi32, _mm512_cvtepi32_ps, _mm512_cvtph_ps, _mm512_dpbusd_epi32,
+        _mm512_fmadd_ps, _mm512_loadu_ps, _mm512_loadu_si512, _mm512_mul_ps, _mm512_or_si512,
+        _mm512_set1_epi8, _mm512_set1_epi32, _mm512_set1_ps, _mm512_setzero_si512, _mm512_slli_epi16,
+        _mm512_srli_epi16, _mm512_storeu_ps,
     };
 
     /// Proof that the processor has the instructions: only [`Vnni::detect`] makes one.
@@ -313,6 +318,14 @@ mod vnni {
         #[inline(always)]
         fn mul_add(self, a: __m512, b: __m512, c: __m512) -> __m512 {
             unsafe { _mm512_fmadd_ps(a, b, c) }
+        }
+
+        #[inline(always)]
+        fn prefetch<T>(self, numbers: &[T]) {
+            // Lines of the cache have 64 bytes.
+            for line in numbers.chunks(64 / size_of::<T>()) {
+                unsafe { _mm_prefetch::<_MM_HINT_T0>(line.as_ptr().cast()) }
+            }
         }
 
         #[inline(always)]
