@@ -55,6 +55,41 @@ fn what_was_recorded_runs_again_with_no_model_and_leaves_the_same_trace() {
 }
 
 #[test]
+fn a_trace_is_the_same_in_its_file_and_in_the_recording() {
+    let world = world("chat-with-receive-rust");
+    // Longer than what comes, and gone then.
+    world.write("t.jsonl", "old\n".repeat(100_000));
+    // Its text is made on another thread than that of a short one.
+    let long = format!("Hello!\n{}\n", "really ".repeat(2400));
+    output(&world, &["--trace", "t.jsonl", "--record", "kept"], &long);
+    let trace = read(&world, "t.jsonl");
+    assert_eq!(trace, read(&world, "kept/trace.jsonl"));
+    assert_eq!(trace.matches(r#""event":"received""#).count(), 3);
+    assert!(trace.contains(r#""text":{"len":16800,"#), "{trace}");
+    output(&world, &["--replay", "kept", "--trace", "again.jsonl"], "");
+    assert_eq!(trace, read(&world, "again.jsonl"));
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_trace_that_cannot_be_written_ends_the_run_and_leaves_no_whole_recording() {
+    let world = world("hello-rust");
+    let full =
+        |more: &[&str]| world.bakery(["run", "it.wasm", "--trace", "/dev/full"]).args(more).assert().code(3);
+    full(&[]).stderr_eq(str![[r#"
+error: cannot write `/dev/full`
+  cause: No space left on device (os error 28)
+
+"#]]);
+    full(&["--record", "kept"]).stderr_eq(str![[r#"
+error: cannot write the trace
+  cause: `/dev/full`: No space left on device (os error 28)
+
+"#]]);
+    assert!(!world.work().join("kept/run.json").exists());
+}
+
+#[test]
 fn answers_come_from_the_recording_and_a_pass_that_differs_gets_none() {
     let world = world("hello-rust");
     output(&world, &["--record", "kept", "--", "--name", "Ada"], "");

@@ -274,10 +274,7 @@ pub(super) fn go(args: &Args, branch: Option<&Branch>, env: &Environment, ui: &U
     }
     let finished = engine.run(&inferlet, launch, Box::new(audience.clone()));
     connected.close();
-    // The recording is whole once its trace is.
-    let watched = audience.finish();
-    let recorded =
-        watched.and_then(|()| recording::finish(recorder.as_ref(), args, &rerun, engine.model(), &files));
+    let recorded = recording::finish(recorder.as_ref(), &audience, args, &rerun, engine.model(), &files);
     if !args.watch {
         // The process ends soon, which frees the same at once.
         std::mem::forget((engine, inferlet));

@@ -65,11 +65,13 @@ pub(super) fn begin(
     let begin = |folder: &PathBuf| Recorder::create(folder, variables, &mut trace, env);
     let recorder = args.record.as_ref().map(begin).transpose()?;
     if let Some(trace) = trace {
-        let places: Vec<String> =
-            args.trace.iter().chain(&args.record).map(|path| format!("`{}`", path.display())).collect();
-        audience.add(trace, move |cause| {
-            Error::environment(format!("cannot write {}", places.join(" and "))).caused_by(cause)
-        });
+        // Where there are two files, the cause names the one.
+        let place = match (&args.trace, &args.record) {
+            (Some(path), None) | (None, Some(path)) => format!("`{}`", path.display()),
+            _ => "the trace".to_owned(),
+        };
+        audience
+            .add(trace, move |cause| Error::environment(format!("cannot write {place}")).caused_by(cause));
     }
     if let Some(recorder) = &recorder {
         audience.add(recorder.clone(), |cause| {
@@ -93,14 +95,16 @@ pub(super) fn model(
     }
 }
 
-/// Completes a recording, if one is made.
+/// Lets everybody who watches finish, and then completes the recording, if one is made: it is whole once its trace is.
 pub(super) fn finish(
     recorder: Option<&Recorder>,
+    audience: &Audience,
     args: &Args,
     rerun: &Rerun<'_>,
     model: &LoadedModel,
     files: &[Vec<u8>],
 ) -> Result<()> {
+    audience.finish()?;
     let Some(recorder) = recorder else { return Ok(()) };
     recorder.finish(&Started {
         program: rerun.program,
