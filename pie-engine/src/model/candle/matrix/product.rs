@@ -225,8 +225,9 @@ fn add<L: Level, F: Format>(
     let row_scale = level.splat(row.scale);
     for (part, [scale, minimum]) in factors.iter().enumerate().take(parts) {
         let mut products = level.zeros();
-        for four in part * 8 / parts..(part + 1) * 8 / parts {
-            products = level.dot(products, quants[four], row.numbers[four]);
+        let fours = part * 8 / parts..(part + 1) * 8 / parts;
+        for (quants, numbers) in quants[fours.clone()].iter().zip(&row.numbers[fours]) {
+            products = level.dot(products, *quants, *numbers);
         }
         sum = level.mul_add(level.mul(level.numbers(products), row_scale), *scale, sum);
         let of_numbers = if parts == 1 { row.sum } else { row.halves[part] };
