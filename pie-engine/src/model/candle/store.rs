@@ -20,9 +20,11 @@ use std::ops::Range;
 /// A number of a key or a value as it is kept.
 pub(super) trait Element: Copy + Default + Send + Sync + 'static {
     /// Whether each key and each value has a scale that its numbers are multiplied with.
-    const SCALED: bool;
+    const SCALED: bool = false;
     /// The scale of a key or a value: what its numbers are divided by before they are kept.
-    fn scale(row: &[f32]) -> f32;
+    fn scale(_row: &[f32]) -> f32 {
+        1.0
+    }
     /// The number that is nearest to this one.
     fn keep(number: f32) -> Self;
     /// The number that is kept.
@@ -32,12 +34,6 @@ pub(super) trait Element: Copy + Default + Send + Sync + 'static {
 }
 
 impl Element for f32 {
-    const SCALED: bool = false;
-
-    fn scale(_: &[f32]) -> f32 {
-        1.0
-    }
-
     #[inline(always)]
     fn keep(number: f32) -> f32 {
         number
@@ -60,12 +56,6 @@ impl Element for f32 {
 pub(super) struct Half(u16);
 
 impl Element for Half {
-    const SCALED: bool = false;
-
-    fn scale(_: &[f32]) -> f32 {
-        1.0
-    }
-
     #[inline(always)]
     fn keep(number: f32) -> Half {
         // What is too great becomes the greatest there is and not infinity, from which nothing could be computed any more.

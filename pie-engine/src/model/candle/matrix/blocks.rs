@@ -43,7 +43,7 @@ pub(super) const fn shape(kind: GgmlDType) -> Option<Shape> {
 }
 
 /// A quantized format, known where code is compiled.
-pub(super) trait Format: Copy + Sync {
+pub(super) trait Format: Send + Sync {
     /// Which.
     const KIND: GgmlDType;
     /// Its shape.

@@ -12,7 +12,7 @@ pub(super) use dense::Number;
 
 use super::pool::{Results, for_each_columns};
 use crate::model::Bytes;
-use blocks::{Blocks, shape};
+use blocks::{Blocks, Shape, shape};
 use candle_core::quantized::GgmlDType;
 use dense::{Dense, TILE};
 use packed::{Packed, WIDTH, packed};
@@ -91,7 +91,7 @@ pub(super) struct Table {
 
 enum TableForm {
     Dense(Dense),
-    Blocks { kind: GgmlDType, bytes: Bytes },
+    Blocks { kind: GgmlDType, shape: Shape, bytes: Bytes },
 }
 
 impl Table {
@@ -102,8 +102,8 @@ impl Table {
 
     /// Rows of a quantized format; none if it is no such format, or rows are not whole blocks.
     pub fn quantized(rows: usize, inputs: usize, kind: GgmlDType, bytes: Bytes) -> Option<Table> {
-        shape(kind).filter(|_| inputs.is_multiple_of(kind.block_size()))?;
-        Some(Table { rows, inputs, form: TableForm::Blocks { kind, bytes } })
+        let shape = shape(kind).filter(|_| inputs.is_multiple_of(kind.block_size()))?;
+        Some(Table { rows, inputs, form: TableForm::Blocks { kind, shape, bytes } })
     }
 
     /// How many rows there are.
@@ -123,12 +123,11 @@ impl Table {
             let id = *id as usize;
             match &self.form {
                 TableForm::Dense(dense) => dense.row(id, output),
-                TableForm::Blocks { kind, bytes } => {
-                    let Some(shape) = shape(*kind) else { continue };
+                TableForm::Blocks { kind, shape, bytes } => {
                     let row = self.inputs / kind.block_size() * kind.type_size();
                     let blocks = bytes[id * row..(id + 1) * row].chunks_exact(kind.type_size());
                     for (bytes, numbers) in blocks.zip(output.chunks_exact_mut(kind.block_size())) {
-                        Blocks::read(*kind, bytes).numbers(shape, numbers);
+                        Blocks::read(*kind, bytes).numbers(*shape, numbers);
                     }
                 }
             }
