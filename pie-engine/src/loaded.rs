@@ -2,7 +2,7 @@
 
 use crate::chat::{ChatDecoder, ChatFormat, ReasoningDecoder, ToolDecoder};
 use crate::grammar::{GrammarCache, Tokens, Vocabulary, VocabularyError};
-use crate::model::candle::{Cache, Candle, LoadError};
+use crate::model::candle::{self, Cache, Device, LoadError};
 use crate::model::dummy::{Dummy, DummyConfig, Script};
 use crate::model::source::Source;
 use crate::model::{Model, ModelInfo};
@@ -51,10 +51,9 @@ impl LoadedModel {
     }
 
     /// A model with weights.
-    pub fn from_source(source: &Source, cache: Cache) -> Result<Self, LoadError> {
-        let model = Candle::load(source, cache)?;
+    pub fn from_source(source: &Source, cache: Cache, device: Device) -> Result<Self, LoadError> {
         Ok(LoadedModel {
-            model: Arc::new(model),
+            model: candle::load_on(device, source, cache)?,
             tokenizer: Arc::clone(&source.tokenizer),
             chat: Arc::clone(&source.chat),
             grammars: Arc::default(),

@@ -68,6 +68,24 @@ impl Overlay {
         self.digest
     }
 
+    /// The common side of its matrices.
+    #[cfg(any(test, feature = "cuda"))]
+    pub(in crate::model) fn rank(&self) -> usize {
+        self.rank
+    }
+
+    /// What changes are multiplied with.
+    #[cfg(any(test, feature = "cuda"))]
+    pub(in crate::model) fn scale(&self) -> f32 {
+        self.scale
+    }
+
+    /// The changes, one for each target.
+    #[cfg(any(test, feature = "cuda"))]
+    pub(in crate::model) fn layers(&self) -> &[LowRank] {
+        &self.layers
+    }
+
     /// Bytes that it takes, roughly.
     pub fn bytes(&self) -> u64 {
         self.layers.iter().map(|layer| 4 * (layer.down.len() + layer.up.len()) as u64).sum()

@@ -27,6 +27,7 @@ use std::time::Duration;
 
 use pie_engine::launch::KeptScratch;
 use pie_engine::loaded::LoadedModel;
+use pie_engine::model::candle::Device;
 use pie_engine::trace::Outcome;
 use pie_engine::{Control, Engine, EngineConfig, EngineError, Launch, PageChecks, Runtime, RuntimeConfig};
 
@@ -146,6 +147,9 @@ pub struct Args {
     /// How a model with weights keeps keys and values
     #[arg(long, value_name = "FORM", value_enum, default_value_t)]
     pub kv_cache: model::KvCache,
+    /// What computes a model with weights: `cpu`, or one of NVIDIA's GPUs, `cuda` or `cuda:N`, in a bakery that was built with `--features cuda`
+    #[arg(long, value_name = "DEVICE", default_value = "cpu", value_parser = model::parse_device)]
+    pub device: Device,
     /// Check the pages after each operation and step, and not only at the end: a mistake of the engine's is found where it is made
     #[arg(long)]
     pub sanitize: bool,
@@ -190,6 +194,7 @@ impl Args {
             threads: None,
             pages: PAGES,
             kv_cache: model::KvCache::Auto,
+            device: Device::Cpu,
             sanitize: false,
             debug: false,
             engine: None,
@@ -215,8 +220,8 @@ pub(super) fn go(args: &Args, branch: Option<&Branch>, env: &Environment, ui: &U
     let model = read_model(args, env, ui)?;
     // It is loaded while the component is built, or its code is found; and here, should the thread still not run when it is needed, as
     // it takes an idle processor a millisecond to wake up.
-    let kv_cache = args.kv_cache;
-    let model = Arc::new(LazyLock::new(move || model.load(kv_cache)));
+    let how = model::Computing { cache: args.kv_cache, device: args.device };
+    let model = Arc::new(LazyLock::new(move || model.load(how)));
     let ahead = Arc::clone(&model);
     thread::spawn(move || {
         LazyLock::force(&ahead);

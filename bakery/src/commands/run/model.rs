@@ -4,7 +4,7 @@ use std::ops::Range;
 use std::path::Path;
 
 use pie_engine::loaded::LoadedModel;
-use pie_engine::model::candle::Cache;
+use pie_engine::model::candle::{Cache, Device};
 use pie_engine::model::dummy::Script;
 use pie_engine::model::source;
 
@@ -42,6 +42,25 @@ impl From<KvCache> for Cache {
             KvCache::F16 => Cache::F16,
             KvCache::Int8 => Cache::Int8,
         }
+    }
+}
+
+/// How a model with weights is computed.
+#[derive(Clone, Copy, Debug, Default)]
+pub(in crate::commands) struct Computing {
+    /// How keys and values are kept.
+    pub cache: KvCache,
+    /// What computes.
+    pub device: Device,
+}
+
+/// Reads `cpu`, `cuda` or `cuda:N`.
+pub(super) fn parse_device(text: &str) -> std::result::Result<Device, String> {
+    match text.split_once(':') {
+        None if text == "cpu" => Ok(Device::Cpu),
+        None if text == "cuda" => Ok(Device::Cuda(0)),
+        Some(("cuda", number)) => number.parse().map(Device::Cuda).map_err(|error| error.to_string()),
+        _ => Err("not `cpu`, `cuda` or `cuda:N`".to_owned()),
     }
 }
 
@@ -92,11 +111,11 @@ impl Source {
     }
 
     /// Loads the model, which may take a while.
-    pub(in crate::commands) fn load(&self, cache: KvCache) -> std::result::Result<LoadedModel, NotLoaded> {
+    pub(in crate::commands) fn load(&self, how: Computing) -> std::result::Result<LoadedModel, NotLoaded> {
         match self {
             Source::Dummy(None) => Ok(LoadedModel::dummy()),
             Source::Dummy(Some(script)) => Ok(LoadedModel::scripted(script)),
-            Source::Weights(source) => LoadedModel::from_source(source, cache.into())
+            Source::Weights(source) => LoadedModel::from_source(source, how.cache.into(), how.device)
                 .map_err(|error| NotLoaded { name: source.name.clone(), reason: error.to_string() }),
         }
     }

@@ -10,7 +10,7 @@ use pie_engine::{Inferlet, Launch, Limits, Runtime, RuntimeConfig};
 
 use super::Args;
 use super::select::Chosen;
-use crate::commands::run::model::{KvCache, Source};
+use crate::commands::run::model::{Computing, Source};
 use crate::commands::run::programs::{self, Dependencies};
 use crate::commands::run::target::{Built, Target};
 use crate::commands::run::{self, cache};
@@ -198,7 +198,7 @@ fn load(
             error
         },
     )?;
-    let model = source.load(KvCache::Auto)?;
+    let model = source.load(Computing::default())?;
     loaded.insert(key, model.clone());
     Ok(model)
 }

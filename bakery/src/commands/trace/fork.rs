@@ -65,7 +65,7 @@ pub(super) fn run(args: &Args, env: &Environment, ui: &Ui) -> Result<()> {
     again.input.clone_from(&branch.input);
     let network = Network::unless(args.offline);
     let source = model::Source::read(&args.model, args.script.as_deref(), network, env, &*ui.progress())?;
-    let loaded = source.load(model::KvCache::Auto)?;
+    let loaded = source.load(model::Computing::default())?;
     if loaded.tokenizer.digest() != branch.header.tokenizer_digest {
         return Err(Error::usage(format!("`{}` cannot be forked", args.recorded.display()))
             .caused_by("its tokenizer is not the one of the model that is here"));

@@ -1,30 +1,18 @@
-//! One decoder for all architectures: what differs between them is data.
-//!
-//! ```text
-//! x = embedding(tokens) * embedding scale
-//! for each layer:
-//!     x += residual scale * after(attention(before(x)))
-//!     x += residual scale * after(feed forward(before(x)))
-//! logits = soft cap(head(norm(x)) * logit scale)
-//! ```
-//! `before` and `after` are norms, or nothing: models of the Llama family norm before each block, OLMo 2 after it, Gemma on both sides.
-//!
-//! Nothing here knows a name of an architecture or of a tensor: `load` does.
+//! How a decoder is computed on the CPU.
 
 use super::attention::{State, Unit};
-use super::feed_forward::FeedForward;
-use super::matrix::{Matrix, Table, products};
-use super::numeric::{NormWeight, RmsNorm, SoftCap};
+use super::layers::{Around, Attention, Decoder, Heads, LARGEST_GROUP, Linear, Norm, Projections};
+use super::load::Cpu;
+use super::matrix::products;
+use super::numeric::{RmsNorm, SoftCap};
 use super::plan::place;
 use super::pool::for_each_piece;
-use super::rope::{Angles, Rope};
+use super::rope::Angles;
 use super::scratch::Scratch;
 use super::simd::dispatch;
 use super::store::{CacheShape, Element, PagedStore};
-use crate::model::{Batch, ModelError, Outputs, Target};
+use crate::model::{Batch, ModelError, Outputs};
 
-/// Query heads for each key-value head, at most.
-pub(super) const LARGEST_GROUP: usize = 64;
 /// Queries that go through attention together, if there are so many for one key-value head.
 const TILE_QUERIES: usize = 16;
 /// Numbers that a thread norms at once, at least.
@@ -32,90 +20,12 @@ const PIECE: usize = 4096;
 /// About how many multiplications of a matrix take as long as norming a number.
 const OPERATIONS: usize = 8;
 
-/// A model.
-pub(super) struct Decoder {
-    /// What tokens are embedded as: a row for each id.
-    pub embeddings: Table,
-    /// What embeddings are multiplied with.
-    pub embedding_scale: f32,
-    /// The layers.
-    pub layers: Vec<Layer>,
-    /// The norm behind the last layer.
-    pub norm: Norm,
-    /// Logits from what the last layer gives.
-    pub head: Matrix,
-    /// What logits are multiplied with.
-    pub logit_scale: f32,
-    /// What they softly stay below.
-    pub logit_cap: Option<f32>,
-    /// What blocks give is multiplied with, before it is added.
-    pub residual_scale: f32,
-    /// What attention has the same in all layers.
-    pub heads: Heads,
-    /// The kinds of rotation in the layers.
-    pub ropes: Vec<Rope>,
-    /// The kinds of sight in the layers: how many positions back a token sees, or all.
-    pub views: Vec<Option<u32>>,
-    /// The matrices that adapters may change, in the order in which [`Linear::target`] counts them.
-    pub targets: Vec<Target>,
+/// Tokens that go through attention together.
+fn tile_tokens(heads: &Heads) -> usize {
+    (TILE_QUERIES / heads.group()).max(1)
 }
 
-/// What attention has the same in all layers.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Heads {
-    /// Query heads.
-    pub queries: usize,
-    /// Layers, key-value heads, and the length of a head.
-    pub cache: CacheShape,
-    /// What queries are multiplied with.
-    pub scale: f32,
-    /// What scores softly stay below.
-    pub cap: Option<f32>,
-}
-
-impl Heads {
-    /// Query heads for each key-value head.
-    pub fn group(&self) -> usize {
-        self.queries / self.cache.heads
-    }
-
-    fn tile_tokens(&self) -> usize {
-        (TILE_QUERIES / self.group()).max(1)
-    }
-}
-
-/// A layer.
-pub(super) struct Layer {
-    /// Norms before and after attention.
-    pub attention_norms: Around,
-    /// Attention.
-    pub attention: Attention,
-    /// Norms before and after the feed-forward network.
-    pub feed_forward_norms: Around,
-    /// The feed-forward network.
-    pub feed_forward: FeedForward,
-}
-
-/// The norms of a block.
-#[derive(Default)]
-pub(super) struct Around {
-    /// Of what goes in.
-    pub before: Option<Norm>,
-    /// Of what comes out.
-    pub after: Option<Norm>,
-}
-
-/// A root mean square norm.
-pub(super) struct Norm {
-    /// A weight for each number.
-    pub weight: Vec<f32>,
-    /// How they are meant.
-    pub kind: NormWeight,
-    /// Added to the mean square.
-    pub epsilon: f32,
-}
-
-impl Norm {
+impl Norm<Cpu> {
     /// Norms each row as long as the weights.
     pub fn apply(&self, rows: &mut [f32]) {
         let size = self.weight.len();
@@ -127,17 +37,7 @@ impl Norm {
     }
 }
 
-/// A matrix with what belongs to it.
-pub(super) struct Linear {
-    /// The matrix.
-    pub matrix: Matrix,
-    /// Added to each row.
-    pub bias: Option<Vec<f32>>,
-    /// Its number among the targets of adapters.
-    pub target: Option<usize>,
-}
-
-impl Linear {
+impl Linear<Cpu> {
     /// Computes rows of outputs from rows of inputs, which are those of all tokens of the batch.
     pub fn apply(&self, batch: &Batch<'_>, input: &[f32], output: &mut Vec<f32>) {
         Linear::apply_all(batch, input, [(self, output)]);
@@ -147,7 +47,7 @@ impl Linear {
     pub fn apply_all<const COUNT: usize>(
         batch: &Batch<'_>,
         input: &[f32],
-        mut of: [(&Linear, &mut Vec<f32>); COUNT],
+        mut of: [(&Linear<Cpu>, &mut Vec<f32>); COUNT],
     ) {
         products(input, of.each_mut().map(|(linear, output)| (&linear.matrix, &mut **output)));
         for (linear, output) in of {
@@ -178,42 +78,7 @@ impl Linear {
     }
 }
 
-/// The attention of a layer.
-pub(super) struct Attention {
-    /// To queries, keys and values.
-    pub projections: Projections,
-    /// From what is attended to.
-    pub output: Linear,
-    /// Norms of queries: as long as a head, or as all heads together.
-    pub query_norm: Option<Norm>,
-    /// Norms of keys.
-    pub key_norm: Option<Norm>,
-    /// Which of the rotations.
-    pub rope: usize,
-    /// Which of the sights.
-    pub view: usize,
-}
-
-/// The matrices to queries, keys and values.
-#[expect(
-    clippy::large_enum_variant,
-    reason = "there is one for each layer, and in most models it is the large one"
-)]
-pub(super) enum Projections {
-    /// Three.
-    Separate {
-        /// To queries.
-        query: Linear,
-        /// To keys.
-        key: Linear,
-        /// To values.
-        value: Linear,
-    },
-    /// One, whose rows are those of the three.
-    Fused(Linear),
-}
-
-impl Projections {
+impl Projections<Cpu> {
     /// From `scratch.input` to `scratch.queries`, `scratch.keys` and `scratch.values`.
     fn apply(&self, batch: &Batch<'_>, heads: &Heads, scratch: &mut Scratch) {
         let Scratch { input, queries, keys, values, output, .. } = scratch;
@@ -243,7 +108,7 @@ struct Pass<'a, E> {
     scratch: &'a mut Scratch,
 }
 
-impl Decoder {
+impl Decoder<Cpu> {
     /// The number of tokens it knows.
     pub fn vocab_size(&self) -> usize {
         self.head.outputs()
@@ -275,7 +140,7 @@ impl Decoder {
         scratch: &mut Scratch,
         outputs: &mut Outputs,
     ) -> Result<(), ModelError> {
-        scratch.plan.make(batch, store, &self.views, self.heads.tile_tokens())?;
+        scratch.plan.make(batch, &mut store.slots, &self.views, tile_tokens(&self.heads))?;
         scratch.angles.resize_with(self.ropes.len(), Angles::default);
         for (rope, angles) in self.ropes.iter().zip(&mut scratch.angles) {
             let positions = batch.sequences.iter().flat_map(|sequence| sequence.positions.iter().copied());
@@ -306,7 +171,7 @@ impl Decoder {
     fn attend<E: Element>(
         &self,
         layer: usize,
-        attention: &Attention,
+        attention: &Attention<Cpu>,
         pass: &mut Pass<'_, E>,
     ) -> Result<(), ModelError> {
         let (batch, scratch) = (pass.batch, &mut *pass.scratch);
@@ -335,7 +200,7 @@ impl Decoder {
         let Scratch { plan, queries, units, attended, .. } = &mut *pass.scratch;
         let (plan, store, queries) = (&*plan, &*pass.store, &*queries);
         let (heads, size, group) = (self.heads.cache.heads, self.heads.cache.head_size, self.heads.group());
-        let unit = self.heads.tile_tokens() * group * size;
+        let unit = tile_tokens(&self.heads) * group * size;
         units.clear();
         units.resize(plan.tiles.len() * heads * unit, 0.0);
         let operations = plan.seen(view) * self.heads.queries * size * 2;
@@ -407,20 +272,22 @@ impl Decoder {
         if let Some(cap) = self.logit_cap {
             SoftCap { numbers: &mut outputs.logits, cap }.apply();
         }
-        if let Some(at) = outputs.logits.iter().position(|logit| !logit.is_finite()) {
-            let (row, token) = (at / self.vocab_size(), at % self.vocab_size());
-            let logit = outputs.logits[at];
-            let message =
-                format!("logit {token} of row {row} is {logit}: the weights give no numbers for this input");
-            return Err(ModelError::Failed(message));
-        }
-        Ok(())
+        check_finite(&outputs.logits, self.vocab_size())
     }
+}
+
+/// Logits of rows that are `vocabulary` long have to be numbers.
+pub(super) fn check_finite(logits: &[f32], vocabulary: usize) -> Result<(), ModelError> {
+    let Some(at) = logits.iter().position(|logit| !logit.is_finite()) else { return Ok(()) };
+    let (row, token, logit) = (at / vocabulary, at % vocabulary, logits[at]);
+    let message =
+        format!("logit {token} of row {row} is {logit}: the weights give no numbers for this input");
+    Err(ModelError::Failed(message))
 }
 
 impl<E: Element> Pass<'_, E> {
     /// What goes into a block.
-    fn begin(&mut self, norms: &Around) {
+    fn begin(&mut self, norms: &Around<Cpu>) {
         self.scratch.input.clone_from(&self.scratch.residual);
         if let Some(norm) = &norms.before {
             norm.apply(&mut self.scratch.input);
@@ -428,7 +295,7 @@ impl<E: Element> Pass<'_, E> {
     }
 
     /// Adds what a block gave.
-    fn end(&mut self, norms: &Around, scale: f32) {
+    fn end(&mut self, norms: &Around<Cpu>, scale: f32) {
         if let Some(norm) = &norms.after {
             norm.apply(&mut self.scratch.output);
         }
@@ -447,7 +314,7 @@ fn keep<E: Element>(
     row_length: usize,
 ) -> Result<(), ModelError> {
     let rows = scratch.keys.chunks_exact(row_length).zip(scratch.values.chunks_exact(row_length));
-    let page_size = store.page_size();
+    let page_size = store.slots.page_size();
     let places = batch
         .sequences
         .iter()

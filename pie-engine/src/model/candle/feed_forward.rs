@@ -1,54 +1,12 @@
-//! The feed-forward network of a layer: one, or a mixture of experts.
+//! How the feed-forward network of a layer is computed on the CPU.
 
-use super::decoder::Linear;
-use super::numeric::{Activation, Gate, softmax};
+use super::layers::{Backend, Experts, FeedForward, Gated, Gates, Linear};
+use super::load::Cpu;
+use super::numeric::{Gate, softmax};
 use super::scratch::Scratch;
 use crate::model::Batch;
 
-/// The feed-forward network of a layer.
-pub(super) enum FeedForward {
-    /// One for all tokens.
-    Dense(Gated),
-    /// Several, of which each token goes through a few.
-    Experts(Experts),
-}
-
-/// `down(activation(gate(x)) * up(x))`.
-pub(super) struct Gated {
-    /// To the gate and to what is gated.
-    pub gates: Gates,
-    /// Back to the residual stream.
-    pub down: Linear,
-    /// The function on the gate.
-    pub activation: Activation,
-}
-
-/// The matrices to the gate and to what is gated.
-pub(super) enum Gates {
-    /// Two.
-    Separate {
-        /// To the gate.
-        gate: Linear,
-        /// To what is gated.
-        up: Linear,
-    },
-    /// One, whose rows are those of the two.
-    Fused(Linear),
-}
-
-/// A mixture of experts.
-pub(super) struct Experts {
-    /// How much each expert counts, before the softmax.
-    pub router: Linear,
-    /// The experts.
-    pub experts: Vec<Gated>,
-    /// How many of them a token goes through.
-    pub per_token: usize,
-    /// Whether the shares of those add up to 1, and not those of all.
-    pub renormalized: bool,
-}
-
-impl FeedForward {
+impl FeedForward<Cpu> {
     /// From `scratch.input` to `scratch.output`.
     pub fn apply(&self, batch: &Batch<'_>, scratch: &mut Scratch) {
         match self {
@@ -61,7 +19,7 @@ impl FeedForward {
     }
 }
 
-impl Gated {
+impl Gated<Cpu> {
     fn apply(
         &self,
         batch: &Batch<'_>,
@@ -88,7 +46,7 @@ impl Gated {
     }
 }
 
-impl Experts {
+impl Experts<Cpu> {
     /// Experts in their order, each for all tokens that go through it, so that what is added to a token's row comes in one order whatever else is in
     /// the batch.
     fn apply(&self, batch: &Batch<'_>, scratch: &mut Scratch) {
@@ -120,9 +78,11 @@ impl Experts {
             }
         }
     }
+}
 
-    /// From what the router says of a token to what each expert counts: 0 for all but a few.
-    fn choose(&self, shares: &mut [f32]) {
+impl<B: Backend> Experts<B> {
+    /// From what the router says of a token, which is replaced, to what each expert counts: 0 for all but a few.
+    pub fn choose(&self, shares: &mut [f32]) {
         softmax(shares);
         let mut order: Vec<usize> = (0..shares.len()).collect();
         // Of equal ones the first.

@@ -1,13 +1,15 @@
 //! From a checkpoint to a decoder: the only place that knows the names of tensors.
 
+use super::Cache;
 use super::attention::LONGEST_HEAD;
-use super::decoder::{Around, Attention, Decoder, Heads, LARGEST_GROUP, Layer, Linear, Norm, Projections};
-use super::feed_forward::{Experts, FeedForward, Gated, Gates};
+use super::layers::{
+    Around, Attention, Backend, Decoder, Experts, FeedForward, Gated, Gates, Heads, LARGEST_GROUP, Layer,
+    Linear, Norm, Projections, Size,
+};
 use super::matrix::{Matrix, Number, Table};
 use super::numeric::{Activation, NormWeight};
 use super::rope::Rope;
 use super::store::CacheShape;
-use super::{Cache, Candle};
 use crate::model::source::{
     self, Config, EMBEDDING, FINAL_NORM, Norms, OUTPUT, QkNorm, RopeScaling, Source, SourceError, Tensor,
     Weights,
@@ -41,11 +43,30 @@ pub enum LoadError {
         /// What the library says.
         reason: String,
     },
+    /// The device refused.
+    #[error("{0}")]
+    Device(String),
 }
 
 type Result<T> = std::result::Result<T, LoadError>;
 
-pub(super) fn load(source: &Source, cache: Cache) -> Result<Candle> {
+/// What a checkpoint came to.
+pub(super) struct Loaded<B: Backend> {
+    /// What is known of the model.
+    pub info: ModelInfo,
+    /// How it is computed.
+    pub decoder: Decoder<B>,
+    /// How keys and values are kept.
+    pub cache: Cache,
+}
+
+/// Makes the decoder of a checkpoint; `device` is what decides the bits besides the weights.
+pub(super) fn load<B: Backend>(
+    source: &Source,
+    cache: Cache,
+    backend: &B,
+    device: &str,
+) -> Result<Loaded<B>> {
     let config = &source.config;
     let too_great = |what, is, most| LoadError::TooGreat { model: source.name.clone(), what, is, most };
     if config.head_dim > LONGEST_HEAD {
@@ -55,7 +76,7 @@ pub(super) fn load(source: &Source, cache: Cache) -> Result<Candle> {
     if group > LARGEST_GROUP {
         return Err(too_great("the number of query heads for each key-value head", group, LARGEST_GROUP));
     }
-    let decoder = Loader { config, weights: &source.weights, targets: Vec::new() }.decoder()?;
+    let decoder = Loader { config, weights: &source.weights, backend, targets: Vec::new() }.decoder()?;
     let plain = source.weights.iter().all(|(_, tensor)| tensor.kind == GgmlDType::F32);
     let cache = match cache {
         Cache::AsWeights if plain => Cache::F32,
@@ -69,29 +90,60 @@ pub(super) fn load(source: &Source, cache: Cache) -> Result<Candle> {
         max_positions: config.max_positions as u32,
         embedding_size: Some(config.hidden_size as u32),
         adapter_targets: decoder.targets.clone(),
-        kernel: kernel(cache),
+        kernel: kernel(device, cache),
     };
-    Ok(Candle { info, decoder, cache })
+    Ok(Loaded { info, decoder, cache })
 }
 
-/// What decides the bits besides the weights: not the processor.
-fn kernel(cache: Cache) -> String {
+/// What decides the bits besides the weights.
+fn kernel(device: &str, cache: Cache) -> String {
     let cache = match cache {
         Cache::F32 => "f32",
         Cache::F16 | Cache::AsWeights => "f16",
         Cache::Int8 => "int8",
     };
-    format!("cpu any, cache {cache}")
+    format!("{device}, cache {cache}")
 }
 
-struct Loader<'a> {
+/// Numbers in memory, and kernels for the processor.
+pub(super) struct Cpu;
+
+impl Backend for Cpu {
+    type Matrix = Matrix;
+    type Table = Table;
+    type Numbers = Vec<f32>;
+
+    fn matrix(&self, name: &str, Size { outputs, inputs }: Size, tensor: &Tensor) -> Result<Matrix> {
+        match dense(tensor.kind) {
+            Some(number) => Ok(Matrix::dense(outputs, inputs, number, tensor.bytes.clone())),
+            None => Matrix::quantized(outputs, inputs, tensor.kind, &tensor.bytes)
+                .ok_or_else(|| blocks(name, tensor)),
+        }
+    }
+
+    fn table(&self, name: &str, Size { outputs, inputs }: Size, tensor: &Tensor) -> Result<Table> {
+        let bytes = tensor.bytes.clone();
+        match dense(tensor.kind) {
+            Some(number) => Ok(Table::dense(outputs, inputs, number, bytes)),
+            None => Table::quantized(outputs, inputs, tensor.kind, bytes).ok_or_else(|| blocks(name, tensor)),
+        }
+    }
+
+    fn numbers(&self, numbers: Vec<f32>) -> Result<Vec<f32>> {
+        Ok(numbers)
+    }
+}
+
+/// Makes the decoder of a checkpoint.
+struct Loader<'a, B> {
     config: &'a Config,
     weights: &'a Weights,
+    backend: &'a B,
     targets: Vec<Target>,
 }
 
-impl Loader<'_> {
-    fn decoder(mut self) -> Result<Decoder> {
+impl<B: Backend> Loader<'_, B> {
+    fn decoder(mut self) -> Result<Decoder<B>> {
         let config = self.config;
         let layers = (0..config.layers).map(|layer| self.layer(layer)).collect::<Result<_>>()?;
         let mut ropes = vec![Rope::new(config.rope.theta, config.rope.rotary_dim, &config.rope.scaling)];
@@ -99,7 +151,7 @@ impl Loader<'_> {
             ropes.push(Rope::new(theta, config.rope.rotary_dim, &RopeScaling::None));
         }
         Ok(Decoder {
-            embeddings: table(EMBEDDING, self.weights.require(EMBEDDING)?)?,
+            embeddings: self.table(EMBEDDING)?,
             embedding_scale: config.embedding_scale,
             layers,
             norm: self.norm(FINAL_NORM)?,
@@ -123,7 +175,7 @@ impl Loader<'_> {
         })
     }
 
-    fn layer(&mut self, layer: usize) -> Result<Layer> {
+    fn layer(&mut self, layer: usize) -> Result<Layer<B>> {
         let prefix = format!("model.layers.{layer}");
         let norm = |name: &str| self.norm(&format!("{prefix}.{name}.weight")).map(Some);
         let (attention_norms, feed_forward_norms) = match self.config.norms {
@@ -148,7 +200,7 @@ impl Loader<'_> {
         Ok(Layer { attention_norms, attention, feed_forward_norms, feed_forward })
     }
 
-    fn attention(&mut self, layer: usize, prefix: &str) -> Result<Attention> {
+    fn attention(&mut self, layer: usize, prefix: &str) -> Result<Attention<B>> {
         let config = self.config;
         let bias = config.qkv_bias;
         let projections = if config.fused_qkv {
@@ -176,7 +228,7 @@ impl Loader<'_> {
         })
     }
 
-    fn feed_forward(&mut self, layer: usize, prefix: &str) -> Result<FeedForward> {
+    fn feed_forward(&mut self, layer: usize, prefix: &str) -> Result<FeedForward<B>> {
         let config = self.config;
         let Some(moe) = config.moe.as_ref().filter(|moe| moe.in_layer(layer)) else {
             return Ok(FeedForward::Dense(self.gated(prefix, config.fused_gate_up, true)?));
@@ -191,7 +243,7 @@ impl Loader<'_> {
         }))
     }
 
-    fn gated(&mut self, prefix: &str, fused: bool, is_target: bool) -> Result<Gated> {
+    fn gated(&mut self, prefix: &str, fused: bool, is_target: bool) -> Result<Gated<B>> {
         let bias = self.config.mlp_bias && is_target;
         let gates = if fused {
             Gates::Fused(self.linear(&format!("{prefix}.gate_up_proj"), bias, is_target)?)
@@ -211,45 +263,45 @@ impl Loader<'_> {
         })
     }
 
-    fn norm(&self, name: &str) -> Result<Norm> {
+    fn norm(&self, name: &str) -> Result<Norm<B>> {
         Ok(Norm {
-            weight: self.weights.require(name)?.to_f32()?,
+            weight: self.numbers(name)?,
             kind: if self.config.norm_offset == 0.0 { NormWeight::Plain } else { NormWeight::FromOne },
             epsilon: self.config.norm_eps as f32,
         })
     }
 
-    fn matrix(&self, name: &str) -> Result<Matrix> {
-        matrix(name, self.weights.require(name)?)
+    fn numbers(&self, name: &str) -> Result<B::Numbers> {
+        self.backend.numbers(self.weights.require(name)?.to_f32()?)
     }
 
-    fn linear(&mut self, module: &str, biased: bool, is_target: bool) -> Result<Linear> {
-        let matrix = self.matrix(&format!("{module}.weight"))?;
-        let bias =
-            if biased { Some(self.weights.require(&format!("{module}.bias"))?.to_f32()?) } else { None };
-        Ok(self.with_target(module, matrix, bias, is_target))
+    fn table(&self, name: &str) -> Result<B::Table> {
+        let tensor = self.weights.require(name)?;
+        self.backend.table(name, size(name, tensor)?, tensor)
     }
 
-    fn with_target(
-        &mut self,
-        module: &str,
-        matrix: Matrix,
-        bias: Option<Vec<f32>>,
-        is_target: bool,
-    ) -> Linear {
-        let target = is_target.then(|| {
-            self.targets.push(Target {
-                name: module.to_owned(),
-                inputs: matrix.inputs() as u32,
-                outputs: matrix.outputs() as u32,
-            });
-            self.targets.len() - 1
-        });
-        Linear { matrix, bias, target }
+    fn matrix(&self, name: &str) -> Result<B::Matrix> {
+        let tensor = self.weights.require(name)?;
+        self.backend.matrix(name, size(name, tensor)?, tensor)
+    }
+
+    fn linear(&mut self, module: &str, biased: bool, is_target: bool) -> Result<Linear<B>> {
+        let name = format!("{module}.weight");
+        let size = size(&name, self.weights.require(&name)?)?;
+        let bias = if biased { Some(self.numbers(&format!("{module}.bias"))?) } else { None };
+        let target = is_target.then(|| self.target(module, size));
+        Ok(Linear { matrix: self.matrix(&name)?, bias, target })
+    }
+
+    /// The number of a new target of adapters.
+    fn target(&mut self, module: &str, size: Size) -> usize {
+        let (inputs, outputs) = (size.inputs as u32, size.outputs as u32);
+        self.targets.push(Target { name: module.to_owned(), inputs, outputs });
+        self.targets.len() - 1
     }
 
     /// A projection whose results are rotated. Its rows are brought into the order in which number `i` is rotated with number `i + half`.
-    fn turned(&mut self, module: &str) -> Result<Linear> {
+    fn turned(&mut self, module: &str) -> Result<Linear<B>> {
         let config = self.config;
         if !config.rope.interleaved {
             return self.linear(module, config.qkv_bias, true);
@@ -263,13 +315,15 @@ impl Loader<'_> {
         let bytes: Vec<u8> =
             order.iter().flat_map(|from| &tensor.bytes[from * row..(from + 1) * row]).copied().collect();
         let reordered = Tensor { bytes: Bytes::new(bytes), ..tensor.clone() };
-        let matrix = matrix(&name, &reordered)?;
+        let size = size(&name, tensor)?;
+        let matrix = self.backend.matrix(&name, size, &reordered)?;
         let mut bias = None;
         if config.qkv_bias {
             let numbers = self.weights.require(&format!("{module}.bias"))?.to_f32()?;
-            bias = Some(order.iter().filter_map(|from| numbers.get(*from).copied()).collect());
+            let ordered = order.iter().filter_map(|from| numbers.get(*from).copied()).collect();
+            bias = Some(self.backend.numbers(ordered)?);
         }
-        Ok(self.with_target(module, matrix, bias, true))
+        Ok(Linear { matrix, bias, target: Some(self.target(module, size)) })
     }
 }
 
@@ -284,25 +338,6 @@ fn row_of(row: usize, head: usize, rotated: usize) -> usize {
         }
 }
 
-fn matrix(name: &str, tensor: &Tensor) -> Result<Matrix> {
-    let (outputs, inputs) = shape(name, tensor)?;
-    match dense(tensor.kind) {
-        Some(number) => Ok(Matrix::dense(outputs, inputs, number, tensor.bytes.clone())),
-        None => {
-            Matrix::quantized(outputs, inputs, tensor.kind, &tensor.bytes).ok_or_else(|| blocks(name, tensor))
-        }
-    }
-}
-
-fn table(name: &str, tensor: &Tensor) -> Result<Table> {
-    let (rows, inputs) = shape(name, tensor)?;
-    let bytes = tensor.bytes.clone();
-    match dense(tensor.kind) {
-        Some(number) => Ok(Table::dense(rows, inputs, number, bytes)),
-        None => Table::quantized(rows, inputs, tensor.kind, bytes).ok_or_else(|| blocks(name, tensor)),
-    }
-}
-
 fn dense(kind: GgmlDType) -> Option<Number> {
     match kind {
         GgmlDType::F32 => Some(Number::F32),
@@ -312,9 +347,9 @@ fn dense(kind: GgmlDType) -> Option<Number> {
     }
 }
 
-fn shape(name: &str, tensor: &Tensor) -> Result<(usize, usize)> {
+fn size(name: &str, tensor: &Tensor) -> Result<Size> {
     match *tensor.shape.as_slice() {
-        [outputs, inputs] => Ok((outputs, inputs)),
+        [outputs, inputs] => Ok(Size { outputs, inputs }),
         _ => {
             let reason = format!("it has the shape {:?}", tensor.shape);
             Err(LoadError::Blocks { name: name.to_owned(), reason })
@@ -322,7 +357,7 @@ fn shape(name: &str, tensor: &Tensor) -> Result<(usize, usize)> {
     }
 }
 
-fn blocks(name: &str, tensor: &Tensor) -> LoadError {
+pub(super) fn blocks(name: &str, tensor: &Tensor) -> LoadError {
     let (kind, block) = (tensor.kind, tensor.kind.block_size());
     let reason =
         format!("its rows of {:?} numbers are no whole blocks of {kind:?}, which have {block}", tensor.shape);

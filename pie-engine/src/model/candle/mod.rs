@@ -1,13 +1,16 @@
-//! Models with weights, on the CPU: one decoder that is described by data, attention over pages, and products with quantized matrices.
+//! Models with weights: one decoder that is described by data, attention over pages, and products with quantized matrices; on the CPU, and in `cuda` on GPUs.
 //!
 //! What a row answers has the same bits whatever it is computed with: alone or in a batch, at once or in chunks, after a fork or on pages that others have written, and
 //! with any number of threads. Each number is one sum in an order of its own (`numeric`, `matrix`, `attention`), and nothing is divided among threads below that.
 //!
-//! Reading order: `decoder`, which is a model on one page; `plan`, what a pass is; `attention` and `store`; `matrix`; `simd`, the vector instructions; and `load`, from a checkpoint to a decoder.
+//! Reading order: `layers`, what a model is; `decoder`, how it is computed, on one page; `plan`, what a pass is; `attention` and `store`; `matrix`; `simd`, the vector instructions; and `load`, from a checkpoint to a decoder.
 
 mod attention;
+#[cfg(any(test, feature = "cuda"))]
+mod cuda;
 mod decoder;
 mod feed_forward;
+mod layers;
 mod load;
 mod matrix;
 mod numeric;
@@ -16,6 +19,7 @@ mod pool;
 mod rope;
 mod scratch;
 mod simd;
+mod slots;
 mod store;
 #[cfg(test)]
 mod tests;
@@ -25,8 +29,10 @@ pub use pool::use_threads;
 
 use super::source::Source;
 use super::{Batch, KvStore, Model, ModelError, ModelInfo, Outputs};
-use decoder::Decoder;
-use store::{Byte, Half, PagedStore};
+use layers::Decoder;
+use load::{Cpu, Loaded, load};
+use std::sync::Arc;
+use store::{Byte, CacheShape, Half, PagedStore};
 
 /// How keys and values are kept.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -42,17 +48,58 @@ pub enum Cache {
     Int8,
 }
 
-/// A model with weights.
+impl Cache {
+    /// Bytes that a token takes.
+    fn slot_bytes(self, shape: CacheShape) -> u64 {
+        let numbers = shape.numbers() as u64;
+        match self {
+            Cache::F32 => 4 * numbers,
+            Cache::F16 | Cache::AsWeights => 2 * numbers,
+            Cache::Int8 => numbers + 4 * numbers / shape.head_size as u64,
+        }
+    }
+}
+
+/// What computes a model with weights.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Device {
+    /// This machine's processors.
+    #[default]
+    Cpu,
+    /// One of NVIDIA's GPUs, by its number. Needs the feature `cuda`.
+    Cuda(usize),
+}
+
+/// Makes a model of a checkpoint, on the device that is going to compute it.
+///
+/// # Errors
+/// The checkpoint cannot be computed with; or the device is not there, or has no room for it.
+pub fn load_on(device: Device, source: &Source, cache: Cache) -> Result<Arc<dyn Model>, LoadError> {
+    match device {
+        Device::Cpu => Ok(Arc::new(Candle::load(source, cache)?)),
+        #[cfg(feature = "cuda")]
+        Device::Cuda(number) => Ok(Arc::new(cuda::Cuda::load(source, cache, number)?)),
+        #[cfg(not(feature = "cuda"))]
+        Device::Cuda(_) => {
+            let message = "this build has no code for NVIDIA's GPUs: build it with `--features cuda`";
+            Err(LoadError::Device(message.to_owned()))
+        }
+    }
+}
+
+/// A model with weights, on the CPU.
 pub struct Candle {
     info: ModelInfo,
-    decoder: Decoder,
+    decoder: Decoder<Cpu>,
     cache: Cache,
 }
 
 impl Candle {
     /// Makes a model of a checkpoint. Dense weights stay where they are mapped; quantized ones are packed for vector instructions.
     pub fn load(source: &Source, cache: Cache) -> Result<Candle, LoadError> {
-        load::load(source, cache)
+        // The same bits on any processor.
+        let Loaded { info, decoder, cache } = load(source, cache, &Cpu, "cpu any")?;
+        Ok(Candle { info, decoder, cache })
     }
 }
 
@@ -71,13 +118,7 @@ impl Model for Candle {
     }
 
     fn slot_bytes(&self) -> u64 {
-        let shape = self.decoder.heads.cache;
-        let numbers = shape.numbers() as u64;
-        match self.cache {
-            Cache::F32 => 4 * numbers,
-            Cache::F16 | Cache::AsWeights => 2 * numbers,
-            Cache::Int8 => numbers + 4 * numbers / shape.head_size as u64,
-        }
+        self.cache.slot_bytes(self.decoder.heads.cache)
     }
 
     fn forward(

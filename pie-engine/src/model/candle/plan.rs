@@ -1,7 +1,7 @@
 //! What a pass is, before any number is computed: which token sees which slots, and which tokens go through attention together.
 
 use super::attention::BLOCK;
-use super::store::{Element, PagedStore};
+use super::slots::Slots;
 use crate::ids::PageId;
 use crate::model::{Batch, ModelError, Sequence};
 use std::ops::Range;
@@ -28,6 +28,19 @@ struct Token {
     blocks: usize,
 }
 
+/// Where what is known of a token is.
+#[cfg(any(test, feature = "cuda"))]
+pub(super) struct Span {
+    /// Its row among all tokens of the batch.
+    pub row: usize,
+    /// Where its pages begin among [all](Plan::all_pages).
+    pub pages: usize,
+    /// Where its bits begin among [those](Plan::bits) of a view.
+    pub bits: usize,
+    /// How many words of bits it has.
+    pub blocks: usize,
+}
+
 /// A batch, taken apart. Its buffers are kept from pass to pass.
 ///
 /// Tokens are in an order in which sequences with common first pages are neighbours.
@@ -51,23 +64,23 @@ pub(super) struct Plan {
 }
 
 impl Plan {
-    /// Takes a batch apart, and takes the slots of its tokens in the store. A view is a length of window, or none where there is no window; tiles
+    /// Takes a batch apart, and takes the slots of its tokens in the slots. A view is a length of window, or none where there is no window; tiles
     /// have at most `longest_tile` tokens.
-    pub fn make<E: Element>(
+    pub fn make(
         &mut self,
         batch: &Batch<'_>,
-        store: &mut PagedStore<E>,
+        slots: &mut Slots,
         views: &[Option<u32>],
         longest_tile: usize,
     ) -> Result<(), ModelError> {
         for sequence in &batch.sequences {
-            take(sequence, store)?;
+            take(sequence, slots)?;
         }
         self.clear(views.len());
         let mut row = 0;
         for sequence in &batch.sequences {
-            let slots = sequence.start as usize + sequence.tokens.len();
-            let pages = &sequence.pages[..slots.div_ceil(store.page_size()).min(sequence.pages.len())];
+            let end = sequence.start as usize + sequence.tokens.len();
+            let pages = &sequence.pages[..end.div_ceil(slots.page_size()).min(sequence.pages.len())];
             self.sequences.push(self.pages.len()..self.pages.len() + pages.len());
             self.pages.extend_from_slice(pages);
             self.first_rows.push(row);
@@ -79,7 +92,7 @@ impl Plan {
         for at in 0..self.order.len() {
             let sequence = self.order[at];
             for index in 0..batch.sequences[sequence].tokens.len() {
-                self.add(&batch.sequences[sequence], sequence, index, store, views)?;
+                self.add(&batch.sequences[sequence], sequence, index, slots, views)?;
             }
         }
         self.tile(longest_tile);
@@ -98,32 +111,32 @@ impl Plan {
     }
 
     /// Adds a token and what it sees.
-    fn add<E: Element>(
+    fn add(
         &mut self,
         sequence: &Sequence<'_>,
         number: usize,
         index: usize,
-        store: &PagedStore<E>,
+        slots: &Slots,
         views: &[Option<u32>],
     ) -> Result<(), ModelError> {
         let bits = self.views.first().map_or(0, Vec::len);
         let Plan { pages, sequences, first_rows, tokens, views: of_views, seen, .. } = self;
         let pages = &pages[sequences[number].clone()];
-        let blocks = pages.len() * store.blocks();
+        let blocks = pages.len() * slots.blocks();
         tokens.push(Token { sequence: number, row: first_rows[number] + index, bits, blocks });
         seen.clear();
         seen.resize(blocks, 0);
         match sequence.masks {
             Some(masks) => {
                 for range in masks[index].true_ranges() {
-                    see(seen, range.start as usize..range.end as usize, store);
+                    see(seen, range.start as usize..range.end as usize, slots);
                 }
             }
-            None => see(seen, 0..sequence.start as usize + index + 1, store),
+            None => see(seen, 0..sequence.start as usize + index + 1, slots),
         }
         for (block, bits) in seen.iter().enumerate() {
-            let (page, within) = (pages[block / store.blocks()], block % store.blocks());
-            let unwritten = bits & !store.written(page, within);
+            let (page, within) = (pages[block / slots.blocks()], block % slots.blocks());
+            let unwritten = bits & !slots.written(page, within);
             if unwritten != 0 {
                 let slot = within * BLOCK + unwritten.trailing_zeros() as usize;
                 return Err(ModelError::Unwritten { page, slot: slot as u32 });
@@ -135,8 +148,8 @@ impl Plan {
             view.extend_from_slice(seen);
             if let Some(window) = window {
                 for (block, bits) in view[start..].iter_mut().enumerate().filter(|(_, bits)| **bits != 0) {
-                    let (page, within) = (pages[block / store.blocks()], block % store.blocks());
-                    let positions = store.positions(page)[within * BLOCK..].iter().take(BLOCK);
+                    let (page, within) = (pages[block / slots.blocks()], block % slots.blocks());
+                    let positions = slots.positions(page)[within * BLOCK..].iter().take(BLOCK);
                     for (slot, &other) in positions.enumerate() {
                         if u64::from(other) + u64::from(*window) <= u64::from(position) {
                             *bits &= !(1 << slot);
@@ -174,6 +187,29 @@ impl Plan {
         &self.pages[self.sequences[self.tokens[token].sequence].clone()]
     }
 
+    /// The pages of all sequences.
+    #[cfg(any(test, feature = "cuda"))]
+    pub fn all_pages(&self) -> &[PageId] {
+        &self.pages
+    }
+
+    /// Where each token's pages and bits are.
+    #[cfg(any(test, feature = "cuda"))]
+    pub fn spans(&self) -> impl Iterator<Item = Span> {
+        self.tokens.iter().map(|token| Span {
+            row: token.row,
+            pages: self.sequences[token.sequence].start,
+            bits: token.bits,
+            blocks: token.blocks,
+        })
+    }
+
+    /// The slots that tokens see, a word for each block.
+    #[cfg(any(test, feature = "cuda"))]
+    pub fn bits(&self, view: usize) -> &[u16] {
+        &self.views[view]
+    }
+
     /// How many tokens in a row, from this one on, are of its sequence.
     pub fn run_length(&self, token: usize) -> usize {
         let sequence = self.tokens[token].sequence;
@@ -199,10 +235,10 @@ impl Plan {
     }
 }
 
-fn take<E: Element>(sequence: &Sequence<'_>, store: &mut PagedStore<E>) -> Result<(), ModelError> {
+fn take(sequence: &Sequence<'_>, slots: &mut Slots) -> Result<(), ModelError> {
     for (index, &position) in sequence.positions.iter().enumerate() {
-        let (page, slot) = place(sequence, index, store.page_size())?;
-        store.take(page, slot, position)?;
+        let (page, slot) = place(sequence, index, slots.page_size())?;
+        slots.take(page, slot, position)?;
     }
     Ok(())
 }
@@ -220,14 +256,14 @@ pub(super) fn place(
 }
 
 /// Sets the bits of a range of slots.
-fn see<E: Element>(seen: &mut [u16], slots: Range<usize>, store: &PagedStore<E>) {
-    let (page_size, blocks) = (store.page_size(), store.blocks());
-    let mut slot = slots.start;
-    while slot < slots.end {
+fn see(seen: &mut [u16], range: Range<usize>, slots: &Slots) {
+    let (page_size, blocks) = (slots.page_size(), slots.blocks());
+    let mut slot = range.start;
+    while slot < range.end {
         let (page, in_page) = (slot / page_size, slot % page_size);
         let lane = in_page % BLOCK;
         // As far as the block, the page and the range go.
-        let count = (BLOCK - lane).min(page_size - in_page).min(slots.end - slot);
+        let count = (BLOCK - lane).min(page_size - in_page).min(range.end - slot);
         let Some(bits) = seen.get_mut(page * blocks + in_page / BLOCK) else { return };
         *bits |= (((1u32 << count) - 1) << lane) as u16;
         slot += count;
@@ -236,11 +272,8 @@ fn see<E: Element>(seen: &mut [u16], slots: Range<usize>, store: &PagedStore<E>)
 
 #[cfg(test)]
 mod tests {
-    use super::super::store::CacheShape;
     use super::*;
     use crate::brle::Brle;
-
-    const SHAPE: CacheShape = CacheShape { layers: 1, heads: 1, head_size: 4 };
 
     fn sequence<'a>(pages: &'a [PageId], start: u32, positions: &'a [u32]) -> Sequence<'a> {
         Sequence {
@@ -255,22 +288,18 @@ mod tests {
         }
     }
 
-    fn planned(
-        batch: &Batch<'_>,
-        store: &mut PagedStore<f32>,
-        views: &[Option<u32>],
-    ) -> Result<Plan, ModelError> {
+    fn planned(batch: &Batch<'_>, slots: &mut Slots, views: &[Option<u32>]) -> Result<Plan, ModelError> {
         let mut plan = Plan::default();
-        plan.make(batch, store, views, 8)?;
+        plan.make(batch, slots, views, 8)?;
         Ok(plan)
     }
 
-    fn written(pages: u32, page_size: u32) -> PagedStore<f32> {
-        let mut store = PagedStore::new(SHAPE, pages, page_size);
+    fn written(pages: u32, page_size: u32) -> Slots {
+        let mut slots = Slots::new(pages, page_size);
         for slot in 0..pages * page_size {
-            store.take(PageId(slot / page_size), (slot % page_size) as usize, slot).unwrap();
+            slots.take(PageId(slot / page_size), (slot % page_size) as usize, slot).unwrap();
         }
-        store
+        slots
     }
 
     fn seen(plan: &Plan, view: usize, token: usize, blocks: usize) -> Vec<u16> {
@@ -317,11 +346,11 @@ mod tests {
     fn reading_what_nobody_wrote_is_an_error_that_names_the_slot() {
         let pages = [PageId(0), PageId(1)];
         let batch = Batch { sequences: vec![sequence(&pages, 5, &[5])], page_size: 4 };
-        let mut store = PagedStore::<f32>::new(SHAPE, 2, 4);
-        (0..3).for_each(|slot| store.take(PageId(0), slot, 0).unwrap());
-        let error = planned(&batch, &mut store, &[None]).err().unwrap();
+        let mut slots = Slots::new(2, 4);
+        (0..3).for_each(|slot| slots.take(PageId(0), slot, 0).unwrap());
+        let error = planned(&batch, &mut slots, &[None]).err().unwrap();
         assert_eq!(error, ModelError::Unwritten { page: PageId(0), slot: 3 });
         let past = Batch { sequences: vec![sequence(&pages, 8, &[8])], page_size: 4 };
-        assert!(planned(&past, &mut store, &[None]).is_err());
+        assert!(planned(&past, &mut slots, &[None]).is_err());
     }
 }

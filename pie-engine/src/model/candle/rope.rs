@@ -152,6 +152,12 @@ impl Angles {
         }
     }
 
+    /// Cosines and sines, token by token, and how many there are of each for a token.
+    #[cfg(any(test, feature = "cuda"))]
+    pub fn numbers(&self) -> (&[f32], &[f32], usize) {
+        (&self.cosines, &self.sines, self.half)
+    }
+
     /// Turns the heads of all tokens, each of `size` numbers: number `i` of a head and number `i + half` are a pair. What is behind the
     /// pairs is left as it is.
     pub fn turn(&self, rows: &mut [f32], row_length: usize, size: usize) {

@@ -10,8 +10,9 @@ use super::attention::BLOCK;
 use super::numeric::Lanes;
 use super::scratch::Scratch;
 use super::simd::{LANES, Level};
+use super::slots::{KeptSlots, Slots};
 use crate::ids::{PageId, SwapId};
-use crate::model::{KvStore, ModelError};
+use crate::model::KvStore;
 use half::f16;
 use std::any::Any;
 use std::collections::BTreeMap;
@@ -146,21 +147,18 @@ struct Page<E> {
     numbers: Box<[E]>,
     /// For each layer, head and block, the scales of keys and of values. Nothing where there are none.
     scales: Box<[[Lanes; 2]]>,
-    /// For each block, which of its slots are written.
-    written: Box<[u16]>,
-    /// The position of each slot's token.
-    positions: Box<[u32]>,
 }
 
 /// Keys and values of all pages.
 pub(super) struct PagedStore<E> {
     shape: CacheShape,
-    page_size: usize,
+    /// Which slots are written.
+    pub slots: Slots,
     pages: Vec<Option<Page<E>>>,
     /// Pages that were given back, to be used again.
     spare: Vec<Page<E>>,
     /// What is kept outside of the pages.
-    swaps: BTreeMap<SwapId, Page<E>>,
+    swaps: BTreeMap<SwapId, (Page<E>, KeptSlots)>,
     /// Buffers of a pass, kept so that a step allocates none.
     pub scratch: Scratch,
 }
@@ -169,7 +167,7 @@ impl<E: Element> PagedStore<E> {
     pub fn new(shape: CacheShape, pages: u32, page_size: u32) -> Self {
         PagedStore {
             shape,
-            page_size: page_size as usize,
+            slots: Slots::new(pages, page_size),
             pages: (0..pages).map(|_| None).collect(),
             spare: Vec::new(),
             swaps: BTreeMap::new(),
@@ -177,14 +175,9 @@ impl<E: Element> PagedStore<E> {
         }
     }
 
-    /// Slots in a page.
-    pub fn page_size(&self) -> usize {
-        self.page_size
-    }
-
     /// Blocks in a page; the last one may be shorter than the others.
     pub fn blocks(&self) -> usize {
-        self.page_size.div_ceil(BLOCK)
+        self.slots.blocks()
     }
 
     fn blank(&mut self) -> Page<E> {
@@ -196,35 +189,8 @@ impl<E: Element> PagedStore<E> {
             Page {
                 numbers: vec![E::default(); blocks_of_heads * 2 * self.shape.half_block()].into_boxed_slice(),
                 scales: vec![[[0.0; LANES]; 2]; scales].into_boxed_slice(),
-                written: vec![0; blocks].into_boxed_slice(),
-                positions: vec![0; self.page_size].into_boxed_slice(),
             }
         })
-    }
-
-    /// Notes that a token of that position is going to be in a slot. Its keys and values follow layer by layer ([`PagedStore::write`]).
-    pub fn take(&mut self, page: PageId, slot: usize, position: u32) -> Result<(), ModelError> {
-        let missing = || ModelError::Failed(format!("the store has no page {page}"));
-        if self.pages.get(page.0 as usize).ok_or_else(missing)?.is_none() {
-            let blank = self.blank();
-            self.pages[page.0 as usize] = Some(blank);
-        }
-        let page = self.pages[page.0 as usize].as_mut().ok_or_else(missing)?;
-        page.written[slot / BLOCK] |= 1 << (slot % BLOCK);
-        page.positions[slot] = position;
-        Ok(())
-    }
-
-    /// Which slots of a block are written, as bits.
-    pub fn written(&self, page: PageId, block: usize) -> u16 {
-        let page = self.pages.get(page.0 as usize).and_then(Option::as_ref);
-        page.map_or(0, |page| page.written[block])
-    }
-
-    /// The positions of a page's tokens; meaningless where nothing is written.
-    pub fn positions(&self, page: PageId) -> &[u32] {
-        let page = self.pages.get(page.0 as usize).and_then(Option::as_ref);
-        page.map_or(&[], |page| &page.positions)
     }
 
     fn block_number(&self, layer: usize, head: usize, block: usize) -> usize {
@@ -245,10 +211,14 @@ impl<E: Element> PagedStore<E> {
         Some(Kept { keys, values, scales: page.scales.get(number) })
     }
 
-    /// Writes keys and values of a token, those of all heads one after the other, to a slot that was [taken](PagedStore::take).
+    /// Writes keys and values of a token, those of all heads one after the other, to a slot that was [taken](Slots::take).
     pub fn write(&mut self, page: PageId, slot: usize, layer: usize, keys: &[f32], values: &[f32]) {
         let (size, half) = (self.shape.head_size, self.shape.half_block());
         let (block, lane) = (slot / BLOCK, slot % BLOCK);
+        if self.pages.get(page.0 as usize).is_some_and(Option::is_none) {
+            let blank = self.blank();
+            self.pages[page.0 as usize] = Some(blank);
+        }
         for head in 0..self.shape.heads {
             let number = self.block_number(layer, head, block);
             let range = self.block_range(number);
@@ -270,64 +240,53 @@ impl<E: Element> PagedStore<E> {
 }
 
 impl<E: Element> Page<E> {
-    /// Copies what another page holds in its first `slots` slots. The numbers of the others are copied too, and count as not written.
-    fn copy_from(&mut self, other: &Page<E>, slots: usize) {
+    fn copy_from(&mut self, other: &Page<E>) {
         self.numbers.copy_from_slice(&other.numbers);
         self.scales.copy_from_slice(&other.scales);
-        self.positions.copy_from_slice(&other.positions);
-        for (block, (written, of_other)) in self.written.iter_mut().zip(&other.written).enumerate() {
-            let here = slots.saturating_sub(block * BLOCK).min(BLOCK);
-            *written = of_other & ((1u32 << here) - 1) as u16;
-        }
     }
 }
 
+// The numbers of all slots are copied, and those that were not asked for count as not written.
 impl<E: Element> KvStore for PagedStore<E> {
     fn copy(&mut self, from: PageId, to: PageId, slots: u32) {
-        let mut copy = match self.pages.get_mut(to.0 as usize).and_then(Option::take) {
-            Some(page) => page,
-            None => self.blank(),
-        };
+        self.clear(to);
+        let mut copy = self.blank();
         let Some(Some(original)) = self.pages.get(from.0 as usize) else {
-            copy.written.fill(0);
             self.spare.push(copy);
             return;
         };
-        copy.copy_from(original, slots as usize);
+        copy.copy_from(original);
         if let Some(place) = self.pages.get_mut(to.0 as usize) {
             *place = Some(copy);
+            self.slots.copy(from, to, slots as usize);
         }
     }
 
     fn clear(&mut self, page: PageId) {
-        if let Some(mut page) = self.pages.get_mut(page.0 as usize).and_then(Option::take) {
-            page.written.fill(0);
-            self.spare.push(page);
-        }
+        self.slots.clear(page);
+        self.spare.extend(self.pages.get_mut(page.0 as usize).and_then(Option::take));
     }
 
     fn swap_out(&mut self, page: PageId, slots: u32, to: SwapId) {
         let mut kept = self.blank();
         if let Some(Some(page)) = self.pages.get(page.0 as usize) {
-            kept.copy_from(page, slots as usize);
-            self.swaps.insert(to, kept);
+            kept.copy_from(page);
         }
+        self.swaps.insert(to, (kept, self.slots.keep(page, slots as usize)));
     }
 
     fn swap_in(&mut self, from: SwapId, page: PageId) {
         // A page without what was kept for it reads as never written, which the next pass notices.
-        let Some(kept) = self.swaps.remove(&from) else { return };
+        let Some((kept, slots)) = self.swaps.remove(&from) else { return };
         self.clear(page);
         if let Some(place) = self.pages.get_mut(page.0 as usize) {
             *place = Some(kept);
+            self.slots.restore(page, &slots);
         }
     }
 
     fn swap_drop(&mut self, swap: SwapId) {
-        if let Some(mut page) = self.swaps.remove(&swap) {
-            page.written.fill(0);
-            self.spare.push(page);
-        }
+        self.spare.extend(self.swaps.remove(&swap).map(|(page, _)| page));
     }
 
     fn as_any_mut(&mut self) -> &mut dyn Any {
@@ -357,24 +316,24 @@ mod tests {
         let shape = CacheShape { layers: 2, heads: 2, head_size: 3 };
         let mut store = PagedStore::<f32>::new(shape, 2, 20);
         let (keys, values) = ([1.0, 2.0, 3.0, 4.0, 5.0, 6.0], [7.0, 8.0, 9.0, 10.0, 11.0, 12.0]);
-        store.take(PageId(1), 17, 40).unwrap();
+        store.slots.take(PageId(1), 17, 40).unwrap();
         store.write(PageId(1), 17, 1, &keys, &values);
-        assert_eq!((store.written(PageId(1), 0), store.written(PageId(1), 1)), (0, 2));
-        assert_eq!(store.positions(PageId(1))[17], 40);
+        assert_eq!((store.slots.written(PageId(1), 0), store.slots.written(PageId(1), 1)), (0, 2));
+        assert_eq!(store.slots.positions(PageId(1))[17], 40);
         let block = store.block(PageId(1), 1, 1, 1).unwrap();
         let key: Vec<f32> = block.keys.iter().skip(1).step_by(BLOCK).copied().collect();
         assert_eq!(key, [4.0, 5.0, 6.0]);
         assert_eq!(block.values[3..6], [10.0, 11.0, 12.0]);
         assert!(block.scales.is_none());
         assert!(store.block(PageId(0), 0, 0, 0).is_none());
-        assert!(store.take(PageId(2), 0, 0).is_err());
+        assert!(store.slots.take(PageId(2), 0, 0).is_err());
     }
 
     #[test]
     fn whole_numbers_are_kept_with_a_scale_for_each_key_and_each_value() {
         let shape = CacheShape { layers: 1, heads: 2, head_size: 3 };
         let mut store = PagedStore::<Byte>::new(shape, 2, 20);
-        store.take(PageId(0), 18, 0).unwrap();
+        store.slots.take(PageId(0), 18, 0).unwrap();
         store.write(PageId(0), 18, 0, &[0.0; 6], &[0.0, 0.0, 0.0, -254.0, 100.0, 3.0]);
         store.copy(PageId(0), PageId(1), 19);
         for page in [PageId(0), PageId(1)] {
@@ -394,14 +353,15 @@ mod tests {
     fn a_copy_has_only_the_slots_that_were_asked_for() {
         let mut store = PagedStore::<Half>::new(CacheShape { layers: 1, heads: 1, head_size: 4 }, 3, 20);
         for slot in 0..18 {
-            store.take(PageId(0), slot, slot as u32).unwrap();
+            store.slots.take(PageId(0), slot, slot as u32).unwrap();
+            store.write(PageId(0), slot, 0, &[1.0; 4], &[2.0; 4]);
         }
         store.copy(PageId(0), PageId(1), 17);
-        assert_eq!((store.written(PageId(1), 0), store.written(PageId(1), 1)), (u16::MAX, 1));
+        assert_eq!((store.slots.written(PageId(1), 0), store.slots.written(PageId(1), 1)), (u16::MAX, 1));
         store.swap_out(PageId(0), 3, SwapId(7));
         store.clear(PageId(0));
-        assert_eq!(store.written(PageId(0), 0), 0);
+        assert_eq!(store.slots.written(PageId(0), 0), 0);
         store.swap_in(SwapId(7), PageId(2));
-        assert_eq!((store.written(PageId(2), 0), store.written(PageId(2), 1)), (7, 0));
+        assert_eq!((store.slots.written(PageId(2), 0), store.slots.written(PageId(2), 1)), (7, 0));
     }
 }

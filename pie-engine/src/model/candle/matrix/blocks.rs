@@ -11,7 +11,7 @@ pub(super) const BLOCK: usize = 32;
 
 /// How a format writes numbers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Shape {
+pub(in super::super) struct Shape {
     /// Bits of a quant that are kept together.
     pub low: usize,
     /// Bits above them, kept apart.
@@ -25,7 +25,7 @@ pub(super) struct Shape {
 }
 
 /// The shape of a quantized format; none if numbers are no blocks, or blocks that nobody writes into files.
-pub(super) const fn shape(kind: GgmlDType) -> Option<Shape> {
+pub(in super::super) const fn shape(kind: GgmlDType) -> Option<Shape> {
     let (low, high, blocks, parts, zero) = match kind {
         GgmlDType::Q4_0 => (4, 0, 1, 1, Some(8)),
         GgmlDType::Q4_1 => (4, 0, 1, 1, None),
@@ -57,7 +57,7 @@ pub(super) trait Format: Send + Sync {
 
 /// One block, or eight that share a scale.
 #[derive(Clone, Debug)]
-pub(super) struct Blocks {
+pub(in super::super) struct Blocks {
     /// The quants; those of one block are the first 32.
     pub quants: [u8; 8 * BLOCK],
     /// The scale, as the bits of a number of 16 bits.

@@ -8,10 +8,13 @@ mod dense;
 mod packed;
 mod product;
 
+#[cfg(any(test, feature = "cuda"))]
+pub(super) use blocks::{Blocks, Shape, shape};
 pub(super) use dense::Number;
 
 use super::pool::{Results, for_each_columns};
 use crate::model::Bytes;
+#[cfg(not(any(test, feature = "cuda")))]
 use blocks::{Blocks, Shape, shape};
 use candle_core::quantized::GgmlDType;
 use dense::{Dense, TILE};

@@ -1,7 +1,7 @@
 //! Adapters against weights into which they are merged.
 
-use super::super::decoder::{Decoder, Linear, Projections};
-use super::super::feed_forward::{FeedForward, Gated, Gates};
+use super::super::layers::{Decoder, FeedForward, Gated, Gates, Linear, Projections};
+use super::super::load::Cpu;
 use super::super::matrix::{Matrix, Number};
 use super::super::{Cache, Candle};
 use super::random::{Kind, Random, Weights, decoder};
@@ -14,7 +14,7 @@ const SCALE: f32 = 0.5;
 const TOKENS: [u32; 9] = [3, 14, 15, 9, 26, 5, 35, 8, 32];
 
 /// All matrices that adapters may change.
-fn linears(decoder: &mut Decoder) -> Vec<&mut Linear> {
+fn linears(decoder: &mut Decoder<Cpu>) -> Vec<&mut Linear<Cpu>> {
     let mut linears = Vec::new();
     for layer in &mut decoder.layers {
         match &mut layer.attention.projections {
@@ -34,7 +34,7 @@ fn linears(decoder: &mut Decoder) -> Vec<&mut Linear> {
     linears
 }
 
-fn merge(linear: &mut Linear, change: &LowRank) {
+fn merge(linear: &mut Linear<Cpu>, change: &LowRank) {
     let (outputs, inputs) = (linear.matrix.outputs(), linear.matrix.inputs());
     // Its product with rows that have a single 1 is what it has in the columns.
     let units: Vec<f32> =
@@ -80,7 +80,7 @@ fn furthest(a: &[f32], b: &[f32]) -> f32 {
 fn an_adapter_is_as_if_it_were_merged_into_the_weights() {
     for kind in [KINDS[0], KINDS[1], Kind { experts: true, ..KINDS[1] }] {
         let dense = Weights::Dense(Number::F32);
-        let plain = model(decoder(3, dense, kind), Cache::F32);
+        let plain = model(decoder(&Cpu, 3, dense, kind), Cache::F32);
         let mut random = Random(77);
         let changes: Vec<LowRank> = plain
             .info()
@@ -91,7 +91,7 @@ fn an_adapter_is_as_if_it_were_merged_into_the_weights() {
                 up: random.numbers(RANK * target.outputs as usize).into_iter().map(|n| n * 0.3).collect(),
             })
             .collect();
-        let mut merged = decoder(3, dense, kind);
+        let mut merged = decoder(&Cpu, 3, dense, kind);
         for linear in linears(&mut merged) {
             let target = linear.target.unwrap();
             merge(linear, &changes[target]);

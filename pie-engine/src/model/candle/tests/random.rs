@@ -1,12 +1,14 @@
 //! Decoders with random weights.
 
-use super::super::decoder::{Around, Attention, Decoder, Heads, Layer, Linear, Norm, Projections};
-use super::super::feed_forward::{Experts, FeedForward, Gated, Gates};
-use super::super::matrix::{Matrix, Number, Table};
+use super::super::layers::{
+    Around, Attention, Backend, Decoder, Experts, FeedForward, Gated, Gates, Heads, Layer, Linear, Norm,
+    Projections, Size,
+};
+use super::super::matrix::Number;
 use super::super::numeric::{Activation, NormWeight};
 use super::super::rope::Rope;
 use super::super::store::CacheShape;
-use crate::model::source::RopeScaling;
+use crate::model::source::{self, RopeScaling};
 use crate::model::{Bytes, Target};
 use crate::splitmix::splitmix64;
 use candle_core::quantized::{GgmlDType, QTensor};
@@ -20,7 +22,7 @@ const EXPERTS: usize = 6;
 
 /// How the matrices of a decoder are kept.
 #[derive(Clone, Copy, Debug)]
-pub(super) enum Weights {
+pub(in super::super) enum Weights {
     Dense(Number),
     Quantized(GgmlDType),
 }
@@ -37,7 +39,7 @@ impl Weights {
 
 /// What is tried in some decoders and not in others.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Kind {
+pub(in super::super) struct Kind {
     pub norms_after: bool,
     pub query_norms: bool,
     pub bias: bool,
@@ -50,7 +52,7 @@ pub(super) struct Kind {
 }
 
 /// With all that can be on, off.
-pub(super) const PLAIN: Kind = Kind {
+pub(in super::super) const PLAIN: Kind = Kind {
     norms_after: false,
     query_norms: false,
     bias: false,
@@ -75,11 +77,18 @@ impl Random {
             .collect()
     }
 
-    fn matrix(&mut self, outputs: usize, inputs: usize, weights: Weights) -> Matrix {
-        let bytes = self.bytes(outputs, inputs, weights);
-        match weights {
-            Weights::Dense(number) => Matrix::dense(outputs, inputs, number, Bytes::new(bytes)),
-            Weights::Quantized(kind) => Matrix::quantized(outputs, inputs, kind, &bytes).unwrap(),
+    /// A matrix as a file has it.
+    fn tensor(&mut self, outputs: usize, inputs: usize, weights: Weights) -> source::Tensor {
+        source::Tensor {
+            file_name: String::new(),
+            shape: vec![outputs, inputs],
+            kind: match weights {
+                Weights::Dense(Number::F32) => GgmlDType::F32,
+                Weights::Dense(Number::F16) => GgmlDType::F16,
+                Weights::Dense(Number::BF16) => GgmlDType::BF16,
+                Weights::Quantized(kind) => kind,
+            },
+            bytes: Bytes::new(self.bytes(outputs, inputs, weights)),
         }
     }
 
@@ -102,37 +111,34 @@ impl Random {
             }
         }
     }
-
-    fn norm(&mut self, size: usize) -> Norm {
-        let weight = self.numbers(size).into_iter().map(|number| 1.0 + number / 4.0).collect();
-        Norm { weight, kind: NormWeight::Plain, epsilon: 1e-5 }
-    }
 }
 
 /// A decoder of that kind.
-pub(super) fn decoder(seed: u64, weights: Weights, kind: Kind) -> Decoder {
-    let mut maker =
-        Maker { random: Random(seed), weights, width: weights.width(), kind, targets: Vec::new() };
+pub(in super::super) fn decoder<B: Backend>(
+    backend: &B,
+    seed: u64,
+    weights: Weights,
+    kind: Kind,
+) -> Decoder<B> {
+    let (random, width) = (Random(seed), weights.width());
+    let mut maker = Maker { backend, random, weights, width, kind, targets: Vec::new() };
     let layer_count = if kind.one_layer { 1 } else { 2 };
     let layers = (0..layer_count).map(|layer| maker.layer(layer)).collect();
-    let Maker { mut random, width, targets, .. } = maker;
-    let bytes = random.bytes(VOCAB, width, weights);
-    let (embeddings, tied) = match weights {
-        Weights::Dense(number) => {
-            let bytes = Bytes::new(bytes);
-            (Table::dense(VOCAB, width, number, bytes.clone()), Matrix::dense(VOCAB, width, number, bytes))
-        }
-        Weights::Quantized(kind) => (
-            Table::quantized(VOCAB, width, kind, Bytes::new(bytes.clone())).unwrap(),
-            Matrix::quantized(VOCAB, width, kind, &bytes).unwrap(),
-        ),
+    let tensor = maker.random.tensor(VOCAB, width, weights);
+    let size = Size { outputs: VOCAB, inputs: width };
+    let embeddings = backend.table("embeddings", size, &tensor).unwrap();
+    let norm = maker.norm(width);
+    let head = if kind.embeddings_apart {
+        maker.matrix(VOCAB, width, weights)
+    } else {
+        backend.matrix("head", size, &tensor).unwrap()
     };
     Decoder {
         embeddings,
         embedding_scale: if kind.caps { 4.0 } else { 1.0 },
         layers,
-        norm: random.norm(width),
-        head: if kind.embeddings_apart { random.matrix(VOCAB, width, weights) } else { tied },
+        norm,
+        head,
         logit_scale: 1.0,
         logit_cap: kind.caps.then_some(5.0),
         residual_scale: 1.0,
@@ -144,11 +150,12 @@ pub(super) fn decoder(seed: u64, weights: Weights, kind: Kind) -> Decoder {
         },
         ropes: vec![Rope::new(1e4, HEAD_SIZE - 2, &RopeScaling::None)],
         views: vec![None, Some(7)],
-        targets,
+        targets: maker.targets,
     }
 }
 
-struct Maker {
+struct Maker<'a, B> {
+    backend: &'a B,
     random: Random,
     weights: Weights,
     width: usize,
@@ -156,8 +163,23 @@ struct Maker {
     targets: Vec<Target>,
 }
 
-impl Maker {
-    fn layer(&mut self, layer: usize) -> Layer {
+impl<B: Backend> Maker<'_, B> {
+    fn matrix(&mut self, outputs: usize, inputs: usize, weights: Weights) -> B::Matrix {
+        let tensor = self.random.tensor(outputs, inputs, weights);
+        self.backend.matrix("a matrix", Size { outputs, inputs }, &tensor).unwrap()
+    }
+
+    fn numbers(&mut self, count: usize) -> B::Numbers {
+        let numbers = self.random.numbers(count);
+        self.backend.numbers(numbers).unwrap()
+    }
+
+    fn norm(&mut self, size: usize) -> Norm<B> {
+        let weight = self.random.numbers(size).into_iter().map(|number| 1.0 + number / 4.0).collect();
+        Norm { weight: self.backend.numbers(weight).unwrap(), kind: NormWeight::Plain, epsilon: 1e-5 }
+    }
+
+    fn layer(&mut self, layer: usize) -> Layer<B> {
         let prefix = format!("model.layers.{layer}");
         let attention_norms = self.around();
         let attention = self.attention(layer, &prefix);
@@ -166,12 +188,12 @@ impl Maker {
         Layer { attention_norms, attention, feed_forward_norms, feed_forward }
     }
 
-    fn around(&mut self) -> Around {
-        let after = self.kind.norms_after.then(|| self.random.norm(self.width));
-        Around { before: Some(self.random.norm(self.width)), after }
+    fn around(&mut self) -> Around<B> {
+        let after = self.kind.norms_after.then(|| self.norm(self.width));
+        Around { before: Some(self.norm(self.width)), after }
     }
 
-    fn attention(&mut self, layer: usize, prefix: &str) -> Attention {
+    fn attention(&mut self, layer: usize, prefix: &str) -> Attention<B> {
         let (queries, keys) = (HEADS * HEAD_SIZE, KV_HEADS * HEAD_SIZE);
         let projections = if self.kind.embeddings_apart {
             Projections::Fused(self.target(format!("{prefix}.qkv_proj"), queries + 2 * keys))
@@ -183,9 +205,9 @@ impl Maker {
             }
         };
         // Adapters leave it alone, so that there is such a matrix too. Its rows are no whole blocks.
-        let matrix = self.random.matrix(self.width, queries, Weights::Dense(Number::F32));
-        let bias = self.kind.bias.then(|| self.random.numbers(self.width));
-        let mut norm = || self.kind.query_norms.then(|| self.random.norm(HEAD_SIZE));
+        let matrix = self.matrix(self.width, queries, Weights::Dense(Number::F32));
+        let bias = self.kind.bias.then(|| self.numbers(self.width));
+        let mut norm = || self.kind.query_norms.then(|| self.norm(HEAD_SIZE));
         Attention {
             projections,
             output: Linear { matrix, bias, target: None },
@@ -196,18 +218,18 @@ impl Maker {
         }
     }
 
-    fn feed_forward(&mut self, prefix: &str) -> FeedForward {
+    fn feed_forward(&mut self, prefix: &str) -> FeedForward<B> {
         if !self.kind.experts {
             let gated = self.gated(|maker, name, outputs| maker.target(format!("{prefix}.{name}"), outputs));
             return FeedForward::Dense(gated);
         }
         let experts = (0..EXPERTS).map(|_| self.gated(|maker, _, outputs| maker.linear(outputs))).collect();
-        let matrix = self.random.matrix(EXPERTS, self.width, Weights::Dense(Number::F32));
+        let matrix = self.matrix(EXPERTS, self.width, Weights::Dense(Number::F32));
         let router = Linear { matrix, bias: None, target: None };
         FeedForward::Experts(Experts { router, experts, per_token: 2, renormalized: true })
     }
 
-    fn gated(&mut self, mut linear: impl FnMut(&mut Maker, &str, usize) -> Linear) -> Gated {
+    fn gated(&mut self, mut linear: impl FnMut(&mut Self, &str, usize) -> Linear<B>) -> Gated<B> {
         let width = self.width;
         let gates = if self.kind.embeddings_apart {
             Gates::Fused(linear(self, "gate_up_proj", 2 * width))
@@ -219,15 +241,15 @@ impl Maker {
     }
 
     /// A matrix from the width of the decoder that adapters may change.
-    fn target(&mut self, name: String, outputs: usize) -> Linear {
+    fn target(&mut self, name: String, outputs: usize) -> Linear<B> {
         self.targets.push(Target { name, inputs: self.width as u32, outputs: outputs as u32 });
         Linear { target: Some(self.targets.len() - 1), ..self.linear(outputs) }
     }
 
-    fn linear(&mut self, outputs: usize) -> Linear {
+    fn linear(&mut self, outputs: usize) -> Linear<B> {
         Linear {
-            matrix: self.random.matrix(outputs, self.width, self.weights),
-            bias: self.kind.bias.then(|| self.random.numbers(outputs)),
+            matrix: self.matrix(outputs, self.width, self.weights),
+            bias: self.kind.bias.then(|| self.numbers(outputs)),
             target: None,
         }
     }

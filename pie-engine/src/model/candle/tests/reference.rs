@@ -71,7 +71,7 @@ impl Case {
         };
         let batch = Batch { sequences: vec![sequence], page_size: self.page_size };
         let mut plan = Plan::default();
-        plan.make(&batch, &mut store, &[None], 8).unwrap();
+        plan.make(&batch, &mut store.slots, &[None], 8).unwrap();
         for index in 0..self.tokens() {
             let (page, slot) = place(&sequence, index, self.page_size as usize).unwrap();
             let row = index * HEAD_SIZE..(index + 1) * HEAD_SIZE;
