@@ -25,6 +25,8 @@ const EXPERTS: usize = 6;
 pub(in super::super) enum Weights {
     Dense(Number),
     Quantized(GgmlDType),
+    /// The numbers that quantized ones stand for, in 32 bits.
+    Exact(GgmlDType),
 }
 
 impl Weights {
@@ -32,7 +34,7 @@ impl Weights {
     fn width(self) -> usize {
         match self {
             Weights::Dense(_) => 32,
-            Weights::Quantized(kind) => kind.block_size(),
+            Weights::Quantized(kind) | Weights::Exact(kind) => kind.block_size(),
         }
     }
 }
@@ -83,7 +85,7 @@ impl Random {
             file_name: String::new(),
             shape: vec![outputs, inputs],
             kind: match weights {
-                Weights::Dense(Number::F32) => GgmlDType::F32,
+                Weights::Dense(Number::F32) | Weights::Exact(_) => GgmlDType::F32,
                 Weights::Dense(Number::F16) => GgmlDType::F16,
                 Weights::Dense(Number::BF16) => GgmlDType::BF16,
                 Weights::Quantized(kind) => kind,
@@ -108,6 +110,12 @@ impl Random {
             Weights::Quantized(kind) => {
                 let tensor = Tensor::from_vec(numbers, (outputs, inputs), &Device::Cpu).unwrap();
                 QTensor::quantize(&tensor, kind).unwrap().data().unwrap().into_owned()
+            }
+            Weights::Exact(kind) => {
+                let tensor = Tensor::from_vec(numbers, (outputs, inputs), &Device::Cpu).unwrap();
+                let quantized = QTensor::quantize(&tensor, kind).unwrap().dequantize(&Device::Cpu).unwrap();
+                let numbers = quantized.flatten_all().unwrap().to_vec1::<f32>().unwrap();
+                numbers.into_iter().flat_map(f32::to_le_bytes).collect()
             }
         }
     }
