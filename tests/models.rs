@@ -8,6 +8,7 @@ use serde_json::Value;
 use snapbox::cmd::Command;
 use snapbox::str;
 
+use crate::support::folder::{self, text};
 use crate::support::hub::{Fault, Hub, checksum};
 use crate::support::{World, javascript};
 
@@ -440,4 +441,54 @@ error: `./folder` has weights, and takes no script of replies
    hint: --model dummy
 
 "#]]);
+}
+
+#[test]
+fn an_inferlet_runs_beside_several_models() {
+    let folder = folder::Folder::<javascript::JavaScript>::new(&[(
+        "main.ts",
+        r#"
+import { Context, Model, Sampler, runtime } from "inferlet";
+
+async function say(name: string): Promise<string> {
+  using context = new Context(Model.load(name));
+  context.user("Hello");
+  return await context.generate(Sampler.argmax(), { maxTokens: 4 }).collectText();
+}
+
+export async function main() {
+  const together = await Promise.all(["default", "m"].map(say));
+  const alone = [await say("dummy"), await say("m")];
+  let refused = "";
+  try {
+    Model.load("n");
+  } catch (error) {
+    refused = String(error);
+  }
+  return { models: runtime.models(), same: together.join() === alone.join(), refused };
+}
+"#,
+    )]);
+    let made = folder.bakery(&["model", "random", "--arch", "qwen3", "--out", "m.gguf", "--format", "gguf"]);
+    assert!(made.status.success(), "{}", text(&made.stderr));
+    let output = folder.bakery(&["run", "main.ts", "--with-model", "m.gguf", "--trace", "t.jsonl"]);
+    assert_eq!(
+        text(&output.stdout),
+        concat!(
+            r#"{"models":["dummy","m"],"same":true,"#,
+            r#""refused":"Error: no model `n` is loaded; there are `default` and `dummy`, `m`"}"#,
+            "\n"
+        ),
+        "{}",
+        text(&output.stderr)
+    );
+    let trace = std::fs::read_to_string(folder.path("t.jsonl")).unwrap();
+    let header: Value = serde_json::from_str(trace.lines().next().unwrap()).unwrap();
+    assert_eq!(header["others"][0]["model"], "m", "{header}");
+    let twice = folder.bakery(&["run", "main.ts", "--with-model", "dummy"]);
+    assert_eq!(twice.status.code(), Some(3));
+    assert_eq!(
+        text(&twice.stderr),
+        "error: the engine cannot start\n  cause: two models have the name `dummy`, and an inferlet could load only one of them\n"
+    );
 }

@@ -10,7 +10,7 @@
 use pie_engine::engine::operation::{Answer, Ask, Envelope, Operation, Port, QUEUE, Source};
 use pie_engine::engine::request::Draft;
 use pie_engine::engine::{Core, CoreConfig};
-use pie_engine::ids::{ContextId, InstanceId};
+use pie_engine::ids::{ContextId, InstanceId, ModelNumber};
 use pie_engine::loaded::LoadedModel;
 use pie_engine::sample::Sampler;
 use pie_engine::trace::{Event, FORMAT, Header, Outcome, PageOperation, Record, Recorder, Sink};
@@ -67,12 +67,13 @@ fn recorder(sink: Recomputed) -> Recorder {
         seed: 0,
         engine: text(),
         fork: None,
+        others: Vec::new(),
     };
     Recorder::new(Box::new(sink), &header)
 }
 
 fn core(config: CoreConfig) -> Core {
-    Core::new(Arc::new(LoadedModel::dummy()), config)
+    Core::new(LoadedModel::dummy().into(), config)
 }
 
 /// The mean time of a fork through the engine for contexts of several lengths, and the pages that forks take.
@@ -98,7 +99,10 @@ fn fork(length: u32, forks: u32) -> (Duration, u32, u32) {
     core.admit(instance, "ada".into(), 0, recorder(Recomputed::default()));
     let create = |core: &mut Core, source| {
         let (reply, _) = oneshot::channel();
-        core.handle(Envelope { instance, operation: Operation::Create { source, reply } });
+        core.handle(Envelope {
+            instance,
+            operation: Operation::Create { model: ModelNumber::default(), source, reply },
+        });
     };
     create(&mut core, Source::Empty);
     let context = ContextId(1);
@@ -272,7 +276,9 @@ fn draft(context: ContextId, start: u32, tokens: Vec<u32>) -> Draft {
 
 /// Reads a prompt, and draws tokens one after the other.
 async fn generate(port: Port, number: u64, length: u32, draws: u32) -> Result<(), String> {
-    let (context, _) = port.call(|reply| Operation::Create { source: Source::Empty, reply }).await?;
+    let (context, _) = port
+        .call(|reply| Operation::Create { model: ModelNumber::default(), source: Source::Empty, reply })
+        .await?;
     let (mut input, mut at, mut pages) = (prompt(number, length), 0, 0);
     for _ in 0..=draws {
         let next = at + input.len() as u32;

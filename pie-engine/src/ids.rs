@@ -43,3 +43,7 @@ id!(
     /// The content of a page that is kept outside of the KV store while its table is suspended, numbered from 1.
     SwapId(u64), "swap "
 );
+
+/// The number of a model among those of an engine; the default one is number 0.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub struct ModelNumber(pub u32);

@@ -21,7 +21,7 @@ use crate::host::ways_out::WaysOut;
 use crate::host::work::WorkBudget;
 use crate::ids::InstanceId;
 use crate::launch::Launch;
-use crate::loaded::LoadedModel;
+use crate::loaded::Models;
 use crate::outside::Permit;
 use crate::outside::outbox::Outbox;
 use crate::programs::{ProgramError, Wanted};
@@ -37,14 +37,14 @@ pub type Instance = Pin<Box<dyn Future<Output = Outcome> + Send>>;
 
 /// What all instances of a run share.
 pub struct Surroundings {
-    /// The model.
-    pub model: Arc<LoadedModel>,
+    /// The models.
+    pub models: Models,
     /// Tokens in a page.
     pub page_size: u32,
     /// Messages between them.
     pub bus: Bus,
     /// Their adapters.
-    pub adapters: Adapters,
+    pub adapters: Vec<Adapters>,
     /// What they have asked of the outside.
     pub outbox: Outbox,
     /// Their time.
@@ -224,7 +224,7 @@ impl Launcher {
     }
 
     fn state(&self, instance: InstanceId, launch: &Launch, recorder: Recorder) -> State {
-        let Surroundings { model, page_size, bus, adapters, outbox, clock, seed, .. } = &self.surroundings;
+        let Surroundings { models, page_size, bus, adapters, outbox, clock, seed, .. } = &self.surroundings;
         let Launch { limits, environment, stdin, user, control, outside, hosts, requested, uses, .. } =
             launch;
         let scratch = Scratch::new(Arc::clone(clock) as _, scratch_limits(limits));
@@ -245,7 +245,7 @@ impl Launcher {
             }),
             limiter: Limiter::new(limits.instance()),
             port: Port::new(instance, self.operations.clone()),
-            model: Arc::clone(model),
+            models: models.clone(),
             uses: uses.clone(),
             journal,
             held: HeldBudget::new(limits.memory_bytes),

@@ -2,15 +2,70 @@
 
 use crate::chat::{ChatDecoder, ChatFormat, ReasoningDecoder, ToolDecoder};
 use crate::grammar::{GrammarCache, Tokens, Vocabulary, VocabularyError};
+use crate::ids::ModelNumber;
 use crate::model::candle::{self, Cache, Device, LoadError};
 use crate::model::dummy::{Dummy, DummyConfig, Script};
 use crate::model::source::Source;
 use crate::model::{Model, ModelInfo};
 use crate::tokenizer::Tokenizer;
+use std::ops::Index;
 use std::sync::{Arc, OnceLock};
 
-/// The name that every engine's model answers to besides its own.
+/// The name that an engine's first model answers to besides its own.
 pub const DEFAULT_MODEL: &str = "default";
+
+/// The models of an engine, at least one. Each has a name of its own.
+#[derive(Clone)]
+pub struct Models(Arc<[LoadedModel]>);
+
+impl Models {
+    /// A default model and others. The name of one that another has too is returned as an error.
+    pub fn new(first: LoadedModel, others: Vec<LoadedModel>) -> Result<Models, String> {
+        let models: Vec<LoadedModel> = std::iter::once(first).chain(others).collect();
+        let twice = |(index, model): &(usize, &LoadedModel)| {
+            models[..*index].iter().any(|other| other.info().name == model.info().name)
+        };
+        match models.iter().enumerate().find(twice) {
+            Some((_, model)) => Err(model.info().name.clone()),
+            None => Ok(Models(models.into())),
+        }
+    }
+
+    /// The default one.
+    pub fn first(&self) -> &LoadedModel {
+        &self.0[0]
+    }
+
+    /// Which of them `model.load` of this name gets.
+    pub fn named(&self, name: &str) -> Option<ModelNumber> {
+        let found = self.0.iter().position(|model| name == model.info().name);
+        found.or((name == DEFAULT_MODEL).then_some(0)).map(|number| ModelNumber(number as u32))
+    }
+
+    /// All of them, the default one first.
+    pub fn iter(&self) -> impl ExactSizeIterator<Item = &LoadedModel> {
+        self.0.iter()
+    }
+
+    /// Their numbers.
+    pub(crate) fn numbers(&self) -> impl Iterator<Item = ModelNumber> + use<> {
+        (0..self.0.len() as u32).map(ModelNumber)
+    }
+}
+
+impl From<LoadedModel> for Models {
+    fn from(model: LoadedModel) -> Models {
+        Models([model].into())
+    }
+}
+
+impl Index<ModelNumber> for Models {
+    type Output = LoadedModel;
+
+    fn index(&self, number: ModelNumber) -> &LoadedModel {
+        &self.0[number.0 as usize]
+    }
+}
 
 /// A model that an engine can run.
 #[derive(Clone)]
@@ -64,11 +119,6 @@ impl LoadedModel {
     /// What is known about the model.
     pub fn info(&self) -> &ModelInfo {
         self.model.info()
-    }
-
-    /// Whether `model.load` of this name gets this model.
-    pub fn answers_to(&self, name: &str) -> bool {
-        name == DEFAULT_MODEL || name == self.info().name
     }
 
     /// The tokens in the form that grammars need. Fails on a vocabulary that is too large.

@@ -11,10 +11,10 @@ use crate::host::component::{Compiler, ComponentError, Inferlet};
 use crate::host::runtime_config::Pools;
 use crate::launch::Launch;
 use crate::launcher::Surroundings;
-use crate::loaded::LoadedModel;
+use crate::loaded::{LoadedModel, Models};
 use crate::outside::outbox::Outbox;
 use crate::rounds::Rounds;
-use crate::trace::{FORMAT, Header, Outcome, Recorder, Sink, Usage};
+use crate::trace::{FORMAT, Header, OtherModel, Outcome, Recorder, Sink, Usage};
 use crate::{VERSION, WIT_DIGEST};
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -35,6 +35,12 @@ pub enum EngineError {
         pages: u32,
         /// Tokens in each.
         page_size: u32,
+    },
+    /// Inferlets load models by their names, and two have the same.
+    #[error("two models have the name `{name}`, and an inferlet could load only one of them")]
+    SameName {
+        /// The name.
+        name: String,
     },
 }
 
@@ -97,6 +103,8 @@ impl Runtime {
 pub struct EngineConfig {
     /// The model that inferlets run beside.
     pub model: LoadedModel,
+    /// Others that they can load by their names. All share the pages, which have room for the tokens of any of them.
+    pub others: Vec<LoadedModel>,
     /// Pages of the KV store.
     pub pages: u32,
     /// Tokens in a page.
@@ -115,7 +123,7 @@ impl EngineConfig {
     /// An engine of 4,096 pages of 16 tokens, which are checked at the end of each run.
     pub fn new(model: LoadedModel) -> Self {
         let CoreConfig { pages, page_size, recompute_tokens, checks, .. } = CoreConfig::new(4096, 16);
-        EngineConfig { model, pages, page_size, recompute_tokens, checks, places: None }
+        EngineConfig { model, others: Vec::new(), pages, page_size, recompute_tokens, checks, places: None }
     }
 
     /// The dummy model: deterministic, instant, no weights.
@@ -135,15 +143,15 @@ pub struct Finished {
     pub findings: Vec<String>,
 }
 
-/// Runs inferlets beside one model. Saved contexts live as long as it does.
+/// Runs inferlets beside a model, or several. Saved contexts live as long as it does.
 pub struct Engine {
     runtime: Arc<Runtime>,
-    model: Arc<LoadedModel>,
+    models: Models,
     page_size: u32,
     places: u32,
     core: Mutex<Core>,
     bus: Bus,
-    adapters: Adapters,
+    adapters: Vec<Adapters>,
 }
 
 impl Engine {
@@ -154,16 +162,16 @@ impl Engine {
 
     /// An engine with its model and pages on a runtime that exists. Several engines can be on one.
     pub fn on(runtime: Arc<Runtime>, config: EngineConfig) -> Result<Self, EngineError> {
-        let EngineConfig { model, pages, page_size, recompute_tokens, checks, places } = config;
+        let EngineConfig { model, others, pages, page_size, recompute_tokens, checks, places } = config;
         if pages == 0 || page_size == 0 {
             return Err(EngineError::Pages { pages, page_size });
         }
-        let model = Arc::new(model);
-        let adapters = Adapters::new(model.info());
+        let models = Models::new(model, others).map_err(|name| EngineError::SameName { name })?;
+        let adapters = models.iter().map(|model| Adapters::new(model.info())).collect();
         let core = CoreConfig { recompute_tokens, checks, ..CoreConfig::new(pages, page_size) };
-        let core = Mutex::new(Core::new(Arc::clone(&model), core));
+        let core = Mutex::new(Core::new(models.clone(), core));
         let places = places.unwrap_or(runtime.instances);
-        Ok(Engine { runtime, model, page_size, places, core, bus: Bus::default(), adapters })
+        Ok(Engine { runtime, models, page_size, places, core, bus: Bus::default(), adapters })
     }
 
     /// Compiles a component, or finds its compiled code.
@@ -171,9 +179,9 @@ impl Engine {
         self.runtime.compile(wasm)
     }
 
-    /// The model.
+    /// The model that `default` means.
     pub fn model(&self) -> &LoadedModel {
-        &self.model
+        self.models.first()
     }
 
     /// Runs an inferlet to its end, and hands every event to `sink` as it happens.
@@ -201,7 +209,7 @@ impl Engine {
         let mut core = self.core.lock().unwrap_or_else(PoisonError::into_inner);
         let recorder = Recorder::new(sink, &self.header(seed));
         let surroundings = Surroundings {
-            model: Arc::clone(&self.model),
+            models: self.models.clone(),
             page_size: self.page_size,
             bus: self.bus.clone(),
             adapters: self.adapters.clone(),
@@ -225,17 +233,30 @@ impl Engine {
     }
 
     fn header(&self, seed: u64) -> Header {
-        let info = self.model.info();
+        let model = self.models.first();
+        let info = model.info();
         Header {
             format: FORMAT,
             model: info.name.clone(),
             model_digest: info.digest.clone(),
-            tokenizer_digest: self.model.tokenizer.digest().to_owned(),
+            tokenizer_digest: model.tokenizer.digest().to_owned(),
             wit_digest: WIT_DIGEST.to_owned(),
             kernel: info.kernel.clone(),
             seed,
             engine: VERSION.to_owned(),
             fork: None,
+            others: self.models.iter().skip(1).map(other).collect(),
         }
+    }
+}
+
+/// What a trace says of a model that is not the first.
+fn other(model: &LoadedModel) -> OtherModel {
+    let info = model.info();
+    OtherModel {
+        model: info.name.clone(),
+        model_digest: info.digest.clone(),
+        tokenizer_digest: model.tokenizer.digest().to_owned(),
+        kernel: info.kernel.clone(),
     }
 }

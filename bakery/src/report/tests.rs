@@ -32,6 +32,7 @@ fn header() -> Header {
         seed: 7,
         engine: "0.1.0".into(),
         fork: None,
+        others: Vec::new(),
     }
 }
 

@@ -2,7 +2,7 @@
 
 use super::operation::{Counts, Envelope, Operation, Source};
 use super::{Context, Core};
-use crate::ids::{ContextId, InstanceId};
+use crate::ids::{ContextId, InstanceId, ModelNumber};
 use crate::kv::{KvError, TableId};
 use crate::trace::{Event, Origin, PageOperation};
 use std::sync::Arc;
@@ -50,12 +50,13 @@ impl Core {
     pub(super) fn create(
         &mut self,
         instance: InstanceId,
+        model: ModelNumber,
         source: Source,
     ) -> Result<(ContextId, Counts), String> {
         let user = Arc::clone(&self.entry(instance)?.user);
         let mut parent = (0, None);
         let (table, origin) = match source {
-            Source::Empty => (self.kv.create(), Origin::New),
+            Source::Empty => (self.kv.create_for(model), Origin::New),
             Source::Fork(from) => {
                 let context = self.context(instance, from)?;
                 let table = context.table;
@@ -64,10 +65,12 @@ impl Core {
             }
             Source::Open(name) => {
                 let table = *self.snapshot(&user, &name)?;
+                self.require_model(table, model, || format!("the context saved under `{name}`"))?;
                 (self.fork_table(table)?, Origin::Open { name })
             }
             Source::Take(name) => {
                 let table = *self.snapshot(&user, &name)?;
+                self.require_model(table, model, || format!("the context saved under `{name}`"))?;
                 self.snapshots.remove(&(user, name.clone()));
                 (table, Origin::Take { name })
             }
@@ -83,6 +86,21 @@ impl Core {
         self.join(table, instance, Some(context));
         self.record(instance, Event::ContextCreated { instance, context, origin });
         Ok((context, counts))
+    }
+
+    /// Fails if what is in a table was computed by another model than this one.
+    pub(super) fn require_model(
+        &self,
+        table: TableId,
+        model: ModelNumber,
+        what: impl FnOnce() -> String,
+    ) -> Result<(), String> {
+        let of = self.kv.model(table).map_err(text)?;
+        if of == model {
+            return Ok(());
+        }
+        let [of, model] = [of, model].map(|number| &self.models[number].info().name);
+        Err(format!("{} is one of the model `{of}`, and not of `{model}`", what()))
     }
 
     fn fork_table(&mut self, table: TableId) -> Result<TableId, String> {

@@ -23,7 +23,7 @@ mod tests;
 use crate::ids::{ContextId, InstanceId, PassId};
 use crate::interleaving::Interleaving;
 use crate::kv::{Kv, StoreChange, TableId};
-use crate::loaded::LoadedModel;
+use crate::loaded::Models;
 use crate::model::tape::Tape;
 use crate::model::{KvStore, Outputs};
 use crate::sample::Scratch;
@@ -74,10 +74,11 @@ impl CoreConfig {
 
 /// Everything that instances share.
 pub struct Core {
-    model: Arc<LoadedModel>,
+    models: Models,
     config: CoreConfig,
     kv: Kv,
-    store: Box<dyn KvStore>,
+    /// The numbers of each model's pages.
+    stores: Vec<Box<dyn KvStore>>,
     instances: BTreeMap<InstanceId, Entry>,
     /// Saved contexts, by user and name.
     snapshots: BTreeMap<(Arc<str>, String), TableId>,
@@ -135,14 +136,15 @@ struct Context {
 
 impl Core {
     /// An engine with empty pages.
-    pub fn new(model: Arc<LoadedModel>, config: CoreConfig) -> Self {
-        let store = model.model.new_store(config.pages, config.page_size);
+    pub fn new(models: Models, config: CoreConfig) -> Self {
+        let stores =
+            models.iter().map(|model| model.model.new_store(config.pages, config.page_size)).collect();
         Core {
             kv: Kv::new(config.pages, config.page_size),
             pressure: Pressure::new(&config),
-            model,
+            models,
             config,
-            store,
+            stores,
             instances: BTreeMap::new(),
             snapshots: BTreeMap::new(),
             generated_names: 0,
@@ -164,7 +166,7 @@ impl Core {
     /// Begins a trace: steps count from 1 again, and hold what they can. Snapshots stay.
     pub fn begin(&mut self, recorder: Recorder) {
         self.steps = 0;
-        self.tape = self.model.model.tape();
+        self.tape = self.models.first().model.tape();
         self.interleaving = Interleaving::default();
         self.recorder = Some(recorder);
         self.findings.clear();
@@ -208,8 +210,8 @@ impl Core {
         let free = self.kv.free_pages();
         // Who asked may be gone: then nobody reads the answer, and `release` has freed or will free what it made.
         match operation {
-            Operation::Create { source, reply } => {
-                let _ = reply.send(self.create(instance, source));
+            Operation::Create { model, source, reply } => {
+                let _ = reply.send(self.create(instance, model, source));
             }
             Operation::Save { context, name, reply } => {
                 let _ = reply.send(self.save(instance, context, name));
@@ -301,15 +303,17 @@ impl Core {
         debug_assert!(freed.is_ok(), "tables are destroyed once: {freed:?}");
     }
 
-    /// Brings the model's store up to what the page manager has decided.
-    fn sync_store(&mut self) {
+    /// Brings the models' stores up to what the page manager has decided. A page has numbers in one of them, and for the others there is nothing to do.
+    fn sync_stores(&mut self) {
         for change in self.kv.drain_changes() {
-            match change {
-                StoreChange::Clear(page) => self.store.clear(page),
-                StoreChange::Copy { from, to, slots } => self.store.copy(from, to, slots),
-                StoreChange::SwapOut { page, slots, to } => self.store.swap_out(page, slots, to),
-                StoreChange::SwapIn { from, page } => self.store.swap_in(from, page),
-                StoreChange::SwapDrop(swap) => self.store.swap_drop(swap),
+            for store in &mut self.stores {
+                match change {
+                    StoreChange::Clear(page) => store.clear(page),
+                    StoreChange::Copy { from, to, slots } => store.copy(from, to, slots),
+                    StoreChange::SwapOut { page, slots, to } => store.swap_out(page, slots, to),
+                    StoreChange::SwapIn { from, page } => store.swap_in(from, page),
+                    StoreChange::SwapDrop(swap) => store.swap_drop(swap),
+                }
             }
         }
     }

@@ -3,7 +3,7 @@
 use crate::bitset::Bitset;
 use crate::brle::Brle;
 use crate::grammar::WayOut;
-use crate::ids::{ContextId, InstanceId, PassId};
+use crate::ids::{ContextId, InstanceId, ModelNumber, PassId};
 use crate::model::Overlay;
 use crate::sample::{Probe, Sampler};
 use crate::trace::{PageOperation, SamplerCall};
@@ -119,6 +119,8 @@ pub struct Applied {
 /// A forward pass whose shape has been checked.
 #[derive(Clone, Debug)]
 pub struct PassRequest {
+    /// The model that computes it.
+    pub model: ModelNumber,
     /// The context to read and extend; without one the pass sees only its own tokens.
     pub context: Option<ContextId>,
     /// The input, at least one token, and behind it the guesses.
@@ -150,6 +152,8 @@ pub struct PassRequest {
 pub enum Operation {
     /// Makes a context.
     Create {
+        /// The model that computes it; a fork has that of its original.
+        model: ModelNumber,
         /// What it starts from.
         source: Source,
         /// Its id and counts.

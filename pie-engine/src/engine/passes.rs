@@ -76,7 +76,7 @@ impl Core {
     }
 
     fn check_positions(&self, request: &PassRequest) -> Result<(), String> {
-        let limit = self.model.info().max_positions;
+        let limit = self.models[request.model].info().max_positions;
         match request.positions.iter().position(|&position| position >= limit) {
             None => Ok(()),
             Some(index) => Err(format!(
@@ -91,9 +91,11 @@ impl Core {
     /// The table of the pass's context, or a new one that is just large enough.
     fn table_for(&mut self, instance: InstanceId, request: &PassRequest) -> Result<TableId, String> {
         if let Some(context) = request.context {
-            return Ok(self.context(instance, context)?.table);
+            let table = self.context(instance, context)?.table;
+            self.require_model(table, request.model, || "the pass's context".to_owned())?;
+            return Ok(table);
         }
-        let table = self.kv.create();
+        let table = self.kv.create_for(request.model);
         self.join(table, instance, None);
         let pages = (request.tokens.len() as u32).div_ceil(self.config.page_size);
         match self.kv.reserve(table, pages) {

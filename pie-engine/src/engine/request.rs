@@ -4,7 +4,7 @@ use super::operation::{Ask, PassRequest, Question};
 use crate::bitset::Bitset;
 use crate::brle::Brle;
 use crate::grammar::WayOut;
-use crate::ids::ContextId;
+use crate::ids::{ContextId, ModelNumber};
 use crate::model::Overlay;
 use crate::sample::Probe;
 use crate::trace::SamplerCall;
@@ -98,7 +98,7 @@ impl Draft {
         self.refused.get_or_insert(error);
     }
 
-    /// Checks all that can be known without the context.
+    /// Checks all that can be known without the context. The request is one of the first model.
     pub fn check(self, vocabulary: u32) -> Result<PassRequest, String> {
         if let Some(error) = self.refused {
             return Err(error);
@@ -127,6 +127,7 @@ impl Draft {
             .map(|(indices, ask)| SamplerCall { indices, sampler: ask.to_string() })
             .collect();
         Ok(PassRequest {
+            model: ModelNumber::default(),
             context,
             tokens,
             guesses,

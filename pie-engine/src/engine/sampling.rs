@@ -42,8 +42,9 @@ impl Core {
     ) {
         let Some(entry) = self.instances.get(&pending.instance) else { return };
         let seed = entry.seed;
-        let vocabulary = self.model.info().vocab_size as usize;
-        let size = self.model.info().embedding_size.map(|size| size as usize);
+        let model = self.models[pending.request.model].info();
+        let vocabulary = model.vocab_size as usize;
+        let size = model.embedding_size.map(|size| size as usize);
         for (index, question) in pending.request.questions.iter().enumerate() {
             let counter = pending.draws + u64::from(question.draw);
             let Some(row) = question.index.checked_sub(from).and_then(|r| rows.binary_search(&r).ok()) else {
@@ -81,7 +82,7 @@ impl Core {
             return None;
         }
         let mut row = logits.to_vec();
-        self.model.model.heed(&mut row, tokens);
+        self.models[request.model].model.heed(&mut row, tokens);
         Some(row)
     }
 }

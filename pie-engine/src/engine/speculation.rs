@@ -97,7 +97,8 @@ impl Core {
         let followed = follower.follow(&self.kv, pending.table, end);
         debug_assert!(followed.is_ok(), "a pass in flight has a table: {followed:?}");
         let position = u64::from(pending.request.positions[last as usize]);
-        let room = u64::from(self.model.info().max_positions).saturating_sub(position + 2);
+        let room =
+            u64::from(self.models[pending.request.model].info().max_positions).saturating_sub(position + 2);
         pending.guesses = follower.guess(token);
         pending.guesses.truncate(room as usize);
     }

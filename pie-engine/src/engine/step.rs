@@ -2,7 +2,7 @@
 
 use super::Core;
 use super::passes::Pending;
-use crate::ids::{InstanceId, PageId, PassId};
+use crate::ids::{InstanceId, ModelNumber, PageId, PassId};
 use crate::model::{Batch, ModelError, Sequence};
 use crate::sched::market::Credits;
 use crate::sched::{self, Planned};
@@ -11,6 +11,8 @@ use crate::trace::Event;
 /// The share of one pass, or of content that is computed again, in a step.
 pub(super) struct Share {
     pub key: u64,
+    /// The model that computes it.
+    model: ModelNumber,
     /// The range of input tokens.
     pub from: u32,
     pub to: u32,
@@ -33,9 +35,13 @@ impl Core {
         self.announce(&shares, auctioned.price);
         self.settle(auctioned.price, &shares);
         if !shares.is_empty() {
-            match self.forward(&shares) {
-                Ok(()) => self.account(&shares),
-                Err(error) => self.fail(&shares, &error),
+            self.sync_stores();
+            for model in self.models.numbers() {
+                let shares: Vec<&Share> = shares.iter().filter(|share| share.model == model).collect();
+                match self.forward(model, &shares) {
+                    Ok(()) => self.account(&shares),
+                    Err(error) => self.fail(&shares, &error),
+                }
             }
         }
         while let Some(key) = self.complete.pop_front() {
@@ -51,7 +57,8 @@ impl Core {
     fn share(&self, planned: &Planned) -> Option<Share> {
         if let Some(from) = self.rebuild_done(planned.pass) {
             let to = from + planned.tokens;
-            return Some(Share { key: planned.pass, from, to, rows: Vec::new(), embeddings: false });
+            let model = self.rebuild_model(planned.pass)?;
+            return Some(Share { key: planned.pass, model, from, to, rows: Vec::new(), embeddings: false });
         }
         let pending = self.passes.get(&planned.pass)?;
         let from = pending.done;
@@ -62,12 +69,11 @@ impl Core {
         rows.sort_unstable();
         rows.dedup();
         let embeddings = questions.iter().any(|question| question.ask.is_embedding());
-        Some(Share { key: planned.pass, from, to, rows, embeddings })
+        Some(Share { key: planned.pass, model: pending.request.model, from, to, rows, embeddings })
     }
 
-    fn forward(&mut self, shares: &[Share]) -> Result<(), ModelError> {
-        self.sync_store();
-        if self.plays() {
+    fn forward(&mut self, model: ModelNumber, shares: &[&Share]) -> Result<(), ModelError> {
+        if shares.is_empty() || self.plays() {
             return Ok(());
         }
         let (passes, pressure, kv) = (&self.passes, &self.pressure, &self.kv);
@@ -76,11 +82,12 @@ impl Core {
             Some(sequence(pending, share, kv.pages(pending.table).ok()?))
         });
         let batch = Batch { sequences: sequences.collect(), page_size: self.config.page_size };
-        self.model.model.forward(&batch, self.store.as_mut(), &mut self.outputs)
+        let store = &mut self.stores[model.0 as usize];
+        self.models[model].model.forward(&batch, store.as_mut(), &mut self.outputs)
     }
 
     /// Samples what was computed, and moves finished passes to the ones to be delivered.
-    fn account(&mut self, shares: &[Share]) {
+    fn account(&mut self, shares: &[&Share]) {
         let (mut logits, mut embeddings) = (0, 0);
         for share in shares {
             if self.rebuilt(share) {
@@ -109,7 +116,7 @@ impl Core {
     }
 
     /// The model failed: nobody in the batch gets an answer, and their tokens are taken back.
-    fn fail(&mut self, shares: &[Share], error: &ModelError) {
+    fn fail(&mut self, shares: &[&Share], error: &ModelError) {
         if matches!(error, ModelError::Unwritten { .. }) {
             self.found(error.to_string());
         }

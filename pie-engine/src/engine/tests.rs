@@ -2,6 +2,7 @@
 
 mod adapters;
 mod grammars;
+mod models;
 mod speculation;
 
 use super::contexts::MOST_SNAPSHOTS;
@@ -9,11 +10,10 @@ use super::operation::{Answer, Ask, Counts, Envelope, Operation, PassCell, Reply
 use super::request::Draft;
 use super::{Core, CoreConfig, PageChecks};
 use crate::brle::Brle;
-use crate::ids::{ContextId, InstanceId};
-use crate::loaded::LoadedModel;
+use crate::ids::{ContextId, InstanceId, ModelNumber};
+use crate::loaded::{LoadedModel, Models};
 use crate::sample::{Probe, Sampler};
 use crate::trace::{Collected, Event, FORMAT, Header, Outcome, PageOperation, Recorder};
-use std::sync::Arc;
 use tokio::sync::oneshot;
 
 const PAGES: u32 = 64;
@@ -27,9 +27,12 @@ struct Bench {
 
 impl Bench {
     fn new() -> Self {
+        Bench::with(LoadedModel::dummy().into())
+    }
+
+    fn with(models: Models) -> Self {
         let config = CoreConfig { checks: PageChecks::Always, ..CoreConfig::new(PAGES, PAGE_SIZE) };
-        let model = Arc::new(LoadedModel::dummy());
-        Bench { core: Core::new(model, config), trace: Collected::default() }
+        Bench { core: Core::new(models, config), trace: Collected::default() }
     }
 
     fn admit(&mut self, number: u64) -> InstanceId {
@@ -43,6 +46,7 @@ impl Bench {
             seed: 0,
             engine: String::new(),
             fork: None,
+            others: Vec::new(),
         };
         let recorder = Recorder::new(Box::new(self.trace.clone()), &header);
         self.core.admit(InstanceId(number), "ada".into(), number, recorder);
@@ -69,7 +73,8 @@ impl Bench {
     }
 
     fn create(&mut self, instance: InstanceId, source: Source) -> Result<ContextId, String> {
-        self.ask(instance, |reply| Operation::Create { source, reply }).map(|(context, _)| context)
+        self.ask(instance, |reply| Operation::Create { model: ModelNumber::default(), source, reply })
+            .map(|(context, _)| context)
     }
 
     fn pages(
@@ -83,7 +88,7 @@ impl Bench {
     }
 
     fn execute(&mut self, instance: InstanceId, draft: Draft) -> Result<(PassCell, Counts), String> {
-        let vocabulary = self.core.model.info().vocab_size;
+        let vocabulary = self.core.models.first().info().vocab_size;
         let request = draft.check(vocabulary)?;
         let cell = request.cell.clone();
         let request = Box::new(request);
@@ -327,7 +332,7 @@ fn a_pass_that_is_refused_changes_nothing() {
     let mut index = pass(context, 20, &[7]);
     index.ask(vec![1], Ask::Sample(GREEDY));
     let mut forbidden = asking(context, 20, &[7], Ask::Sample(GREEDY));
-    forbidden.allow(Brle(vec![bench.core.model.info().vocab_size]));
+    forbidden.allow(Brle(vec![bench.core.models.first().info().vocab_size]));
     let mut positions = Draft { context: Some(Ok(context)), ..Draft::default() };
     positions.input(vec![1, 2], vec![20]);
     let refused = [

@@ -7,6 +7,7 @@ use super::wasi::SCRATCH_PATH;
 use super::wasi::scratch::{Follow, Handle, OpenHow, ScratchError};
 use super::work::ADAPTER_BYTE;
 use crate::adapter::{Adapter, AdapterError};
+use crate::ids::ModelNumber;
 use crate::trace::{AdapterOperation, Event};
 use wasmtime::Result;
 use wasmtime::component::Resource;
@@ -15,6 +16,8 @@ use wasmtime::component::Resource;
 pub struct AdapterHandle {
     /// The adapter; or why there is none, which is told when it is used.
     adapter: std::result::Result<Adapter, String>,
+    /// The model whose weights it changes.
+    model: ModelNumber,
 }
 
 impl State {
@@ -26,6 +29,20 @@ impl State {
         Ok(self.table.get(handle)?.adapter.clone())
     }
 
+    /// The adapter of a handle, for a pass of a model.
+    pub(super) fn adapter_for(
+        &self,
+        handle: &Resource<AdapterHandle>,
+        model: ModelNumber,
+    ) -> Result<std::result::Result<Adapter, String>> {
+        let of = self.table.get(handle)?.model;
+        if of == model {
+            return self.adapter_of(handle);
+        }
+        let [of, model] = [of, model].map(|number| &self.models[number].info().name);
+        Ok(Err(format!("the pass's adapter is one of the model `{of}`, and not of `{model}`")))
+    }
+
     /// Records what was done with an adapter.
     pub(super) fn record_adapter(&self, adapter: &Adapter, operation: AdapterOperation) -> Result<()> {
         let name = adapter.name().to_owned();
@@ -35,9 +52,10 @@ impl State {
 
     fn adapter_handle(
         &mut self,
+        model: ModelNumber,
         adapter: std::result::Result<Adapter, String>,
     ) -> Result<Resource<AdapterHandle>> {
-        Ok(self.table.push(AdapterHandle { adapter })?)
+        Ok(self.table.push(AdapterHandle { adapter, model })?)
     }
 
     fn load_adapter(&mut self, adapter: &Adapter, path: &str) -> Result<std::result::Result<(), String>> {
@@ -107,27 +125,30 @@ impl Host for State {}
 impl HostAdapter for State {
     fn create(
         &mut self,
-        _model: Resource<ModelHandle>,
+        model: Resource<ModelHandle>,
         name: String,
     ) -> Result<std::result::Result<Resource<AdapterHandle>, String>> {
         self.called("adapter.create");
-        let adapter = match self.adapters.create(&self.user, &name) {
+        let model = self.number_of(&model)?;
+        let adapter = match self.adapters[model.0 as usize].create(&self.user, &name) {
             Ok(adapter) => adapter,
             Err(error) => return Ok(Err(error.into())),
         };
         self.record_adapter(&adapter, AdapterOperation::Create)?;
-        Ok(Ok(self.adapter_handle(Ok(adapter))?))
+        Ok(Ok(self.adapter_handle(model, Ok(adapter))?))
     }
 
     fn open(
         &mut self,
-        _model: Resource<ModelHandle>,
+        model: Resource<ModelHandle>,
         name: String,
     ) -> Result<Option<Resource<AdapterHandle>>> {
         self.called("adapter.open");
-        let Some(adapter) = self.adapters.open(&self.user, &name) else { return Ok(None) };
+        let model = self.number_of(&model)?;
+        let opened = self.adapters[model.0 as usize].open(&self.user, &name);
+        let Some(adapter) = opened else { return Ok(None) };
         self.record_adapter(&adapter, AdapterOperation::Open)?;
-        Ok(Some(self.adapter_handle(Ok(adapter))?))
+        Ok(Some(self.adapter_handle(model, Ok(adapter))?))
     }
 
     fn destroy(&mut self, adapter: Resource<AdapterHandle>) -> Result<()> {
@@ -159,7 +180,8 @@ impl HostAdapter for State {
             }
             Err(error) => Err(format!("the adapter could not be forked: {error}")),
         };
-        self.adapter_handle(fork)
+        let model = self.table.get(&adapter)?.model;
+        self.adapter_handle(model, fork)
     }
 
     fn load(

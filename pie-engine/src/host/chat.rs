@@ -12,45 +12,51 @@ use wasmtime::component::Resource;
 pub type ChatDecoding = Decoding<ChatDecoder>;
 
 impl Host for State {
-    fn system(&mut self, _model: Resource<ModelHandle>, message: String) -> Result<Vec<u32>> {
+    fn system(&mut self, model: Resource<ModelHandle>, message: String) -> Result<Vec<u32>> {
         self.called("chat.system");
         self.pay_for_template(message.len())?;
-        Ok(self.model.chat.system(&self.model.tokenizer, &message))
+        let model = self.model_of(&model)?;
+        Ok(model.chat.system(&model.tokenizer, &message))
     }
 
-    fn user(&mut self, _model: Resource<ModelHandle>, message: String) -> Result<Vec<u32>> {
+    fn user(&mut self, model: Resource<ModelHandle>, message: String) -> Result<Vec<u32>> {
         self.called("chat.user");
         self.pay_for_template(message.len())?;
-        Ok(self.model.chat.user(&self.model.tokenizer, &message))
+        let model = self.model_of(&model)?;
+        Ok(model.chat.user(&model.tokenizer, &message))
     }
 
-    fn assistant(&mut self, _model: Resource<ModelHandle>, message: String) -> Result<Vec<u32>> {
+    fn assistant(&mut self, model: Resource<ModelHandle>, message: String) -> Result<Vec<u32>> {
         self.called("chat.assistant");
         self.pay_for_template(message.len())?;
-        Ok(self.model.chat.assistant(&self.model.tokenizer, &message))
+        let model = self.model_of(&model)?;
+        Ok(model.chat.assistant(&model.tokenizer, &message))
     }
 
-    fn cue(&mut self, _model: Resource<ModelHandle>) -> Result<Vec<u32>> {
+    fn cue(&mut self, model: Resource<ModelHandle>) -> Result<Vec<u32>> {
         self.called("chat.cue");
         self.pay_for_template(0)?;
-        Ok(self.model.chat.cue(&self.model.tokenizer))
+        let model = self.model_of(&model)?;
+        Ok(model.chat.cue(&model.tokenizer))
     }
 
-    fn seal(&mut self, _model: Resource<ModelHandle>) -> Result<Vec<u32>> {
+    fn seal(&mut self, model: Resource<ModelHandle>) -> Result<Vec<u32>> {
         self.called("chat.seal");
         self.pay_for_template(0)?;
-        Ok(self.model.chat.seal(&self.model.tokenizer))
+        let model = self.model_of(&model)?;
+        Ok(model.chat.seal(&model.tokenizer))
     }
 
-    fn stop_tokens(&mut self, _model: Resource<ModelHandle>) -> Result<Vec<u32>> {
+    fn stop_tokens(&mut self, model: Resource<ModelHandle>) -> Result<Vec<u32>> {
         self.called("chat.stop-tokens");
-        Ok(self.model.chat.stop_tokens(&self.model.tokenizer))
+        let model = self.model_of(&model)?;
+        Ok(model.chat.stop_tokens(&model.tokenizer))
     }
 
-    fn create_decoder(&mut self, _model: Resource<ModelHandle>) -> Result<Resource<ChatDecoding>> {
+    fn create_decoder(&mut self, model: Resource<ModelHandle>) -> Result<Resource<ChatDecoding>> {
         self.called("chat.create-decoder");
-        let decoder = self.model.chat_decoder();
-        self.decoding(decoder)
+        let decoder = self.model_of(&model)?.chat_decoder();
+        self.decoding(decoder, &model)
     }
 }
 

@@ -4,7 +4,7 @@ use super::bindings::pie::core::context::{Host, HostContext};
 use super::model::ModelHandle;
 use super::state::State;
 use crate::engine::operation::{Counts, Operation, PassCell, Source};
-use crate::ids::ContextId;
+use crate::ids::{ContextId, ModelNumber};
 use crate::trace::PageOperation;
 use wasmtime::Result;
 use wasmtime::component::Resource;
@@ -13,6 +13,8 @@ use wasmtime::component::Resource;
 /// does not cross to the engine.
 pub struct ContextHandle {
     pub(crate) id: ContextId,
+    /// The model that computes it.
+    model: ModelNumber,
     pub(crate) counts: Counts,
     /// The last pass with guesses. Those that do not hold leave the context when it is done, and `counts` may be older than that.
     guessing: Option<PassCell>,
@@ -31,10 +33,14 @@ impl ContextHandle {
 const DESTROYED: &str = "the context has been destroyed";
 
 impl State {
-    async fn create_context(&mut self, source: Source) -> Result<Result<Resource<ContextHandle>, String>> {
-        match self.ask(|reply| Operation::Create { source, reply }).await? {
+    async fn create_context(
+        &mut self,
+        model: ModelNumber,
+        source: Source,
+    ) -> Result<Result<Resource<ContextHandle>, String>> {
+        match self.ask(|reply| Operation::Create { model, source, reply }).await? {
             Ok((id, counts)) => {
-                Ok(Ok(self.table.push(ContextHandle { id, counts, guessing: None, alive: true })?))
+                Ok(Ok(self.table.push(ContextHandle { id, model, counts, guessing: None, alive: true })?))
             }
             Err(error) => Ok(Err(error)),
         }
@@ -103,28 +109,31 @@ impl Host for State {}
 impl HostContext for State {
     async fn create(
         &mut self,
-        _model: Resource<ModelHandle>,
+        model: Resource<ModelHandle>,
     ) -> Result<Result<Resource<ContextHandle>, String>> {
         self.called("context.create");
-        self.create_context(Source::Empty).await
+        let model = self.number_of(&model)?;
+        self.create_context(model, Source::Empty).await
     }
 
     async fn open(
         &mut self,
-        _model: Resource<ModelHandle>,
+        model: Resource<ModelHandle>,
         name: String,
     ) -> Result<Result<Resource<ContextHandle>, String>> {
         self.called("context.open");
-        self.create_context(Source::Open(name)).await
+        let model = self.number_of(&model)?;
+        self.create_context(model, Source::Open(name)).await
     }
 
     async fn take(
         &mut self,
-        _model: Resource<ModelHandle>,
+        model: Resource<ModelHandle>,
         name: String,
     ) -> Result<Result<Resource<ContextHandle>, String>> {
         self.called("context.take");
-        self.create_context(Source::Take(name)).await
+        let model = self.number_of(&model)?;
+        self.create_context(model, Source::Take(name)).await
     }
 
     async fn delete(&mut self, _model: Resource<ModelHandle>, name: String) -> Result<Result<(), String>> {
@@ -138,7 +147,10 @@ impl HostContext for State {
     ) -> Result<Result<Resource<ContextHandle>, String>> {
         self.called("context.fork");
         match self.context_id(&context)? {
-            Ok(id) => self.create_context(Source::Fork(id)).await,
+            Ok(id) => {
+                let model = self.table.get(&context)?.model;
+                self.create_context(model, Source::Fork(id)).await
+            }
             Err(error) => Ok(Err(error)),
         }
     }
@@ -163,9 +175,10 @@ impl HostContext for State {
         Ok(self.page_size)
     }
 
-    fn model(&mut self, _context: Resource<ContextHandle>) -> Result<Resource<ModelHandle>> {
+    fn model(&mut self, context: Resource<ContextHandle>) -> Result<Resource<ModelHandle>> {
         self.called("context.model");
-        Ok(self.table.push(ModelHandle)?)
+        let model = self.table.get(&context)?.model;
+        Ok(self.table.push(ModelHandle(model))?)
     }
 
     fn committed_page_count(&mut self, context: Resource<ContextHandle>) -> Result<u32> {

@@ -14,6 +14,7 @@ use crate::brle::Brle;
 use crate::engine::operation::{Answer, Applied, Ask, Operation, PassCell};
 use crate::engine::request::Draft;
 use crate::grammar::{Grammar, Source};
+use crate::ids::ModelNumber;
 use crate::sample::{Probe, Sampler};
 use std::sync::Arc;
 use wasmtime::Result;
@@ -22,6 +23,8 @@ use wasmtime_wasi_io::poll::DynPollable;
 
 /// A forward pass being described; `execute` hands the description over.
 pub struct ForwardPass {
+    /// The model that is to compute it.
+    model: ModelNumber,
     draft: Draft,
     /// The adapter to apply, or why it cannot be.
     adapter: Option<Result<Adapter, String>>,
@@ -84,7 +87,7 @@ impl State {
         self.pay(source.bytes(), COMPILED_BYTE)?;
         let mut held = self.held.nothing();
         held.grow(source.bytes() as u64 * GRAMMAR_BYTES)?;
-        match self.model.grammars.grammar(source) {
+        match self.models.first().grammars.grammar(source) {
             Ok(grammar) => Ok(Ok(self.table.push(GrammarHandle { grammar, _held: held })?)),
             Err(error) => Ok(Err(error.to_string())),
         }
@@ -120,7 +123,8 @@ impl State {
         &mut self,
         pass: Resource<ForwardPass>,
     ) -> Result<Result<Resource<FutureOutput>, String>> {
-        let vocabulary = self.model.info().vocab_size;
+        let model = self.table.get(&pass)?.model;
+        let vocabulary = self.models[model].info().vocab_size;
         let description = self.table.get_mut(&pass)?;
         if std::mem::replace(&mut description.executed, true) {
             return Ok(Err("the pass has been executed; make a new one".to_owned()));
@@ -137,6 +141,7 @@ impl State {
             Ok(request) => Box::new(request),
             Err(error) => return Ok(Err(error)),
         };
+        request.model = model;
         request.adapter = match self.applied(adapter, seed, &mut held)? {
             Ok(applied) => applied,
             Err(error) => return Ok(Err(error)),
@@ -162,10 +167,12 @@ impl State {
 impl Host for State {}
 
 impl HostForwardPass for State {
-    fn new(&mut self, _model: Resource<ModelHandle>) -> Result<Resource<ForwardPass>> {
+    fn new(&mut self, model: Resource<ModelHandle>) -> Result<Resource<ForwardPass>> {
         self.called("forward-pass.constructor");
         let held = self.held.nothing();
+        let model = self.number_of(&model)?;
         Ok(self.table.push(ForwardPass {
+            model,
             draft: Draft::default(),
             adapter: None,
             adapter_seed: None,
@@ -237,7 +244,8 @@ impl HostForwardPass for State {
 
     fn adapter(&mut self, pass: Resource<ForwardPass>, adapter: Resource<AdapterHandle>) -> Result<()> {
         self.called("forward-pass.adapter");
-        let adapter = self.adapter_of(&adapter)?;
+        let model = self.table.get(&pass)?.model;
+        let adapter = self.adapter_for(&adapter, model)?;
         self.table.get_mut(&pass)?.adapter = Some(adapter);
         Ok(())
     }

@@ -12,6 +12,7 @@ use super::state::State;
 use super::work::{ACCEPTED_TOKEN, COMPILED_BYTE, MASKED_TOKEN};
 use crate::brle::Brle;
 use crate::grammar::{Grammar, Mask, Matcher, Notation};
+use crate::ids::ModelNumber;
 use crate::trace::{Elided, Event, GrammarKind, Tokens};
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -22,6 +23,8 @@ use wasmtime::component::Resource;
 pub struct MatcherHandle {
     /// The walk; or why there is none, which is told when tokens are to be accepted.
     matcher: Result<Matcher, String>,
+    /// The model whose tokens it is over.
+    model: ModelNumber,
     /// Whether it was reset, which is not done before something else is asked.
     anew: bool,
     /// The room that the walk takes.
@@ -81,6 +84,7 @@ impl State {
     /// A handle of a walk from the start of a grammar.
     pub(super) fn matcher(
         &mut self,
+        model: ModelNumber,
         grammar: Result<Arc<Grammar>, String>,
     ) -> Result<Resource<MatcherHandle>> {
         let mut held = self.held.nothing();
@@ -92,17 +96,23 @@ impl State {
             self.record(|instance| Event::MatcherCreated { instance, kind, source })?;
         }
         let matcher = grammar.and_then(|grammar| {
-            let vocabulary = self.model.vocabulary().map_err(|error| error.to_string())?;
-            self.model.grammars.matcher(&grammar, vocabulary).map_err(|error| error.to_string())
+            let model = &self.models[model];
+            let vocabulary = model.vocabulary().map_err(|error| error.to_string())?;
+            model.grammars.matcher(&grammar, vocabulary).map_err(|error| error.to_string())
         });
-        let matcher = matcher.map(|matcher| match self.model.model.needs_showing() {
+        let matcher = matcher.map(|matcher| match self.models[model].model.needs_showing() {
             Some(within) => matcher.leading(within),
             None => matcher,
         });
-        let handle = MatcherHandle { matcher, anew: false, held, only: None, forced: Vec::new() };
+        let handle = MatcherHandle { matcher, model, anew: false, held, only: None, forced: Vec::new() };
         let handle = self.table.push(handle)?;
         self.walks.0.insert(handle.rep());
         Ok(handle)
+    }
+
+    /// The number of tokens that a walk is over.
+    fn vocabulary_of(&self, matcher: &Resource<MatcherHandle>) -> Result<u32> {
+        Ok(self.models[self.table.get(matcher)?.model].info().vocab_size)
     }
 
     /// Keeps how far a walk has come, for whoever wants to know what of its grammar was made use of.
@@ -164,11 +174,12 @@ impl HostMatcher for State {
     fn new(
         &mut self,
         grammar: Resource<GrammarHandle>,
-        _tokenizer: Resource<TokenizerHandle>,
+        tokenizer: Resource<TokenizerHandle>,
     ) -> Result<Resource<MatcherHandle>> {
         self.called("matcher.constructor");
         let grammar = Arc::clone(&self.table.get(&grammar)?.grammar);
-        self.matcher(Ok(grammar))
+        let model = self.table.get(&tokenizer)?.0;
+        self.matcher(model, Ok(grammar))
     }
 
     fn accept_tokens(
@@ -193,7 +204,7 @@ impl HostMatcher for State {
 
     fn next_token_logit_mask(&mut self, matcher: Resource<MatcherHandle>) -> Result<Vec<u32>> {
         self.called("matcher.next-token-logit-mask");
-        let vocabulary = self.model.info().vocab_size;
+        let vocabulary = self.vocabulary_of(&matcher)?;
         self.pay(vocabulary as usize, MASKED_TOKEN)?;
         let handle = self.table.get_mut(&matcher)?;
         let mut walk = handle.walk().ok();
@@ -211,7 +222,7 @@ impl HostMatcher for State {
 
     fn is_terminated(&mut self, matcher: Resource<MatcherHandle>) -> Result<bool> {
         self.called("matcher.is-terminated");
-        self.pay(self.model.info().vocab_size as usize, MASKED_TOKEN)?;
+        self.pay(self.vocabulary_of(&matcher)? as usize, MASKED_TOKEN)?;
         let walk = self.table.get_mut(&matcher)?.walk();
         Ok(walk.is_ok_and(|matcher| matcher.is_terminated().unwrap_or(false)))
     }

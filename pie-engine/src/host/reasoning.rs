@@ -12,10 +12,10 @@ use wasmtime::component::Resource;
 pub type ReasoningDecoding = Decoding<ReasoningDecoder>;
 
 impl Host for State {
-    fn create_decoder(&mut self, _model: Resource<ModelHandle>) -> Result<Resource<ReasoningDecoding>> {
+    fn create_decoder(&mut self, model: Resource<ModelHandle>) -> Result<Resource<ReasoningDecoding>> {
         self.called("reasoning.create-decoder");
-        let decoder = self.model.reasoning_decoder();
-        self.decoding(decoder)
+        let decoder = self.model_of(&model)?.reasoning_decoder();
+        self.decoding(decoder, &model)
     }
 }
 

@@ -42,7 +42,7 @@ impl Host for State {
 
     fn models(&mut self) -> Result<Vec<String>> {
         self.called("runtime.models");
-        Ok(vec![self.model.info().name.clone()])
+        Ok(self.models.iter().map(|model| model.info().name.clone()).collect())
     }
 
     async fn launch(

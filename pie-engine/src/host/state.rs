@@ -15,7 +15,7 @@ use crate::control::{Cancellation, Session};
 use crate::engine::bus::Bus;
 use crate::engine::operation::{Operation, Port, Reply};
 use crate::ids::InstanceId;
-use crate::loaded::LoadedModel;
+use crate::loaded::Models;
 use crate::outside::outbox::Outbox;
 use crate::outside::{Outside, Permit};
 use crate::respond::Responded;
@@ -31,7 +31,7 @@ pub struct State {
     pub(crate) wasi: Wasi,
     pub(crate) limiter: Limiter,
     pub(crate) port: Port,
-    pub(crate) model: Arc<LoadedModel>,
+    pub(crate) models: Models,
     pub(crate) journal: Journal,
     pub(crate) held: HeldBudget,
     pub(crate) work: WorkBudget,
@@ -47,7 +47,8 @@ pub struct State {
     pub(crate) responded: Option<Responded>,
     pub(crate) launches: mpsc::UnboundedSender<LaunchRequest>,
     pub(crate) children: Children,
-    pub(crate) adapters: Adapters,
+    /// Those of each model.
+    pub(crate) adapters: Vec<Adapters>,
     pub(crate) cancellation: Cancellation,
     pub(crate) user: Arc<str>,
     pub(crate) page_size: u32,

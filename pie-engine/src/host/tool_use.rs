@@ -20,37 +20,40 @@ pub type ToolDecoding = Decoding<ToolDecoder>;
 impl Host for State {
     fn equip(
         &mut self,
-        _model: Resource<ModelHandle>,
+        model: Resource<ModelHandle>,
         tools: Vec<String>,
     ) -> Result<Result<Vec<u32>, String>> {
         self.called("tool-use.equip");
         // Each is read, written into the template, and encoded with it.
         self.pay_for_template(tools.iter().map(|tool| 2 * tool.len()).sum())?;
-        let equipped = self.model.chat.equip(&self.model.tokenizer, &tools);
+        let model = self.model_of(&model)?;
+        let equipped = model.chat.equip(&model.tokenizer, &tools);
         Ok(equipped.map_err(|error| error.to_string()))
     }
 
-    fn answer(&mut self, _model: Resource<ModelHandle>, name: String, value: String) -> Result<Vec<u32>> {
+    fn answer(&mut self, model: Resource<ModelHandle>, name: String, value: String) -> Result<Vec<u32>> {
         self.called("tool-use.answer");
         self.pay_for_template(name.len() + value.len())?;
-        Ok(self.model.chat.answer(&self.model.tokenizer, &name, &value))
+        let model = self.model_of(&model)?;
+        Ok(model.chat.answer(&model.tokenizer, &name, &value))
     }
 
-    fn create_decoder(&mut self, _model: Resource<ModelHandle>) -> Result<Resource<ToolDecoding>> {
+    fn create_decoder(&mut self, model: Resource<ModelHandle>) -> Result<Resource<ToolDecoding>> {
         self.called("tool-use.create-decoder");
-        let decoder = self.model.tool_decoder();
-        self.decoding(decoder)
+        let decoder = self.model_of(&model)?.tool_decoder();
+        self.decoding(decoder, &model)
     }
 
     fn format(
         &mut self,
-        _model: Resource<ModelHandle>,
+        model: Resource<ModelHandle>,
         tools: Vec<String>,
     ) -> Result<Option<Resource<GrammarHandle>>> {
         self.called("tool-use.format");
         self.pay_for_template(tools.iter().map(String::len).sum())?;
         // The interface has no error here, and neither no grammar nor another one would be what was asked for.
-        match self.model.chat.call_grammar(&self.model.tokenizer, &tools) {
+        let of = self.model_of(&model)?;
+        match of.chat.call_grammar(&of.tokenizer, &tools) {
             Ok(None) => Ok(None),
             Ok(Some(lark)) => self.grammar(Source::Ebnf(lark))?.map(Some).map_err(wasmtime::Error::msg),
             Err(error) => Err(wasmtime::Error::msg(error.to_string())),
@@ -59,18 +62,20 @@ impl Host for State {
 
     fn create_matcher(
         &mut self,
-        _model: Resource<ModelHandle>,
+        model: Resource<ModelHandle>,
         tools: Vec<String>,
     ) -> Result<Resource<MatcherHandle>> {
         self.called("tool-use.create-matcher");
         self.pay_for_template(tools.iter().map(String::len).sum())?;
-        let source = match self.model.chat.call_grammar(&self.model.tokenizer, &tools) {
+        let number = self.number_of(&model)?;
+        let of = &self.models[number];
+        let source = match of.chat.call_grammar(&of.tokenizer, &tools) {
             Ok(lark) => lark.unwrap_or_else(|| ANYTHING.to_owned()),
-            Err(error) => return self.matcher(Err(error.to_string())),
+            Err(error) => return self.matcher(number, Err(error.to_string())),
         };
         self.pay(source.len(), COMPILED_BYTE)?;
-        let grammar = self.model.grammars.grammar(Source::Ebnf(source));
-        self.matcher(grammar.map_err(|error| error.to_string()))
+        let grammar = self.models[number].grammars.grammar(Source::Ebnf(source));
+        self.matcher(number, grammar.map_err(|error| error.to_string()))
     }
 }
 

@@ -6,7 +6,9 @@
 
 use super::budget::Held;
 use super::limits::LimitExceeded;
+use super::model::ModelHandle;
 use super::state::State;
+use crate::ids::ModelNumber;
 use crate::trace::Limit;
 use wasmtime::component::Resource;
 
@@ -66,6 +68,8 @@ impl WorkBudget {
 /// A decoder, with the room that its text takes until it is reset.
 pub struct Decoding<D> {
     decoder: D,
+    /// The model whose tokens it takes.
+    model: ModelNumber,
     held: Held,
 }
 
@@ -84,8 +88,10 @@ impl State {
     pub(crate) fn decoding<D: Send + 'static>(
         &mut self,
         decoder: D,
+        model: &Resource<ModelHandle>,
     ) -> wasmtime::Result<Resource<Decoding<D>>> {
-        Ok(self.table.push(Decoding { decoder, held: self.held.nothing() })?)
+        let model = self.number_of(model)?;
+        Ok(self.table.push(Decoding { decoder, model, held: self.held.nothing() })?)
     }
 
     /// A decoder that is about to take some tokens. It keeps their text twice: in the whole, and in what it has not told yet.
@@ -95,7 +101,8 @@ impl State {
         tokens: &[u32],
     ) -> wasmtime::Result<&mut D> {
         self.pay(tokens.len(), FED_TOKEN)?;
-        let text = |token: &u32| self.model.tokenizer.token_bytes(*token).map_or(0, <[u8]>::len) as u64;
+        let tokenizer = &self.models[self.table.get(decoding)?.model].tokenizer;
+        let text = |token: &u32| tokenizer.token_bytes(*token).map_or(0, <[u8]>::len) as u64;
         let room: u64 = tokens.iter().map(|token| FED_TOKEN_BYTES + 2 * text(token)).sum();
         let decoding = self.table.get_mut(decoding)?;
         decoding.held.grow(room)?;

@@ -160,7 +160,7 @@ impl Kv {
 
     fn check_table(&self, id: TableId, table: &Table, findings: &mut Vec<Finding>) {
         let page_size = self.page_size();
-        let &Table { ref list, committed, tokens, written, plain, ref missing, ref image } = table;
+        let &Table { ref list, committed, tokens, written, plain, ref missing, ref image, model } = table;
         let pages = table.page_count();
         if committed * page_size > tokens
             || tokens > pages * page_size
@@ -185,7 +185,7 @@ impl Kv {
             return;
         }
         let filled = if missing.is_empty() { written } else { missing.start };
-        let mut parent = ChainId::ROOT;
+        let mut parent = ChainId::root(model);
         for (index, page) in (0..filled.min(plain) / page_size).zip(pages) {
             match self.pool.link(page) {
                 Some(link) if link.parent == parent => parent = link.id,

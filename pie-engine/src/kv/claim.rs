@@ -6,7 +6,7 @@ use super::prefix::ChainId;
 use super::segment::Segments;
 use super::table::Table;
 use super::{Kv, KvError, TableId};
-use crate::ids::PageId;
+use crate::ids::{ModelNumber, PageId};
 
 /// The input of a pass, as far as pages are concerned.
 #[derive(Clone, Copy, Debug)]
@@ -69,7 +69,7 @@ impl Kv {
 
         hits.clear();
         if plain && table.idle().is_ok() {
-            find_hits(pool, table.list.pages(segments), start, &input, hits);
+            find_hits(pool, (table.model, table.list.pages(segments)), start, &input, hits);
         }
         let last = (start + len - 1) / page_size;
         let written_pages = first + hits.len() as u32..last + 1;
@@ -155,12 +155,18 @@ fn is_consecutive(positions: &[u32], start: u32) -> bool {
 
 /// Finds the pages that hold what the table would hold, from the page of slot `start` on, up to the first that is not there or has a
 /// wanted token in it.
-fn find_hits(pool: &mut Pool, pages: &[PageId], start: u32, input: &Input<'_>, hits: &mut Vec<PageId>) {
+fn find_hits(
+    pool: &mut Pool,
+    (model, pages): (ModelNumber, &[PageId]),
+    start: u32,
+    input: &Input<'_>,
+    hits: &mut Vec<PageId>,
+) {
     let page_size = pool.page_size() as usize;
     let start = start as usize;
     let end = start + input.wanted_from.min(input.tokens.len());
     let first = start / page_size;
-    let Some(mut parent) = parent_of(pool, pages, first) else { return };
+    let Some(mut parent) = parent_of(pool, model, pages, first) else { return };
     for (index, &page) in pages.iter().enumerate().take(end / page_size).skip(first) {
         let kept = start.saturating_sub(index * page_size);
         let tokens = &input.tokens[index * page_size + kept - start..(index + 1) * page_size - start];
@@ -172,9 +178,9 @@ fn find_hits(pool: &mut Pool, pages: &[PageId], start: u32, input: &Input<'_>, h
 }
 
 /// The name of the sequence before page `index`.
-fn parent_of(pool: &Pool, pages: &[PageId], index: usize) -> Option<ChainId> {
+fn parent_of(pool: &Pool, model: ModelNumber, pages: &[PageId], index: usize) -> Option<ChainId> {
     match index.checked_sub(1) {
-        None => Some(ChainId::ROOT),
+        None => Some(ChainId::root(model)),
         Some(before) => pool.chain(pages[before]),
     }
 }
@@ -241,7 +247,7 @@ pub(super) fn note_tokens(pool: &mut Pool, pages: &[PageId], mut slot: u32, mut 
 pub(super) fn publish(pool: &mut Pool, segments: &Segments, table: &mut Table, index: u32) {
     let pages = table.list.pages(segments);
     let page = pages[index as usize];
-    let Some(parent) = parent_of(pool, pages, index as usize) else {
+    let Some(parent) = parent_of(pool, table.model, pages, index as usize) else {
         debug_assert!(false, "the pages of a plain past are published");
         return;
     };

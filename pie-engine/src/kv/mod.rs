@@ -48,12 +48,12 @@ pub use pool::StoreChange;
 pub use suspend::{Means, Restored, Suspended};
 pub use table::{Counts, TableId};
 
-use crate::ids::PageId;
+use crate::ids::{ModelNumber, PageId};
 use pool::Pool;
 use segment::Segments;
 use table::Tables;
 
-/// All pages and all tables of one model.
+/// All pages and all tables of an engine.
 #[derive(Debug)]
 pub struct Kv {
     pool: Pool,
@@ -99,9 +99,19 @@ impl Kv {
         self.tables.len()
     }
 
-    /// A new table without pages.
+    /// A new table without pages, for the first model.
     pub fn create(&mut self) -> TableId {
-        self.tables.insert(table::Table::default())
+        self.create_for(ModelNumber::default())
+    }
+
+    /// A new table without pages. It shares none with tables of other models.
+    pub fn create_for(&mut self, model: ModelNumber) -> TableId {
+        self.tables.insert(table::Table { model, ..Default::default() })
+    }
+
+    /// The model whose numbers are in the pages of a table.
+    pub fn model(&self, id: TableId) -> Result<ModelNumber, KvError> {
+        Ok(self.tables.get(id)?.model)
     }
 
     /// Ends a table. Pages that only it held are free at once. Slots that were claimed and not yet written are forgotten too.

@@ -4,7 +4,7 @@
 //! one more page to the page that holds them. The names are given out once and compared, tokens and all, so this is a chain of
 //! hashes in which a collision costs time and never gives a wrong page.
 
-use crate::ids::PageId;
+use crate::ids::{ModelNumber, PageId};
 use std::collections::HashMap;
 
 /// Names a sequence of whole pages of tokens. Never given out twice.
@@ -12,8 +12,11 @@ use std::collections::HashMap;
 pub(super) struct ChainId(u64);
 
 impl ChainId {
-    /// The empty sequence.
-    pub const ROOT: ChainId = ChainId(0);
+    /// The empty sequence of a model: what one has computed is not found by another.
+    pub fn root(model: ModelNumber) -> ChainId {
+        // Names are given out from 1 on.
+        ChainId(if model.0 == 0 { 0 } else { u64::MAX - u64::from(model.0) })
+    }
 }
 
 /// The place of a published page.

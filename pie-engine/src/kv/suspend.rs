@@ -22,7 +22,7 @@ use super::pool::Pool;
 use super::prefix::ChainId;
 use super::table::Table;
 use super::{Kv, KvError, TableId};
-use crate::ids::{PageId, SwapId};
+use crate::ids::{ModelNumber, PageId, SwapId};
 use std::ops::Range;
 
 /// How the plain slots of a suspended table are brought back. All others are swapped.
@@ -145,7 +145,7 @@ impl Kv {
         let table = tables.get_mut(id)?;
         let full = table.written.min(table.plain) / page_size;
         let image = table.image.as_deref().ok_or(KvError::Resident(id))?;
-        find_leading(pool, &image.tokens, full, hits);
+        find_leading(pool, table.model, &image.tokens, full, hits);
         let shared = hits.len() as u32;
         pool.require(image.pages - shared)?;
 
@@ -235,9 +235,9 @@ fn collect_tokens(pool: &Pool, pages: &[PageId], slots: Range<u32>) -> Vec<u32> 
 }
 
 /// Finds the published pages that hold the first of at most `full` pages of tokens.
-fn find_leading(pool: &mut Pool, tokens: &[u32], full: u32, hits: &mut Vec<PageId>) {
+fn find_leading(pool: &mut Pool, model: ModelNumber, tokens: &[u32], full: u32, hits: &mut Vec<PageId>) {
     hits.clear();
-    let mut parent = ChainId::ROOT;
+    let mut parent = ChainId::root(model);
     for tokens in tokens.chunks_exact(pool.page_size() as usize).take(full as usize) {
         let Some(hit) = pool.find_whole(parent, tokens) else { return };
         let Some(chain) = pool.chain(hit) else { return };

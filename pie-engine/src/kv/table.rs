@@ -3,6 +3,7 @@
 use super::KvError;
 use super::list::PageList;
 use super::suspend::Image;
+use crate::ids::ModelNumber;
 use std::fmt;
 use std::ops::Range;
 
@@ -62,6 +63,8 @@ pub(super) struct Table {
     pub plain: u32,
     /// Written slots that a restoration left to be computed again; `0..0` when there are none.
     pub missing: Range<u32>,
+    /// Whose numbers are in the pages.
+    pub model: ModelNumber,
     /// What to restore from, while the table is suspended. Then it has no pages.
     pub image: Option<Box<Image>>,
 }
@@ -95,8 +98,8 @@ impl Table {
 
     /// The same content in another list.
     pub fn with_list(&self, list: PageList) -> Table {
-        let &Table { committed, tokens, written, plain, .. } = self;
-        Table { list, committed, tokens, written, plain, ..Table::default() }
+        let &Table { committed, tokens, written, plain, model, .. } = self;
+        Table { list, committed, tokens, written, plain, model, ..Table::default() }
     }
 
     pub fn counts(&self, page_size: u32) -> Counts {

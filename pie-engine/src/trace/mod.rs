@@ -45,6 +45,22 @@ pub struct Header {
     /// What it is a fork of, if it is one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub fork: Option<Fork>,
+    /// Further models that inferlets could load.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub others: Vec<OtherModel>,
+}
+
+/// A model beside the first, as in [`Header`].
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct OtherModel {
+    /// Its name.
+    pub model: String,
+    /// Digest of the model.
+    pub model_digest: String,
+    /// Digest of its tokenizer.
+    pub tokenizer_digest: String,
+    /// The level of the kernels that computed it.
+    pub kernel: String,
 }
 
 /// Where a run left another one that was recorded.

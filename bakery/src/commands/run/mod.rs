@@ -20,7 +20,7 @@ pub(super) mod target;
 mod watch;
 
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, LazyLock};
 use std::thread;
 use std::time::Duration;
@@ -77,6 +77,8 @@ Examples:
   bakery run hello --replay t.jsonl        Answer what it asks of the network as recorded
   bakery run hello --record kept           Keep what the model says, too
   bakery run hello --replay kept           Run it again with no model and no network
+  bakery run draft --model big.gguf --with-model small.gguf
+                                           Run it beside two models
   bakery run hello --watch                 Build and run it again whenever a source changes
   bakery run api --http 127.0.0.1:8080     Let it respond to HTTP requests, until Ctrl-C
 
@@ -91,6 +93,9 @@ pub struct Args {
     /// The model to run beside: `dummy` is deterministic, instant and has no weights; a folder or GGUF file, a name of `bakery model`, or `hf:owner/repo` has some
     #[arg(long, value_name = "SPEC", default_value = model::DUMMY)]
     pub model: String,
+    /// Another model that the inferlet can load by its name, beside `--model`, which is its default; can be repeated
+    #[arg(long, value_name = "SPEC", conflicts_with_all = ["record", "replay"])]
+    pub with_model: Vec<String>,
     /// The seed of everything random
     #[arg(long, value_name = "N", default_value_t = 0)]
     pub seed: u64,
@@ -177,6 +182,7 @@ impl Args {
             path: path.into(),
             manifest: None,
             model: model::DUMMY.to_owned(),
+            with_model: Vec::new(),
             seed: 0,
             script: None,
             input: None,
@@ -217,7 +223,7 @@ pub fn run(args: &Args, env: &Environment, ui: &Ui) -> Result<()> {
 pub(super) fn go(args: &Args, branch: Option<&Branch>, env: &Environment, ui: &Ui) -> Result<()> {
     let replayed = recording::find(args, env)?;
     let args = &recording::arguments(args, replayed.as_ref());
-    let model = read_model(args, env, ui)?;
+    let (model, others) = read_models(args, env, ui)?;
     // It is loaded while the component is built, or its code is found; and here, should the thread still not run when it is needed, as
     // it takes an idle processor a millisecond to wake up.
     let how = model::Computing { cache: args.kv_cache, device: args.device };
@@ -259,7 +265,8 @@ pub(super) fn go(args: &Args, branch: Option<&Branch>, env: &Environment, ui: &U
     let model = LazyLock::force(&model).clone()?;
     let model = recording::model(model, replayed.as_ref(), recorder.as_ref(), &control)?;
     let model = branch.map_or(model.clone(), |branch| branch.model(model));
-    let engine = Engine::on(runtime, engine_config(args, model, env)?).map_err(cannot_start)?;
+    let others = others.iter().map(|other| other.load(how)).collect::<std::result::Result<_, _>>()?;
+    let engine = Engine::on(runtime, engine_config(args, model, others, env)?).map_err(cannot_start)?;
     if let Some(address) = args.http {
         return http::serve(address, args, &engine, (inferlet, launch, answers), &audience, env, ui);
     }
@@ -292,10 +299,13 @@ pub(super) fn go(args: &Args, branch: Option<&Branch>, env: &Environment, ui: &U
     answer::verdict(&finished, if ui.verbose() { answer::Frames::All } else { answer::Frames::Own })
 }
 
-/// The model, opened if it has weights.
-fn read_model(args: &Args, env: &Environment, ui: &Ui) -> Result<Source> {
-    let network = Network::unless(args.offline);
-    Source::read(&args.model, args.script.as_deref(), network, env, &*ui.progress())
+/// The model and the others, opened if they have weights.
+fn read_models(args: &Args, env: &Environment, ui: &Ui) -> Result<(Source, Vec<Source>)> {
+    let read = |spec: &str, script: Option<&Path>| {
+        Source::read(spec, script, Network::unless(args.offline), env, &*ui.progress())
+    };
+    let others = args.with_model.iter().map(|spec| read(spec, None));
+    Ok((read(&args.model, args.script.as_deref())?, others.collect::<Result<_>>()?))
 }
 
 /// The runtime, with as many places for instances as there may be. Room for one is set up before there is one, and who launches no others and responds to
@@ -310,10 +320,18 @@ fn runtime(args: &Args, launches: bool, env: &Environment) -> Result<Runtime> {
     Runtime::new(config).map_err(cannot_start)
 }
 
-fn engine_config(args: &Args, model: LoadedModel, env: &Environment) -> Result<EngineConfig> {
+fn engine_config(
+    args: &Args,
+    model: LoadedModel,
+    others: Vec<LoadedModel>,
+    env: &Environment,
+) -> Result<EngineConfig> {
     let checks = if args.sanitize { PageChecks::Always } else { PageChecks::AtEnd };
-    let config = EngineConfig::new(model);
-    let page_bytes = config.model.model.slot_bytes() * u64::from(config.page_size);
+    let config = EngineConfig { others, ..EngineConfig::new(model) };
+    // A page may have been used by one model after the other, and each keeps what it needs for it.
+    let slot_bytes: u64 =
+        std::iter::once(&config.model).chain(&config.others).map(|model| model.model.slot_bytes()).sum();
+    let page_bytes = slot_bytes * u64::from(config.page_size);
     let pages = memory::pages(args.pages, args.pages != PAGES, page_bytes, env)?;
     Ok(EngineConfig { pages, checks, ..config })
 }

@@ -2,7 +2,7 @@
 
 use super::{Core, Owner, Rebuild};
 use crate::engine::step::Share;
-use crate::ids::{ContextId, InstanceId};
+use crate::ids::{ContextId, InstanceId, ModelNumber};
 use crate::kv::{Means, Restored, Suspended, TableId};
 use crate::sched::Queued;
 use crate::trace::{Event, SuspendCause};
@@ -104,6 +104,11 @@ impl Core {
     /// How far a rebuild has come, before a step.
     pub(in crate::engine) fn rebuild_done(&self, key: u64) -> Option<u32> {
         self.pressure.rebuilds.get(&key).map(|rebuild| rebuild.done)
+    }
+
+    /// The model whose content is computed again.
+    pub(in crate::engine) fn rebuild_model(&self, key: u64) -> Option<ModelNumber> {
+        self.kv.model(self.pressure.rebuilds.get(&key)?.owner.table).ok()
     }
 
     /// Notes what the model computed of a rebuild. Says whether it was one.

@@ -20,6 +20,7 @@ impl Core {
         }
         let stands_in = table.is_none();
         let table = table.unwrap_or_else(|| {
+            // It holds nothing.
             let table = self.kv.create();
             self.join(table, envelope.instance, None);
             table

@@ -1,7 +1,7 @@
 //! What happens when the model fails or loses content, and what the page checker finds then.
 
 use super::*;
-use crate::ids::{PageId, SwapId};
+use crate::ids::{ModelNumber, PageId, SwapId};
 use crate::model::{Batch, KvStore, Model, ModelError, ModelInfo, Outputs};
 use std::any::Any;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -66,7 +66,7 @@ fn faulty(config: CoreConfig, loses_swaps: bool) -> (Core, Arc<AtomicBool>) {
     let fails = Arc::new(AtomicBool::new(false));
     let mut model = LoadedModel::dummy();
     model.model = Arc::new(Faulty { inner: LoadedModel::dummy(), loses_swaps, fails: Arc::clone(&fails) });
-    (Core::new(Arc::new(model), config), fails)
+    (Core::new(model.into(), config), fails)
 }
 
 #[test]
@@ -116,7 +116,7 @@ fn damaged(checks: PageChecks, damage: impl Fn(&mut Core)) -> (Vec<String>, Vec<
     core.admit(InstanceId(1), "ada".into(), 0, recorder);
     let create = |core: &mut Core| {
         let (reply, _) = tokio::sync::oneshot::channel();
-        let operation = Operation::Create { source: Source::Empty, reply };
+        let operation = Operation::Create { model: ModelNumber::default(), source: Source::Empty, reply };
         core.handle(Envelope { instance: InstanceId(1), operation });
     };
     create(&mut core);

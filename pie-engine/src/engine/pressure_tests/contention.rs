@@ -1,6 +1,7 @@
 //! Who waits, who gives way, who comes back, and what is told to whom.
 
 use super::*;
+use crate::ids::ModelNumber;
 use crate::sched::market::Credits;
 
 /// A context with a prompt of its own that draws so many tokens, and logs them.
@@ -127,7 +128,7 @@ fn a_family_has_the_credits_of_one_instance() {
     core.admit(parent, "ada".into(), 0, recorder.clone());
     core.admit_child(parent, child, "ada".into(), 0, recorder.clone());
     core.admit_child(child, grandchild, "ada".into(), 0, recorder);
-    let context = core.create(grandchild, Source::Empty).unwrap().0;
+    let context = core.create(grandchild, ModelNumber::default(), Source::Empty).unwrap().0;
     let (reply, _) = tokio::sync::oneshot::channel();
     let operation = Operation::Pages { context, operation: PageOperation::Reserve, count: 3, reply };
     core.handle(Envelope { instance: grandchild, operation });

@@ -10,7 +10,7 @@ use super::operation::{
 use super::request::Draft;
 use super::{Core, CoreConfig, PageChecks};
 use crate::brle::Brle;
-use crate::ids::{ContextId, InstanceId};
+use crate::ids::{ContextId, InstanceId, ModelNumber};
 use crate::loaded::LoadedModel;
 use crate::sample::{Probe, Sampler};
 use crate::trace::{Collected, Event, FORMAT, Header, Outcome, PageOperation, Recorder, SuspendCause};
@@ -57,7 +57,8 @@ impl Guest {
     }
 
     async fn create(&self, source: Source) -> Result<Ctx, String> {
-        let (id, counts) = self.call(|reply| Operation::Create { source, reply }).await?;
+        let (id, counts) =
+            self.call(|reply| Operation::Create { model: ModelNumber::default(), source, reply }).await?;
         Ok(Ctx { id, counts })
     }
 
@@ -242,6 +243,7 @@ fn header() -> Header {
         seed: 0,
         engine: text(),
         fork: None,
+        others: Vec::new(),
     }
 }
 
@@ -255,7 +257,7 @@ where
 {
     let trace = Collected::default();
     let recorder = Recorder::new(Box::new(trace.clone()), &header());
-    let vocabulary = core.model.info().vocab_size;
+    let vocabulary = core.models.first().info().vocab_size;
     let (sender, mut operations) = mpsc::channel(QUEUE);
     let (mut running, mut logs, mut outcomes) = (BTreeMap::new(), Vec::new(), BTreeMap::new());
     core.begin(recorder.clone());
@@ -323,7 +325,7 @@ impl Wake for Woken {
 }
 
 fn dummy(config: CoreConfig) -> Core {
-    Core::new(Arc::new(LoadedModel::dummy()), config)
+    Core::new(LoadedModel::dummy().into(), config)
 }
 
 fn prompt(number: u64, length: u32) -> Vec<u32> {

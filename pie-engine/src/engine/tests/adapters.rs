@@ -3,9 +3,10 @@
 use super::*;
 use crate::engine::operation::Applied;
 use crate::model::{LowRank, Overlay};
+use std::sync::Arc;
 
 fn overlay(bench: &Bench, weight: f32) -> Arc<Overlay> {
-    let targets = bench.core.model.info().adapter_targets.iter();
+    let targets = bench.core.models.first().info().adapter_targets.iter();
     let layers = targets.map(|target| LowRank {
         down: vec![weight; target.inputs as usize],
         up: vec![weight; target.outputs as usize],
@@ -16,7 +17,7 @@ fn overlay(bench: &Bench, weight: f32) -> Arc<Overlay> {
 impl Bench {
     /// Runs a pass with an adapter, and says how many of its tokens were reused besides the answers.
     fn adapted(&mut self, draft: Draft, overlay: Option<Arc<Overlay>>) -> (Vec<Answer>, u32) {
-        let mut request = draft.check(self.core.model.info().vocab_size).unwrap();
+        let mut request = draft.check(self.core.models.first().info().vocab_size).unwrap();
         request.adapter = Some(Applied { name: "mine".to_owned(), seed: None, overlay });
         let cell = request.cell.clone();
         let request = Box::new(request);

@@ -95,7 +95,7 @@ fn said(
     mut matcher: Matcher,
     sampler: Sampler,
 ) -> (String, bool) {
-    let model = Arc::clone(&bench.core.model);
+    let model = bench.core.models.first().clone();
     let mut input = model.tokenizer.encode(&format!("<|begin|><|user|>{message}<|turn|><|assistant|>"));
     let context = bench.create(instance, Source::Empty).unwrap();
     let pages = (input.len() + MAX_TOKENS).div_ceil(PAGE_SIZE as usize) as u32;
@@ -129,7 +129,7 @@ fn said(
 fn all_end(sources: impl Iterator<Item = Text>) {
     let mut bench = Bench::new();
     let instance = bench.admit(1);
-    let model = Arc::clone(&bench.core.model);
+    let model = bench.core.models.first().clone();
     let mut open = Vec::new();
     for source in sources {
         let grammar = model.grammars.grammar(source.clone()).unwrap();
@@ -153,7 +153,7 @@ fn several_masks_of_a_pass_all_hold() {
     let instance = bench.admit(1);
     let context = bench.create(instance, Source::Empty).unwrap();
     bench.pages(instance, context, PageOperation::Reserve, 2).unwrap();
-    let size = bench.core.model.info().vocab_size;
+    let size = bench.core.models.first().info().vocab_size;
     let mut choose = |fed: u32, masks: &[Vec<u32>]| {
         let mut draft = asking(context, fed, &[50], Ask::Sample(GREEDY));
         masks.iter().for_each(|mask| draft.allow(Brle(mask.clone())));

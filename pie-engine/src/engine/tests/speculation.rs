@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::engine::operation::PassOutput;
+use crate::ids::ModelNumber;
 use crate::spec::MOST_DRAFTS;
 use proptest::prelude::*;
 
@@ -193,7 +194,7 @@ fn the_drafter_finds_what_repeats_itself_in_the_context_and_forgets_what_was_tru
     // The drafter takes what was chosen as the next token, so the choice is forced.
     let ask = |bench: &mut Bench, start: u32, tokens: &[u32], next: u32| {
         let mut draft = asking(context, start, tokens, Ask::Sample(GREEDY));
-        draft.allow(Brle(vec![next, 1, bench.core.model.info().vocab_size - next - 1]));
+        draft.allow(Brle(vec![next, 1, bench.core.models.first().info().vocab_size - next - 1]));
         draft.wants_guesses = true;
         bench.output(instance, draft).unwrap().guesses
     };
@@ -215,10 +216,14 @@ fn passes_and_forks_wait_until_guesses_are_verified() {
     guessing.ask(vec![1, 2], Ask::Sample(GREEDY));
     let (cell, counts) = bench.execute(instance, guessing).unwrap();
     assert_eq!(counts.tokens, 13);
-    let vocabulary = bench.core.model.info().vocab_size;
+    let vocabulary = bench.core.models.first().info().vocab_size;
     let request = Box::new(pass(context, 11, &[8]).check(vocabulary).unwrap());
     let mut second = bench.send(instance, |reply| Operation::Execute { request, reply });
-    let mut fork = bench.send(instance, |reply| Operation::Create { source: Source::Fork(context), reply });
+    let mut fork = bench.send(instance, |reply| Operation::Create {
+        model: ModelNumber::default(),
+        source: Source::Fork(context),
+        reply,
+    });
     assert!(second.try_recv().is_err() && fork.try_recv().is_err());
     while bench.core.step() {}
     assert_eq!(cell.get().unwrap().as_ref().unwrap().rejected, 2);

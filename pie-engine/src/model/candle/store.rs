@@ -269,9 +269,11 @@ impl<E: Element> KvStore for PagedStore<E> {
 
     fn swap_out(&mut self, page: PageId, slots: u32, to: SwapId) {
         let mut kept = self.blank();
-        if let Some(Some(page)) = self.pages.get(page.0 as usize) {
-            kept.copy_from(page);
-        }
+        let Some(Some(original)) = self.pages.get(page.0 as usize) else {
+            self.spare.push(kept);
+            return;
+        };
+        kept.copy_from(original);
         self.swaps.insert(to, (kept, self.slots.keep(page, slots as usize)));
     }
 

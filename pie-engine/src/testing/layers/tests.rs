@@ -23,6 +23,7 @@ fn observed(mut events: Vec<Event>, outcome: Outcome) -> Observed {
         seed: 0,
         engine: "0.1.0".into(),
         fork: None,
+        others: Vec::new(),
     };
     let finished = Finished { outcome, usage, findings: Vec::new() };
     Observed { header, events, finished, takes: Vec::new(), uses: Default::default() }
