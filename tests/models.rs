@@ -476,7 +476,7 @@ export async function main() {
         text(&output.stdout),
         concat!(
             r#"{"models":["dummy","m"],"same":true,"#,
-            r#""refused":"Error: no model `n` is loaded; there are `default` and `dummy`, `m`"}"#,
+            r#""refused":"InferletError: no model `n` is loaded; there are `default` and `dummy`, `m`"}"#,
             "\n"
         ),
         "{}",

@@ -77,7 +77,7 @@ pub(super) fn load(json: &[u8]) -> Result<Tokenizer, TokenizerError> {
     let strips_first_space = strips_first_space(&file.decoder);
     let digest = sha256_hex(json);
     let special = vocab.only(&control);
-    Ok(Tokenizer { full, plain, vocab, special, control, strips_first_space, split_regex, digest })
+    Ok(Tokenizer { full, plain, vocab, special, control, strips_first_space, split_regex, digest, logits: 0 })
 }
 
 fn unreadable(error: serde_json::Error) -> TokenizerError {

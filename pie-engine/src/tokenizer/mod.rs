@@ -78,6 +78,8 @@ pub struct Tokenizer {
     strips_first_space: bool,
     split_regex: String,
     digest: String,
+    /// Ids below this one that are not in use stand for nothing.
+    logits: u32,
 }
 
 impl std::fmt::Debug for Tokenizer {
@@ -88,6 +90,11 @@ impl std::fmt::Debug for Tokenizer {
 }
 
 impl Tokenizer {
+    /// The same for a model that has so many logits. Those above the vocabulary were never trained, but a sampler can choose one: such a token has no text.
+    pub fn covering(self, logits: u32) -> Tokenizer {
+        Tokenizer { logits, ..self }
+    }
+
     /// Reads a `tokenizer.json`.
     ///
     /// Truncation, padding and dropout in the file are ignored: they belong to training.
@@ -163,9 +170,12 @@ impl Tokenizer {
         Some(&self.vocab.bytes[index])
     }
 
-    /// Like [`token_bytes`](Self::token_bytes), with an error that names the id.
+    /// Like [`token_bytes`](Self::token_bytes), with an error that names the id; nothing for an id that only the model has.
     pub fn bytes_of(&self, token: u32) -> Result<&[u8], UnknownToken> {
-        self.token_bytes(token).ok_or(UnknownToken { id: token, vocab_size: self.vocab_size() })
+        let padding = || (token < self.logits).then_some(&[][..]);
+        self.token_bytes(token)
+            .or_else(padding)
+            .ok_or(UnknownToken { id: token, vocab_size: self.vocab_size() })
     }
 
     /// Where control tokens are spelled out in a text: byte ranges in rising order, with ids. A range includes white space that

@@ -297,3 +297,18 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn a_logit_without_a_token_has_no_text() {
+    let dummy = Tokenizer::dummy();
+    let size = dummy.vocab_size();
+    assert_eq!(dummy.decode(&[size]).unwrap_err(), UnknownToken { id: size, vocab_size: size });
+    let padded = Arc::new(Tokenizer::dummy().covering(size + 2));
+    let hello = padded.encode("Hello");
+    let with_padding = [&hello[..], &[size, size + 1]].concat();
+    assert_eq!(padded.decode(&with_padding).unwrap(), "Hello");
+    assert!(padded.decode(&[size + 2]).is_err());
+    let (mut stream, mut text) = (StreamDecoder::new(Arc::clone(&padded)), String::new());
+    with_padding.iter().for_each(|token| stream.push(*token, &mut text).unwrap());
+    assert_eq!(text, "Hello");
+}

@@ -68,8 +68,7 @@ fn each_model_says_in_one_engine_what_it_says_alone() {
     let cells = contexts.map(|(model, context)| bench.queue(instance, model, logits(context, 0, &tokens)));
     while bench.core.step() {}
     assert_eq!(cells.each_ref().map(rows), [0, 1, 0, 1].map(|model: usize| expected[model].clone()));
-    let steps = bench.events().iter().filter(|event| matches!(event, Event::Step { .. })).count();
-    assert_eq!(steps, 1);
+    assert_eq!(bench.core.steps, 1);
     // Forks, pages that were copied in part, and content that was away.
     for (model, context) in [contexts[0], contexts[1]] {
         let fork = bench.create_for(instance, FIRST, Source::Fork(context)).unwrap();

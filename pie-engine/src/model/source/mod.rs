@@ -108,7 +108,8 @@ impl Source {
             return Err(SourceError::Vocabulary { model: name.to_owned(), tokens: last + 1, vocab_size });
         }
         let digest = digest(&config, &weights, &tokenizer);
-        let (tokenizer, chat) = (Arc::new(tokenizer), Arc::new(chat));
+        let tokenizer = Arc::new(tokenizer.covering(config.vocab_size as u32));
+        let chat = Arc::new(chat);
         Ok(Source { config, weights, tokenizer, chat, name: name.to_owned(), digest })
     }
 }

@@ -4,15 +4,13 @@
 //! Bits differ from those of the CPU, where inputs are rounded before they are multiplied with quantized matrices, and so traces of the two are not comparable.
 //!
 //! `kernels.c` is C and CUDA at once. On a GPU the driver's library compiles it when a model is loaded, so nothing of CUDA is needed to build this; in tests the C compiler does, and
-//! blocks and threads are loops (`emulated`).
+//! blocks and threads are loops (`tests/emulated.rs`).
 //!
 //! Reading order: `kernels.c`, `device`, `weights`, `store`, `forward`; `driver` is CUDA.
 
 mod device;
 #[cfg(feature = "cuda")]
 mod driver;
-#[cfg(test)]
-mod emulated;
 mod forward;
 mod overlays;
 mod parameters;

@@ -6,6 +6,7 @@ use super::super::matrix::{Matrix, Number};
 use super::super::{Cache, Candle};
 use super::random::{Kind, Random, Weights, decoder};
 use super::{KINDS, model};
+use crate::adapter::{Adapter, Adapters, Settings};
 use crate::ids::PageId;
 use crate::model::{Batch, Bytes, LowRank, Model, Outputs, Overlay, Sequence};
 
@@ -34,7 +35,7 @@ fn linears(decoder: &mut Decoder<Cpu>) -> Vec<&mut Linear<Cpu>> {
     linears
 }
 
-fn merge(linear: &mut Linear<Cpu>, change: &LowRank) {
+fn merge(linear: &mut Linear<Cpu>, change: &LowRank, rank: usize, scale: f32) {
     let (outputs, inputs) = (linear.matrix.outputs(), linear.matrix.inputs());
     // Its product with rows that have a single 1 is what it has in the columns.
     let units: Vec<f32> =
@@ -43,10 +44,10 @@ fn merge(linear: &mut Linear<Cpu>, change: &LowRank) {
     linear.matrix.product(&units, &mut columns);
     let mut weights: Vec<f32> =
         (0..outputs * inputs).map(|at| columns[at % inputs * outputs + at / inputs]).collect();
-    for (row, up) in weights.chunks_mut(inputs).zip(change.up.chunks(RANK)) {
-        for (rank, up) in up.iter().enumerate() {
-            let down = &change.down[rank * inputs..(rank + 1) * inputs];
-            row.iter_mut().zip(down).for_each(|(weight, down)| *weight += SCALE * up * down);
+    for (row, up) in weights.chunks_mut(inputs).zip(change.up.chunks(rank)) {
+        for (at, up) in up.iter().enumerate() {
+            let down = &change.down[at * inputs..(at + 1) * inputs];
+            row.iter_mut().zip(down).for_each(|(weight, down)| *weight += scale * up * down);
         }
     }
     let bytes: Vec<u8> = weights.iter().flat_map(|weight| weight.to_le_bytes()).collect();
@@ -76,11 +77,29 @@ fn furthest(a: &[f32], b: &[f32]) -> f32 {
     a.iter().zip(b).fold(0.0, |far, (a, b)| far.max((a - b).abs()))
 }
 
+/// Fails unless an adapter beside sequences without one gives what the weights give into which it is merged.
+fn assert_merges(kind: Kind, plain: &Candle, overlay: &Overlay) {
+    let mut merged = decoder(&Cpu, 3, Weights::Dense(Number::F32), kind);
+    for linear in linears(&mut merged) {
+        let target = linear.target.unwrap();
+        merge(linear, &overlay.layers()[target], overlay.rank(), overlay.scale());
+        linear.target = None;
+    }
+    let merged = logits(&model(merged, Cache::F32), &[None]);
+    let together = logits(plain, &[None, Some(overlay), None]);
+    assert!(furthest(&together[1], &merged[0]) < 1e-3, "{}", furthest(&together[1], &merged[0]));
+    assert!(furthest(&together[1], &together[0]) > 0.05, "the adapter does nothing");
+    assert_eq!(together[0], together[2]);
+}
+
+fn plain(kind: Kind) -> Candle {
+    model(decoder(&Cpu, 3, Weights::Dense(Number::F32), kind), Cache::F32)
+}
+
 #[test]
 fn an_adapter_is_as_if_it_were_merged_into_the_weights() {
     for kind in [KINDS[0], KINDS[1], Kind { experts: true, ..KINDS[1] }] {
-        let dense = Weights::Dense(Number::F32);
-        let plain = model(decoder(&Cpu, 3, dense, kind), Cache::F32);
+        let plain = plain(kind);
         let mut random = Random(77);
         let changes: Vec<LowRank> = plain
             .info()
@@ -91,18 +110,31 @@ fn an_adapter_is_as_if_it_were_merged_into_the_weights() {
                 up: random.numbers(RANK * target.outputs as usize).into_iter().map(|n| n * 0.3).collect(),
             })
             .collect();
-        let mut merged = decoder(&Cpu, 3, dense, kind);
-        for linear in linears(&mut merged) {
-            let target = linear.target.unwrap();
-            merge(linear, &changes[target]);
-            linear.target = None;
-        }
-        let merged = logits(&model(merged, Cache::F32), &[None]);
-        let overlay = Overlay::new(RANK as u32, SCALE, changes).unwrap();
-        // Beside sequences without it.
-        let together = logits(&plain, &[None, Some(&overlay), None]);
-        assert!(furthest(&together[1], &merged[0]) < 1e-3, "{}", furthest(&together[1], &merged[0]));
-        assert!(furthest(&together[1], &together[0]) > 0.05, "the adapter does nothing");
-        assert_eq!(together[0], together[2]);
+        assert_merges(kind, &plain, &Overlay::new(RANK as u32, SCALE, changes).unwrap());
     }
+}
+
+#[test]
+fn what_a_seed_perturbs_is_as_if_it_were_merged_and_is_made_again_from_the_seed() {
+    let settings = Settings { rank: 3, alpha: 6.0, population: 4, mu_fraction: 0.5, sigma: 0.1 };
+    let plain = plain(KINDS[0]);
+    let trained = || {
+        let adapter = Adapters::new(plain.info()).create(&"ada".into(), "mine").unwrap();
+        adapter.initialize(&settings).unwrap();
+        adapter.update(&[0.1, 0.4, 0.2, 0.3], &[11, 12, 13, 14], 1.0).unwrap();
+        adapter
+    };
+    let of = |adapter: &Adapter, seed| adapter.overlay(Some(seed)).unwrap().unwrap();
+    let (one, other) = (trained(), trained());
+    for seed in [5, -6] {
+        let overlay = of(&one, seed);
+        assert_merges(KINDS[0], &plain, &overlay);
+        assert_eq!(logits(&plain, &[Some(&overlay)]), logits(&plain, &[Some(&of(&other, seed))]));
+    }
+    // Two candidates in one batch are two.
+    let (first, second) = (of(&one, 5), of(&one, -6));
+    let together = logits(&plain, &[Some(&first), Some(&second)]);
+    assert_eq!([&together[0]], [&logits(&plain, &[Some(&first)])[0]]);
+    assert_eq!([&together[1]], [&logits(&plain, &[Some(&second)])[0]]);
+    assert!(furthest(&together[0], &together[1]) > 0.01);
 }

@@ -5,7 +5,7 @@
     reason = "kernels are functions of a library, and the memory they work on is given by address, as on a device"
 )]
 
-use super::device::{Device, DeviceError, Kernel, Memory, Result, SOURCE};
+use super::super::device::{Device, DeviceError, Kernel, Memory, Result, SOURCE};
 use libloading::{Library, Symbol};
 use std::ffi::c_void;
 use std::process::Command;
@@ -29,7 +29,7 @@ impl Emulated {
         let folder = tempfile::tempdir().unwrap();
         let (source, library) = (folder.path().join("kernels.c"), folder.path().join("kernels.so"));
         std::fs::write(&source, SOURCE).unwrap();
-        let mut compiler = Command::new(std::env::var_os("CC").unwrap_or_else(|| "cc".into()));
+        let mut compiler = Command::new("cc");
         compiler.args([
             "-O2",
             "-march=native",

@@ -1,12 +1,13 @@
 //! Kernels, held to what the engine relies on, and to the decoder of the CPU: on a GPU where there is one and the feature is on, otherwise on the processor.
 
+mod emulated;
+
 use super::super::matrix::Number;
 use super::super::tests::random::{Kind, PLAIN, Random, Weights, decoder};
 use super::super::tests::{KINDS, OPTIONS, model as on_cpu};
 use super::super::{Cache, Candle, load::Cpu};
 use super::Cuda;
 use super::device::Device;
-use super::emulated::Emulated;
 use super::weights::Gpu;
 use crate::brle::Brle;
 use crate::ids::PageId;
@@ -16,6 +17,7 @@ use crate::model::source::{Architecture, Limits, Source};
 use crate::model::{Batch, LowRank, Model, Outputs, Overlay, Sequence};
 use GgmlDType::{Q2K, Q3K, Q4_0, Q4_1, Q4K, Q5_0, Q5_1, Q5K, Q6K, Q8_0};
 use candle_core::quantized::GgmlDType;
+use emulated::Emulated;
 use std::sync::Arc;
 use zerocopy::IntoBytes;
 
