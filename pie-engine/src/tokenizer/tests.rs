@@ -3,7 +3,7 @@
 use super::*;
 use proptest::prelude::*;
 use serde_json::{Value, json};
-use std::sync::LazyLock;
+use std::sync::{Arc, LazyLock};
 
 #[path = "../../examples/train-dummy-tokenizer.rs"]
 #[allow(dead_code)]
