@@ -106,10 +106,7 @@ impl<F: Format> Matrix<F> {
         // Lines begin where lines of the processor's cache do.
         let mut memory = vec![0; length + LINE];
         let start = memory.as_ptr().align_offset(LINE).min(LINE);
-        let work = |at: usize, group: &mut [u8]| {
-            let rows = bytes[at * LANES * row..].chunks_exact(row).take(LANES);
-            rows.enumerate().for_each(|(lane, row)| pack::<F>(lane, row, group));
-        };
+        let work = |at: usize, group: &mut [u8]| pack::<F>(&bytes[at * LANES * row..], row, group);
         for_each_piece(&mut memory[start..start + length], group, outputs * inputs, work);
         let memory = Bytes::new(memory);
         let bytes = memory.slice(start..start + length).unwrap_or(memory);
@@ -131,50 +128,58 @@ impl<F: Format> Packed for Matrix<F> {
     }
 }
 
-/// Writes a row, as the file has it, into its lane of a group that has nothing there yet.
-pub(super) fn pack<F: Format>(lane: usize, row: &[u8], group: &mut [u8]) {
-    let (shape, layout) = (F::SHAPE, F::LAYOUT);
-    let superblocks = group.chunks_exact_mut(layout.size);
-    for (bytes, superblock) in row.chunks_exact(F::KIND.type_size()).zip(superblocks) {
-        let blocks = Blocks::read(F::KIND, bytes);
-        superblock[2 * lane..][..2].copy_from_slice(&blocks.scale);
-        if shape.zero.is_none() {
-            superblock[layout.minima + 2 * lane..][..2].copy_from_slice(&blocks.minimum);
-        }
-        if shape.blocks > 1 {
-            for part in 0..shape.blocks * shape.parts {
-                superblock[layout.scale_factors + part * LANES + lane] = blocks.scales[part] as u8;
-                if shape.zero.is_none() {
-                    superblock[layout.minimum_factors + part * LANES + lane] = blocks.minima[part] as u8;
+/// Packs up to sixteen rows, as the file has them, each so many bytes long. Lanes without a row have zeros.
+fn pack<F: Format>(rows: &[u8], row: usize, group: &mut [u8]) {
+    let (shape, layout, size) = (F::SHAPE, F::LAYOUT, F::KIND.type_size());
+    let mut blocks = [Blocks::ZEROS; LANES];
+    for (number, superblock) in group.chunks_exact_mut(layout.size).enumerate() {
+        let rows = rows.chunks_exact(row).take(LANES);
+        for (lane, (row, blocks)) in rows.zip(&mut blocks).enumerate() {
+            *blocks = Blocks::read(F::KIND, &row[number * size..(number + 1) * size]);
+            superblock[2 * lane..][..2].copy_from_slice(&blocks.scale);
+            if shape.zero.is_none() {
+                superblock[layout.minima + 2 * lane..][..2].copy_from_slice(&blocks.minimum);
+            }
+            if shape.blocks > 1 {
+                for part in 0..shape.blocks * shape.parts {
+                    superblock[layout.scale_factors + part * LANES + lane] = blocks.scales[part] as u8;
+                    if shape.zero.is_none() {
+                        superblock[layout.minimum_factors + part * LANES + lane] = blocks.minima[part] as u8;
+                    }
                 }
             }
         }
-        let packed = superblock[layout.quants..].chunks_exact_mut(layout.block);
-        for (quants, packed) in blocks.quants.as_chunks::<BLOCK>().0.iter().zip(packed) {
-            pack_block::<F>(lane, quants, packed);
+        for (block, packed) in superblock[layout.quants..].chunks_exact_mut(layout.block).enumerate() {
+            pack_block::<F>(&blocks, block, packed);
         }
     }
 }
 
+/// Packs the quants of one block of all rows.
 #[inline(always)]
-fn pack_block<F: Format>(lane: usize, quants: &[u8; BLOCK], packed: &mut [u8]) {
+fn pack_block<F: Format>(rows: &[Blocks; LANES], block: usize, packed: &mut [u8]) {
     let Shape { low, high, .. } = F::SHAPE;
-    let (low_lines, high_lines) = packed.split_at_mut(low * LINE);
-    for (at, four) in quants.as_chunks::<4>().0.iter().enumerate() {
-        let four = u32::from_le_bytes(*four);
-        // Shifts stay inside each byte, because what is shifted has no more bits than there is room for.
-        let each = |width: usize| 0x0101_0101 * ((1u32 << width) - 1);
-        put(low_lines, at % low, lane, (four & each(low)) << (at / low * low));
-        if high > 0 {
-            put(high_lines, at % high, lane, (four >> low & each(high)) << (at / high * high));
-        }
+    // Four neighbours of each row, side by side with those of the others.
+    let mut fours = [[0u32; LANES]; BLOCK / 4];
+    for (lane, row) in rows.iter().enumerate() {
+        let quants = row.quants[block * BLOCK..][..BLOCK].as_chunks::<4>().0;
+        fours.iter_mut().zip(quants).for_each(|(four, quants)| four[lane] = u32::from_le_bytes(*quants));
     }
-}
-
-#[inline(always)]
-fn put(lines: &mut [u8], line: usize, lane: usize, bits: u32) {
-    for (byte, bits) in lines[line * LINE + 4 * lane..][..4].iter_mut().zip(bits.to_le_bytes()) {
-        *byte |= bits;
+    let (low_lines, high_lines) = packed.split_at_mut(low * LINE);
+    for (lines, width, below) in [(low_lines, low, 0), (high_lines, high, low)] {
+        let each = 0x0101_0101 * ((1u32 << width) - 1);
+        for (at, line) in lines.chunks_exact_mut(LINE).enumerate() {
+            let mut words = [0u32; LANES];
+            for (group, four) in fours.iter().skip(at).step_by(width).enumerate() {
+                // Shifts stay inside each byte, because what is shifted has no more bits than there is room for.
+                for (word, four) in words.iter_mut().zip(four) {
+                    *word |= (four >> below & each) << (group * width);
+                }
+            }
+            for (bytes, word) in line.as_chunks_mut::<4>().0.iter_mut().zip(words) {
+                *bytes = word.to_le_bytes();
+            }
+        }
     }
 }
 
