@@ -6,7 +6,7 @@ use super::layers::{
     Around, Attention, Backend, Decoder, Experts, FeedForward, Gated, Gates, Heads, LARGEST_GROUP, Layer,
     Linear, Norm, Projections, Size,
 };
-use super::matrix::{Matrix, Number, Table};
+use super::matrix::{Arena, Matrix, Number, Table};
 use super::numeric::{Activation, NormWeight};
 use super::rope::Rope;
 use super::store::CacheShape;
@@ -106,7 +106,11 @@ fn kernel(device: &str, cache: Cache) -> String {
 }
 
 /// Numbers in memory, and kernels for the processor.
-pub(super) struct Cpu;
+#[derive(Default)]
+pub(super) struct Cpu {
+    /// Where packed matrices are put.
+    arena: Arena,
+}
 
 impl Backend for Cpu {
     type Matrix = Matrix;
@@ -116,7 +120,7 @@ impl Backend for Cpu {
     fn matrix(&self, name: &str, Size { outputs, inputs }: Size, tensor: &Tensor) -> Result<Matrix> {
         match dense(tensor.kind) {
             Some(number) => Ok(Matrix::dense(outputs, inputs, number, tensor.bytes.clone())),
-            None => Matrix::quantized(outputs, inputs, tensor.kind, &tensor.bytes)
+            None => Matrix::quantized(outputs, inputs, tensor.kind, &tensor.bytes, &self.arena)
                 .ok_or_else(|| blocks(name, tensor)),
         }
     }

@@ -98,7 +98,7 @@ impl Candle {
     /// Makes a model of a checkpoint. Dense weights stay where they are mapped; quantized ones are packed for vector instructions.
     pub fn load(source: &Source, cache: Cache) -> Result<Candle, LoadError> {
         // The same bits on any processor.
-        let Loaded { info, decoder, cache } = load(source, cache, &Cpu, "cpu any")?;
+        let Loaded { info, decoder, cache } = load(source, cache, &Cpu::default(), "cpu any")?;
         Ok(Candle { info, decoder, cache })
     }
 }

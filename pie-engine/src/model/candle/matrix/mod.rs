@@ -3,11 +3,13 @@
 //! A row of a product has the same bits whatever other rows are computed with it, and on every machine: each number of it is one sum of products in an order that
 //! follows from the length of the sum.
 
+mod arena;
 mod blocks;
 mod dense;
 mod packed;
 mod product;
 
+pub(super) use arena::Arena;
 #[cfg(any(test, feature = "cuda"))]
 pub(super) use blocks::{Blocks, Shape, shape};
 pub(super) use dense::Number;
@@ -41,8 +43,14 @@ impl Matrix {
     }
 
     /// A quantized matrix; none if this is no quantized format, or rows are not whole blocks. There have to be as many bytes as that takes.
-    pub fn quantized(outputs: usize, inputs: usize, kind: GgmlDType, bytes: &[u8]) -> Option<Matrix> {
-        let packed = packed(outputs, inputs, kind, bytes)?;
+    pub fn quantized(
+        outputs: usize,
+        inputs: usize,
+        kind: GgmlDType,
+        bytes: &[u8],
+        arena: &Arena,
+    ) -> Option<Matrix> {
+        let packed = packed(outputs, inputs, kind, bytes, arena)?;
         Some(Matrix { outputs, inputs, form: Form::Packed(packed) })
     }
 

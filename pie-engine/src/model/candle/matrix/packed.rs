@@ -11,6 +11,7 @@
 
 use super::super::pool::{Columns, for_each_piece};
 use super::super::simd::{LANES, dispatch};
+use super::arena::Arena;
 use super::blocks::{BLOCK, Blocks, Format, Shape};
 use super::product::{Group, Rounded};
 use crate::model::Bytes;
@@ -66,6 +67,7 @@ pub(super) fn packed(
     inputs: usize,
     kind: GgmlDType,
     bytes: &[u8],
+    arena: &Arena,
 ) -> Option<Box<dyn Packed>> {
     macro_rules! of_kind {
         ($($kind:ident)*) => {
@@ -75,7 +77,7 @@ pub(super) fn packed(
                     impl Format for Of {
                         const KIND: GgmlDType = GgmlDType::$kind;
                     }
-                    Some(Box::new(Matrix::<Of>::new(outputs, inputs, bytes)))
+                    Some(Box::new(Matrix::<Of>::new(outputs, inputs, bytes, arena)))
                 })*
                 _ => None,
             }
@@ -98,19 +100,15 @@ struct Matrix<F> {
 }
 
 impl<F: Format> Matrix<F> {
-    fn new(outputs: usize, inputs: usize, bytes: &[u8]) -> Self {
+    fn new(outputs: usize, inputs: usize, bytes: &[u8], arena: &Arena) -> Self {
         let blocks = inputs / BLOCK;
         let group = blocks / F::SHAPE.blocks * F::LAYOUT.size;
         let length = outputs.div_ceil(LANES) * group;
         let row = inputs / F::KIND.block_size() * F::KIND.type_size();
-        // Lines begin where lines of the processor's cache do.
-        let mut memory = vec![0; length + LINE];
-        let start = memory.as_ptr().align_offset(LINE).min(LINE);
+        let mut memory = arena.take(length);
         let work = |at: usize, group: &mut [u8]| pack::<F>(&bytes[at * LANES * row..], row, group);
-        for_each_piece(&mut memory[start..start + length], group, outputs * inputs, work);
-        let memory = Bytes::new(memory);
-        let bytes = memory.slice(start..start + length).unwrap_or(memory);
-        Matrix { bytes, blocks, group, format: PhantomData }
+        for_each_piece(&mut memory, group, outputs * inputs, work);
+        Matrix { bytes: Bytes::new(memory), blocks, group, format: PhantomData }
     }
 }
 

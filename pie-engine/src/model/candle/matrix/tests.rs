@@ -28,7 +28,7 @@ fn products_are_those_of_the_numbers_that_blocks_stand_for() {
     for kind in KINDS {
         let bytes = quantized(kind);
         let weights = numbers(kind, &bytes);
-        let matrix = Matrix::quantized(OUTPUTS, INPUTS, kind, &bytes).unwrap();
+        let matrix = Matrix::quantized(OUTPUTS, INPUTS, kind, &bytes, &Arena::default()).unwrap();
         let input = Random(5).numbers(13 * INPUTS);
         let mut output = Vec::new();
         matrix.product(&input, &mut output);
@@ -49,7 +49,7 @@ fn products_are_those_of_the_numbers_that_blocks_stand_for() {
 #[test]
 fn a_row_has_the_same_bits_whatever_is_beside_it() {
     for kind in KINDS {
-        let matrix = Matrix::quantized(OUTPUTS, INPUTS, kind, &quantized(kind)).unwrap();
+        let matrix = Matrix::quantized(OUTPUTS, INPUTS, kind, &quantized(kind), &Arena::default()).unwrap();
         let input = Random(5).numbers(13 * INPUTS);
         let mut together = Vec::new();
         matrix.product(&input, &mut together);
@@ -64,7 +64,7 @@ fn a_row_has_the_same_bits_whatever_is_beside_it() {
 #[test]
 fn vector_instructions_change_no_bit() {
     for kind in KINDS {
-        let matrix = Matrix::quantized(OUTPUTS, INPUTS, kind, &quantized(kind)).unwrap();
+        let matrix = Matrix::quantized(OUTPUTS, INPUTS, kind, &quantized(kind), &Arena::default()).unwrap();
         let input = Random(5).numbers(INPUTS);
         let (mut best, mut portable) = (Vec::new(), Vec::new());
         matrix.product(&input, &mut best);
@@ -94,7 +94,7 @@ fn a_table_has_the_rows_that_blocks_stand_for() {
 #[test]
 fn what_is_no_number_is_not_hidden_by_rounding() {
     for bad in [f32::NAN, f32::INFINITY] {
-        let matrix = Matrix::quantized(OUTPUTS, INPUTS, Q4K, &quantized(Q4K)).unwrap();
+        let matrix = Matrix::quantized(OUTPUTS, INPUTS, Q4K, &quantized(Q4K), &Arena::default()).unwrap();
         let mut input = Random(5).numbers(2 * INPUTS);
         input[INPUTS + 40] = bad;
         let mut output = Vec::new();
@@ -106,7 +106,7 @@ fn what_is_no_number_is_not_hidden_by_rounding() {
 
 #[test]
 fn rows_that_are_no_whole_blocks_are_refused() {
-    assert!(Matrix::quantized(2, 48, Q8_0, &[0; 2 * 51]).is_none());
+    assert!(Matrix::quantized(2, 48, Q8_0, &[0; 2 * 51], &Arena::default()).is_none());
     assert!(Table::quantized(2, 48, Q8_0, Bytes::new(vec![0; 2 * 51])).is_none());
-    assert!(Matrix::quantized(2, 32, GgmlDType::F32, &[0; 256]).is_none());
+    assert!(Matrix::quantized(2, 32, GgmlDType::F32, &[0; 256], &Arena::default()).is_none());
 }

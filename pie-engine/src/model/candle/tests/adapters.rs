@@ -79,7 +79,7 @@ fn furthest(a: &[f32], b: &[f32]) -> f32 {
 
 /// Fails unless an adapter beside sequences without one gives what the weights give into which it is merged.
 fn assert_merges(kind: Kind, plain: &Candle, overlay: &Overlay) {
-    let mut merged = decoder(&Cpu, 3, Weights::Dense(Number::F32), kind);
+    let mut merged = decoder(&Cpu::default(), 3, Weights::Dense(Number::F32), kind);
     for linear in linears(&mut merged) {
         let target = linear.target.unwrap();
         merge(linear, &overlay.layers()[target], overlay.rank(), overlay.scale());
@@ -93,7 +93,7 @@ fn assert_merges(kind: Kind, plain: &Candle, overlay: &Overlay) {
 }
 
 fn plain(kind: Kind) -> Candle {
-    model(decoder(&Cpu, 3, Weights::Dense(Number::F32), kind), Cache::F32)
+    model(decoder(&Cpu::default(), 3, Weights::Dense(Number::F32), kind), Cache::F32)
 }
 
 #[test]

@@ -40,7 +40,8 @@ pub(super) const OPTIONS: Options = Options { removal_tolerance: 1e-3 };
 fn every_kind_of_decoder_has_the_properties_that_the_engine_relies_on() {
     for (seed, kind) in KINDS.into_iter().enumerate() {
         for cache in [Cache::F32, Cache::F16, Cache::Int8] {
-            let model = model(decoder(&Cpu, seed as u64, Weights::Dense(Number::F32), kind), cache);
+            let model =
+                model(decoder(&Cpu::default(), seed as u64, Weights::Dense(Number::F32), kind), cache);
             if let Err(failure) = conformance::check(&model, OPTIONS) {
                 panic!("{failure}, with {kind:?} and {cache:?}");
             }
@@ -54,7 +55,8 @@ fn weights_of_every_form_have_these_properties() {
     let dense = [Number::F16, Number::BF16].map(Weights::Dense);
     let quantized = [Q4_0, Q4_1, Q5_0, Q5_1, Q8_0, Q2K, Q3K, Q4K, Q5K, Q6K].map(Weights::Quantized);
     for weights in dense.into_iter().chain(quantized) {
-        let model = model(decoder(&Cpu, 9, weights, Kind { one_layer: true, ..PLAIN }), Cache::F16);
+        let model =
+            model(decoder(&Cpu::default(), 9, weights, Kind { one_layer: true, ..PLAIN }), Cache::F16);
         // Activations are rounded to 8 bits before they are multiplied with blocks, so that sums which differ in their last bits can come to differ by a step.
         let removal_tolerance = if matches!(weights, Weights::Dense(_)) { 1e-3 } else { 0.2 };
         if let Err(failure) = conformance::check(&model, Options { removal_tolerance }) {

@@ -35,7 +35,7 @@ fn device() -> Arc<dyn Device> {
 
 fn model(seed: u64, weights: Weights, kind: Kind, cache: Cache) -> Cuda {
     let device = device();
-    let info = on_cpu(decoder(&Cpu, seed, weights, kind), cache).info;
+    let info = on_cpu(decoder(&Cpu::default(), seed, weights, kind), cache).info;
     let decoder = decoder(&Gpu::new(device.clone()), seed, weights, kind);
     Cuda { info, decoder, cache, device }
 }
@@ -101,7 +101,7 @@ fn adapter(model: &dyn Model) -> Overlay {
 
 /// How far the furthest of two rows' numbers are apart: of these weights here, and of those on the CPU.
 fn apart(kind: Kind, cache: Cache, (here, on): (Weights, Weights)) -> f32 {
-    let (here, there) = (model(5, here, kind, cache), on_cpu(decoder(&Cpu, 5, on, kind), cache));
+    let (here, there) = (model(5, here, kind, cache), on_cpu(decoder(&Cpu::default(), 5, on, kind), cache));
     let adapter = adapter(&here);
     let (here, there) = (logits(&here, &adapter), logits(&there, &adapter));
     assert_eq!(here.len(), there.len());
@@ -148,7 +148,7 @@ fn a_context_of_many_stretches_is_that_of_the_cpu() {
         model.forward(&batch, &mut *model.new_store(19, 16), &mut outputs).unwrap();
         [outputs.logits, outputs.embeddings].concat()
     };
-    let here = rows(&on_cpu(decoder(&Cpu, 6, weights, kind), Cache::F32));
+    let here = rows(&on_cpu(decoder(&Cpu::default(), 6, weights, kind), Cache::F32));
     let there = rows(&model(6, weights, kind, Cache::F32));
     let far = here.iter().zip(&there).fold(0.0f32, |far, (a, b)| far.max((a - b).abs()));
     assert!(here.len() == there.len() && far <= 2e-5, "{far}");
