@@ -1,43 +1,60 @@
-//! Text on its way to a file, which another thread writes, so that a run does not wait for its own trace.
+//! What is on its way to a file, which another thread makes text of and writes, so that a run does not wait for its own trace.
 //!
-//! The text is made at once and not on that thread: what an event consists of is still in this processor's memory then, and what the run gives back it takes again for
-//! the next one. Kept until somebody else has read it, events would cost more than their text. Only what is large is made on the thread.
+//! Bytes are handed over, and not what they say: what an event consists of is still in this processor's memory then, and what the run gives back it takes again for
+//! the next one. Kept until somebody else has read it, events would cost more than their text. Only what is large is handed over as it is.
 //!
 //! What is pushed is in the file a moment later, whether more comes or not, so that a run which is killed leaves what it did until then. In between the thread
 //! sleeps, and is woken once for all that comes in a moment: waking a thread costs as much as a dozen events.
 
-use std::io::{self, Write};
+use std::io;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
 /// How long something waits for what comes after it, and so how much of its trace a run loses that is killed.
 pub const PATIENCE: Duration = Duration::from_millis(5);
-/// What takes more bytes than this is made text of on the thread.
+/// What takes more bytes than this is handed over as it is.
 pub const LARGE: u64 = 16 << 10;
 /// Bytes that the thread may be behind. Then whoever pushes waits, so that memory is bounded.
 const BEHIND: u64 = 1 << 20;
 
-/// A file to which another thread writes.
-pub struct Behind {
-    shared: Arc<Shared>,
+/// Who makes text of what was pushed, on the thread.
+pub trait Scribe: Send + Sized + 'static {
+    /// Takes what was pushed, in its order: one piece or several, and none in parts.
+    ///
+    /// # Errors
+    /// It cannot be made text, or not be written.
+    fn take(&mut self, pushed: &[u8]) -> io::Result<()>;
+
+    /// Writes what it has taken.
+    ///
+    /// # Errors
+    /// It cannot be written.
+    fn write(&mut self) -> io::Result<()>;
+}
+
+/// A file, or several, to which another thread writes.
+pub struct Behind<S: Scribe> {
+    pusher: Pusher<S>,
     /// Absent once it is finished.
     thread: Option<JoinHandle<io::Result<()>>>,
 }
 
-struct Shared {
-    queue: Mutex<Queue>,
+/// Pushes to a thread that somebody else has, who hears what goes wrong.
+pub struct Pusher<S>(Arc<Shared<S>>);
+
+struct Shared<S> {
+    queue: Mutex<Queue<S>>,
     /// Tells the thread that something came after nothing, that there is much, or that nothing more comes.
     came: Condvar,
     /// Tells whoever pushes that there is room.
     went: Condvar,
 }
 
-#[derive(Default)]
-struct Queue {
-    coming: Batch,
+struct Queue<S> {
+    coming: Batch<S>,
     /// What was written, empty again: there is room in it.
-    written: Batch,
+    written: Batch<S>,
     /// Whether the thread waits for something to come.
     idle: bool,
     /// Whether nothing more comes.
@@ -47,81 +64,98 @@ struct Queue {
 }
 
 /// What is written at once.
-#[derive(Default)]
-struct Batch {
-    text: Vec<u8>,
-    /// What belongs between two parts of the text, and where.
-    large: Vec<(usize, Make)>,
+pub struct Batch<S> {
+    /// Pieces that are pushed are appended to these.
+    pub bytes: Vec<u8>,
+    /// What belongs between two pieces, and where.
+    large: Vec<(usize, Make<S>)>,
     /// How much that is.
     large_bytes: u64,
 }
 
-/// Appends a text.
-type Make = Box<dyn FnOnce(&mut Vec<u8>) -> io::Result<()> + Send>;
+/// Hands over something that is large.
+type Make<S> = Box<dyn FnOnce(&mut S) -> io::Result<()> + Send>;
 
-impl Batch {
-    fn bytes(&self) -> u64 {
-        self.text.len() as u64 + self.large_bytes
+impl<S: Scribe> Batch<S> {
+    fn new() -> Self {
+        Batch { bytes: Vec::new(), large: Vec::new(), large_bytes: 0 }
     }
 
-    /// Writes it, and leaves nothing of it but room.
-    fn write(&mut self, file: &mut impl Write) -> io::Result<()> {
-        let (mut written, mut made) = (0, Vec::new());
-        for (place, make) in self.large.drain(..) {
-            file.write_all(&self.text[written..place])?;
-            written = place;
-            made.clear();
-            make(&mut made)?;
-            file.write_all(&made)?;
-        }
-        file.write_all(&self.text[written..])?;
-        self.text.clear();
+    fn size(&self) -> u64 {
+        self.bytes.len() as u64 + self.large_bytes
+    }
+
+    /// Adds what takes so many bytes and is large, which `make` is to hand to the scribe.
+    pub fn add(&mut self, bytes: u64, make: impl FnOnce(&mut S) -> io::Result<()> + Send + 'static) {
+        self.large.push((self.bytes.len(), Box::new(make)));
+        // It is something, however small.
+        self.large_bytes += bytes.max(1);
+    }
+
+    /// Has it written, up to what cannot be made text, and leaves nothing of it but room.
+    fn write(&mut self, scribe: &mut S) -> io::Result<()> {
+        let taken = self.hand_over(scribe);
+        let written = scribe.write();
+        self.bytes.clear();
         self.large_bytes = 0;
-        file.flush()
+        taken.and(written)
+    }
+
+    fn hand_over(&mut self, scribe: &mut S) -> io::Result<()> {
+        let mut taken = 0;
+        for (place, make) in self.large.drain(..) {
+            scribe.take(&self.bytes[taken..place])?;
+            taken = place;
+            make(scribe)?;
+        }
+        scribe.take(&self.bytes[taken..])
     }
 }
 
-impl Behind {
-    /// Starts the thread. It writes much at a time, so the file needs no buffer.
+impl<S: Scribe> Behind<S> {
+    /// Starts the thread. It writes much at a time, so files need no buffers.
     ///
     /// # Errors
     /// There can be no more threads.
-    pub fn new(mut file: impl Write + Send + 'static) -> io::Result<Self> {
-        let shared = Shared { queue: Mutex::default(), came: Condvar::new(), went: Condvar::new() };
-        let shared = Arc::new(shared);
+    pub fn new(mut scribe: S) -> io::Result<Self> {
+        let (coming, written) = (Batch::new(), Batch::new());
+        let queue = Queue { coming, written, idle: false, over: false, stopped: false };
+        let shared = Arc::new(Shared { queue: Mutex::new(queue), came: Condvar::new(), went: Condvar::new() });
         let theirs = Arc::clone(&shared);
         let thread = thread::Builder::new().name("trace".to_owned()).spawn(move || {
-            // Also where the writer panics: nobody is to wait for it then.
+            // Also where the scribe panics: nobody is to wait for it then.
             let stopped = Stopped(&theirs);
             while let Some(mut batch) = stopped.0.next() {
-                batch.write(&mut file)?;
+                batch.write(&mut scribe)?;
                 stopped.0.lock().written = batch;
             }
             Ok(())
         })?;
-        Ok(Behind { shared, thread: Some(thread) })
+        Ok(Behind { pusher: Pusher(shared), thread: Some(thread) })
     }
 }
 
 /// Says that the thread has ended, however it does.
-struct Stopped<'a>(&'a Shared);
+struct Stopped<'a, S>(&'a Shared<S>);
 
-impl Drop for Stopped<'_> {
+impl<S> Drop for Stopped<'_, S> {
     fn drop(&mut self) {
         self.0.lock().stopped = true;
         self.0.went.notify_all();
     }
 }
 
-impl Shared {
-    fn lock(&self) -> MutexGuard<'_, Queue> {
+impl<S> Shared<S> {
+    fn lock(&self) -> MutexGuard<'_, Queue<S>> {
         self.queue.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
 
+impl<S: Scribe> Shared<S> {
     /// Waits until there is something, and a moment for more; none once nothing comes any more.
-    fn next(&self) -> Option<Batch> {
+    fn next(&self) -> Option<Batch<S>> {
         let mut queue = self.lock();
-        while queue.coming.bytes() == 0 {
+        while queue.coming.size() == 0 {
             if queue.over {
                 return None;
             }
@@ -129,10 +163,10 @@ impl Shared {
             queue = self.came.wait(queue).unwrap_or_else(PoisonError::into_inner);
         }
         queue.idle = false;
-        let few = |queue: &mut Queue| !queue.over && queue.coming.bytes() < BEHIND / 2;
+        let few = |queue: &mut Queue<S>| !queue.over && queue.coming.size() < BEHIND / 2;
         let (mut queue, _) =
             self.came.wait_timeout_while(queue, PATIENCE, few).unwrap_or_else(PoisonError::into_inner);
-        let room = std::mem::take(&mut queue.written);
+        let room = std::mem::replace(&mut queue.written, Batch::new());
         let batch = std::mem::replace(&mut queue.coming, room);
         drop(queue);
         self.went.notify_all();
@@ -140,71 +174,58 @@ impl Shared {
     }
 }
 
-impl Behind {
-    /// Adds a text, which `append` appends.
+impl<S: Scribe> Pusher<S> {
+    /// Has a piece or something large added; whether anybody takes it. If it cannot be made, nothing is added.
     ///
     /// # Errors
-    /// It cannot be made, or an earlier one could not be written.
-    pub fn push(&mut self, append: impl FnOnce(&mut Vec<u8>) -> io::Result<()>) -> io::Result<()> {
-        self.add(|batch| {
-            let before = batch.text.len();
-            append(&mut batch.text).inspect_err(|_| batch.text.truncate(before))
-        })
-    }
-
-    /// Adds a text which `append` is to make on the thread, out of so many bytes.
-    ///
-    /// # Errors
-    /// An earlier one could not be made or written.
-    pub fn push_large(
-        &mut self,
-        bytes: u64,
-        append: impl FnOnce(&mut Vec<u8>) -> io::Result<()> + Send + 'static,
-    ) -> io::Result<()> {
-        self.add(|batch| {
-            batch.large.push((batch.text.len(), Box::new(append)));
-            // It is something, however small.
-            batch.large_bytes += bytes.max(1);
-            Ok(())
-        })
-    }
-
-    fn add(&mut self, add: impl FnOnce(&mut Batch) -> io::Result<()>) -> io::Result<()> {
-        if self.thread.is_none() {
-            return Ok(());
-        }
-        let mut queue = self.shared.lock();
-        while queue.coming.bytes() >= BEHIND && !queue.stopped {
-            queue = self.shared.went.wait(queue).unwrap_or_else(PoisonError::into_inner);
+    /// It cannot be made.
+    pub fn push(&self, add: impl FnOnce(&mut Batch<S>) -> io::Result<()>) -> io::Result<bool> {
+        let mut queue = self.0.lock();
+        while queue.coming.size() >= BEHIND && !queue.stopped {
+            queue = self.0.went.wait(queue).unwrap_or_else(PoisonError::into_inner);
         }
         if queue.stopped {
-            drop(queue);
-            return self.finish();
+            return Ok(false);
         }
-        let before = queue.coming.bytes();
-        add(&mut queue.coming)?;
-        let much = before < BEHIND / 2 && queue.coming.bytes() >= BEHIND / 2;
+        let (before, length) = (queue.coming.size(), queue.coming.bytes.len());
+        add(&mut queue.coming).inspect_err(|_| queue.coming.bytes.truncate(length))?;
+        let much = before < BEHIND / 2 && queue.coming.size() >= BEHIND / 2;
         let wake = std::mem::take(&mut queue.idle) || much;
         drop(queue);
         if wake {
-            self.shared.came.notify_one();
+            self.0.came.notify_one();
         }
-        Ok(())
+        Ok(true)
+    }
+}
+
+impl<S: Scribe> Behind<S> {
+    /// Has a piece or something large added.
+    ///
+    /// # Errors
+    /// It cannot be made, or something earlier could not be written.
+    pub fn push(&mut self, add: impl FnOnce(&mut Batch<S>) -> io::Result<()>) -> io::Result<()> {
+        if self.thread.is_none() || self.pusher.push(add)? { Ok(()) } else { self.finish() }
     }
 
-    /// Writes what is left, and waits until all is written. Later calls do nothing.
+    /// Whoever else pushes.
+    pub fn pusher(&self) -> Pusher<S> {
+        Pusher(Arc::clone(&self.pusher.0))
+    }
+
+    /// Has the rest written, and waits until all is. Later calls do nothing.
     ///
     /// # Errors
     /// Something could not be written.
     pub fn finish(&mut self) -> io::Result<()> {
         let Some(thread) = self.thread.take() else { return Ok(()) };
-        self.shared.lock().over = true;
-        self.shared.came.notify_one();
+        self.pusher.0.lock().over = true;
+        self.pusher.0.came.notify_one();
         thread.join().unwrap_or_else(|_| Err(io::Error::other("the thread that writes has panicked")))
     }
 }
 
-impl Drop for Behind {
+impl<S: Scribe> Drop for Behind<S> {
     fn drop(&mut self) {
         // Nobody asked for its result.
         let _ = self.finish();
@@ -213,6 +234,7 @@ impl Drop for Behind {
 
 #[cfg(test)]
 mod tests {
+    use std::io::Write;
     use std::time::Instant;
 
     use super::*;
@@ -227,13 +249,13 @@ mod tests {
         }
     }
 
-    impl Write for Kept {
-        fn write(&mut self, text: &[u8]) -> io::Result<usize> {
-            self.0.lock().unwrap().0.extend_from_slice(text);
-            Ok(text.len())
+    impl Scribe for Kept {
+        fn take(&mut self, pushed: &[u8]) -> io::Result<()> {
+            self.0.lock().unwrap().0.extend_from_slice(pushed);
+            Ok(())
         }
 
-        fn flush(&mut self) -> io::Result<()> {
+        fn write(&mut self) -> io::Result<()> {
             let mut kept = self.0.lock().unwrap();
             kept.1 = kept.0.len();
             Ok(())
@@ -242,18 +264,26 @@ mod tests {
 
     struct Full;
 
-    impl Write for Full {
-        fn write(&mut self, _text: &[u8]) -> io::Result<usize> {
-            Err(io::Error::other("the disk is full"))
+    impl Scribe for Full {
+        fn take(&mut self, _pushed: &[u8]) -> io::Result<()> {
+            Ok(())
         }
 
-        fn flush(&mut self) -> io::Result<()> {
-            Ok(())
+        fn write(&mut self) -> io::Result<()> {
+            Err(io::Error::other("the disk is full"))
         }
     }
 
-    fn line(number: u32) -> impl FnOnce(&mut Vec<u8>) -> io::Result<()> {
-        move |text| writeln!(text, "{number}")
+    fn line<S: Scribe>(number: u32) -> impl FnOnce(&mut Batch<S>) -> io::Result<()> {
+        move |batch| writeln!(batch.bytes, "{number}")
+    }
+
+    /// A line that is handed over as if it were large.
+    fn large<S: Scribe>(number: u32) -> impl FnOnce(&mut Batch<S>) -> io::Result<()> {
+        move |batch| {
+            batch.add(LARGE, move |scribe: &mut S| scribe.take(format!("{number}\n").as_bytes()));
+            Ok(())
+        }
     }
 
     fn until(what: impl Fn() -> bool) {
@@ -270,7 +300,7 @@ mod tests {
         let mut behind = Behind::new(kept.clone()).unwrap();
         for number in 0..100_000 {
             match number % 100 {
-                7 | 8 | 50 => behind.push_large(LARGE, line(number)).unwrap(),
+                7 | 8 | 50 => behind.push(large(number)).unwrap(),
                 _ => behind.push(line(number)).unwrap(),
             }
         }
@@ -279,7 +309,7 @@ mod tests {
         let expected: String = (0..100_000).map(|number| format!("{number}\n")).collect();
         assert!(kept.text() == expected);
         let mut behind = Behind::new(kept.clone()).unwrap();
-        behind.push_large(0, line(7)).unwrap();
+        behind.push(large(7)).unwrap();
         drop(behind);
         assert!(kept.text() == expected + "7\n");
     }
@@ -304,8 +334,15 @@ mod tests {
         let pushing = thread::spawn(move || {
             for number in 0..lines {
                 match number % 2 {
-                    0 => behind.push(|text| writeln!(text, "{number:999}")).unwrap(),
-                    _ => behind.push_large(1000, move |text| writeln!(text, "{number:999}")).unwrap(),
+                    0 => behind.push(|batch| writeln!(batch.bytes, "{number:999}")).unwrap(),
+                    _ => {
+                        let make = move |kept: &mut Kept| kept.take(format!("{number:999}\n").as_bytes());
+                        let add = |batch: &mut Batch<Kept>| {
+                            batch.add(1000, make);
+                            Ok(())
+                        };
+                        behind.push(add).unwrap();
+                    }
                 }
                 *count.lock().unwrap() += 1000;
             }
@@ -334,14 +371,18 @@ mod tests {
     fn a_text_that_cannot_be_made_leaves_nothing() {
         let kept = Kept::default();
         let mut behind = Behind::new(kept.clone()).unwrap();
-        let fails = |text: &mut Vec<u8>| {
-            text.push(b'?');
+        let fails = |batch: &mut Batch<Kept>| {
+            batch.bytes.push(b'?');
             Err(io::Error::other("it is a test"))
+        };
+        let fails_behind = |batch: &mut Batch<Kept>| {
+            batch.add(LARGE, |_| Err(io::Error::other("it is a test")));
+            Ok(())
         };
         behind.push(line(1)).unwrap();
         behind.push(fails).unwrap_err();
         behind.push(line(2)).unwrap();
-        behind.push_large(LARGE, fails).unwrap();
+        behind.push(fails_behind).unwrap();
         assert_eq!(behind.finish().unwrap_err().to_string(), "it is a test");
         assert_eq!(kept.text(), "1\n2\n");
     }
@@ -349,7 +390,11 @@ mod tests {
     #[test]
     fn a_writer_that_panics_makes_nobody_wait() {
         let mut behind = Behind::new(Kept::default()).unwrap();
-        behind.push_large(LARGE, |_| panic!("it is a test")).unwrap();
+        let panics = |batch: &mut Batch<Kept>| {
+            batch.add(LARGE, |_| panic!("it is a test"));
+            Ok(())
+        };
+        behind.push(panics).unwrap();
         let error = (0..1_000_000).find_map(|number| {
             thread::sleep(Duration::from_millis(1));
             behind.push(line(number)).err()

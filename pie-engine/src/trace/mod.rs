@@ -1,5 +1,6 @@
 //! What happened in a run, as data. One owned event type serves the live run, the file on disk, replay and snapshots.
 
+pub mod brief;
 mod event;
 pub mod json;
 pub mod jsonl;

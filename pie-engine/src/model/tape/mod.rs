@@ -4,14 +4,17 @@
 //! nothing is sampled: pages, steps and virtual time are as they were, and a pass gets the answers that the pass of its number got, if it asks the same. One
 //! that asks something else gets none, and whoever plays is told.
 
+mod kept;
+
+pub use kept::Kept;
+
 use super::{Batch, KvStore, Model, ModelError, ModelInfo, Outputs};
 use crate::ids::{InstanceId, PageId, PassId, SwapId};
-use crate::trace::{Event, Record};
+use crate::trace::Event;
 use base64::prelude::{BASE64_STANDARD, Engine};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::Value;
 use std::any::Any;
-use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -27,60 +30,6 @@ pub trait Tape: Send {
     }
     /// Keeps a pass.
     fn keep(&mut self, kept: Kept);
-}
-
-/// A pass with its answers, as it comes from the engine. It is written as the [`Take`] that it becomes when it is read.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Kept {
-    /// The record of its [`Event::Pass`], which a trace has too.
-    pub asked: Arc<Record>,
-    /// One for each question, in their order.
-    pub replies: Vec<Reply>,
-    /// As in [`Take::margin`].
-    pub margin: Option<f32>,
-}
-
-impl Kept {
-    /// About how many bytes it takes.
-    pub fn bytes(&self) -> u64 {
-        let numbers = |Numbers(numbers): &Numbers| size_of_val(&numbers[..]) as u64;
-        let reply = |reply: &Reply| match reply {
-            Reply::Token(_) | Reply::Computed => 0,
-            Reply::Distribution(ids, probabilities) => size_of_val(&ids[..]) as u64 + numbers(probabilities),
-            Reply::Logits(it) | Reply::Logprobs(it) | Reply::Entropy(it) | Reply::Embedding(it) => {
-                numbers(it)
-            }
-        };
-        self.asked.event.bytes() + self.replies.iter().map(reply).sum::<u64>()
-    }
-}
-
-impl From<&Kept> for Take {
-    fn from(Kept { asked, replies, margin }: &Kept) -> Take {
-        Take { asked: Take::asked(&asked.event), replies: replies.clone(), margin: *margin }
-    }
-}
-
-impl Serialize for Kept {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        /// The fields of a [`Take`].
-        #[derive(Serialize)]
-        struct Written<'a> {
-            asked: &'a Event,
-            replies: &'a [Reply],
-            #[serde(skip_serializing_if = "Option::is_none")]
-            margin: Option<f32>,
-        }
-        let Kept { asked, replies, margin } = self;
-        let mut asked = Cow::Borrowed(&asked.event);
-        if matches!(*asked, Event::Pass { reused, .. } if reused > 0)
-            && let Event::Pass { reused, .. } = asked.to_mut()
-        {
-            // As in `Take::asked`: it is left out where it is zero.
-            *reused = 0;
-        }
-        Written { asked: &asked, replies, margin: *margin }.serialize(serializer)
-    }
 }
 
 /// A pass with its answers.
@@ -433,7 +382,6 @@ impl KvStore for NoStore {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::trace::SamplerCall;
 
     #[test]
     fn numbers_come_back_bit_for_bit() {
@@ -444,32 +392,5 @@ mod tests {
         let bits = |numbers: &Numbers| numbers.0.iter().map(|number| number.to_bits()).collect::<Vec<_>>();
         assert_eq!(bits(&read), bits(&numbers));
         assert!(serde_json::from_str::<Numbers>("\"AAA=\"").is_err());
-    }
-
-    #[test]
-    fn what_is_written_of_a_pass_is_the_take_that_it_becomes() {
-        for reused in [0, 3] {
-            let event = Event::Pass {
-                instance: InstanceId(1),
-                pass: PassId(2),
-                context: None,
-                tokens: vec![7, 8, 9, 10].into(),
-                guesses: None,
-                positions: None,
-                reused,
-                attention_mask: None,
-                adapter: None,
-                allowed: Some(5),
-                shown: None,
-                samplers: vec![SamplerCall { indices: vec![3], sampler: "entropy".to_owned() }],
-            };
-            let asked = Arc::new(Record { seq: 4, at: 5, event });
-            let kept = Kept { asked, replies: vec![Reply::Entropy(Numbers(vec![0.25]))], margin: Some(0.1) };
-            let (written, take) =
-                (serde_json::to_string(&kept).unwrap(), serde_json::to_string(&Take::from(&kept)).unwrap());
-            assert_eq!(written, take);
-            assert!(!written.contains("reused"), "{written}");
-            assert_eq!(serde_json::from_str::<Take>(&written).unwrap(), Take::from(&kept));
-        }
     }
 }
