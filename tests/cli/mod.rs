@@ -10,3 +10,4 @@ mod run;
 mod store;
 mod test;
 mod trace;
+mod unfinished;

@@ -366,11 +366,14 @@ fn shards_are_parts_of_all_cases() {
     assert_eq!(listed(&["echoes[word=a,n=2]"]), ["echoes[word=a,n=2]"]);
     assert_eq!(listed(&["n=2]", "n=3]"]).len(), 4);
     assert_eq!(listed(&["--tag", "fast"]).len(), 40);
-    test(&world, &["--tag", "slow"]).assert().code(2).stderr_eq(str![[r#"
-error: there is no case to run
-   hint: bakery test --list
+    test(&world, &["--tag", "fats"]).assert().code(2).stderr_eq(str![[r#"
+error: no case has the tag `fats`
+   hint: did you mean `fast`?
 
 "#]]);
+    // With more machines than cases, those that have nothing to do do not fail.
+    test(&world, &["--shard", "41/50"]).assert().success().stdout_eq("0 cases: 0 passed[..]\n");
+    test(&world, &["--shard", "41/50", "--layer", "numbers"]).assert().code(2);
     test(&world, &["ehcoes"]).assert().code(2).stderr_eq(str![[r#"
 error: no case is called `ehcoes`, and none has it in its name
    hint: bakery test --list

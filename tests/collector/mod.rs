@@ -24,14 +24,20 @@ fn installed() -> PathBuf {
     python::installed("otlp", &repository().join("tests/collector/requirements.txt"))
 }
 
-/// The same for those of a collector that takes JSON.
-fn installed_for_json() -> PathBuf {
-    python::installed("otlp-json", &repository().join("tests/collector/requirements-json.txt"))
+/// The last release of Python that the collector which takes JSON comes for.
+const LAST_RELEASE: u32 = 13;
+
+/// The same for those of a collector that takes JSON, which is linked to the library of the Python that it is installed for.
+fn installed_for_json(interpreter: &Path) -> PathBuf {
+    // Installed anew where that is another one now.
+    let release = interpreter.file_name().unwrap_or_default().to_string_lossy();
+    let pinned = repository().join("tests/collector/requirements-json.txt");
+    python::installed_for(interpreter, &format!("otlp-json-{release}"), &pinned)
 }
 
-/// Where the libraries of the interpreter are.
-fn libraries() -> String {
-    let mut command = Command::new(python::interpreter());
+/// Where the libraries of an interpreter are.
+fn libraries(interpreter: &Path) -> String {
+    let mut command = Command::new(interpreter);
     command.args(["-c", "import sysconfig; print(sysconfig.get_config_var('LIBDIR'))"]);
     String::from_utf8(command.output().unwrap().stdout).unwrap().trim().to_owned()
 }
@@ -92,7 +98,7 @@ struct Rotel {
 }
 
 impl Rotel {
-    fn start(installed: &Path, backend: &str, world: &World) -> Rotel {
+    fn start(installed: &Path, interpreter: &Path, backend: &str, world: &World) -> Rotel {
         // It has to be told its ports. Both are held until both are known, so that they are two.
         let held = [(); 2].map(|()| TcpListener::bind("127.0.0.1:0").unwrap());
         let [http, grpc] = held.each_ref().map(|listener| listener.local_addr().unwrap().to_string());
@@ -103,7 +109,7 @@ impl Rotel {
         command.arg("start").args(["--otlp-http-endpoint", &http, "--otlp-grpc-endpoint", &grpc]);
         command.args(["--otlp-exporter-endpoint", backend, "--otlp-exporter-protocol", "http"]);
         command.current_dir(world.work()).args(["--pid-file", "rotel.pid", "--log-file", "rotel.log"]);
-        command.env("LD_LIBRARY_PATH", libraries());
+        command.env("LD_LIBRARY_PATH", libraries(interpreter));
         let child = command.stdin(Stdio::null()).stdout(Stdio::null()).spawn().unwrap();
         let mut rotel = Rotel { child, url: format!("http://{http}") };
         let begun = Instant::now();
@@ -289,7 +295,7 @@ error: the collector at `http://127.0.0.1:[..]/old/v1/traces` does not take the 
 fn spans_come_through_a_collector_as_they_are_in_a_file() {
     let world = World::new();
     let listening = Listening::start();
-    let rotel = Rotel::start(&installed(), &listening.url, &world);
+    let rotel = Rotel::start(&installed(), python::interpreter(), &listening.url, &world);
     for name in ["parallel-generation-rust", "mcp-agent-rust", "map-reduce-rust"] {
         let found = through(&rotel, &[], &listening, &world, name);
         // What it is for: whoever looks at the backend finds calls of tools and completions below the agent that made them.
@@ -323,7 +329,8 @@ error: the collector at `http://127.0.0.1:[..]/v1/traces` does not take the span
 fn spans_come_through_a_collector_as_json_too() {
     let world = World::new();
     let listening = Listening::start();
-    let rotel = Rotel::start(&installed_for_json(), &listening.url, &world);
+    let interpreter = python::interpreter_up_to(LAST_RELEASE);
+    let rotel = Rotel::start(&installed_for_json(&interpreter), &interpreter, &listening.url, &world);
     for name in ["parallel-generation-rust", "mcp-agent-rust", "map-reduce-rust", "bidding-rust"] {
         through(&rotel, AS_JSON, &listening, &world, name);
     }

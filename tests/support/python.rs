@@ -1,5 +1,7 @@
 //! What Python needs to run and to be built, made once for all tests: it takes a minute, and half of it is compiling the interpreter.
 
+#[cfg(unix)]
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::{Once, OnceLock};
@@ -33,22 +35,41 @@ pub fn interpreter() -> &'static Path {
 /// Every Python from 3.10 on that this machine has, one of each release: what bakery would use, what is in `PATH`, and those of pyenv.
 #[cfg(unix)]
 pub fn interpreters() -> Vec<PathBuf> {
-    const QUESTION: &str = "import sys; print(sys.version_info >= (3, 10), *sys.version_info[:2])";
+    by_release().into_values().collect()
+}
+
+/// The same by the number behind `3.`.
+#[cfg(unix)]
+fn by_release() -> BTreeMap<u32, PathBuf> {
+    const QUESTION: &str = "import sys; print(sys.version_info[1] if sys.version_info[0] == 3 else 0)";
     let named = |folder: PathBuf| (10..=14).map(move |minor| folder.join(format!("python3.{minor}")));
     let path = std::env::var_os("PATH").unwrap_or_default();
     let in_path = std::env::split_paths(&path).flat_map(named);
     let home = std::env::home_dir().unwrap_or_default().join(".pyenv/versions");
     let versions = home.read_dir().into_iter().flatten().flatten();
     let of_pyenv = versions.map(|version| version.path().join("bin")).flat_map(named);
-    let mut found = std::collections::BTreeMap::new();
+    let mut found = BTreeMap::new();
     for program in std::iter::once(interpreter().to_owned()).chain(in_path).chain(of_pyenv) {
         let Ok(output) = Command::new(&program).args(["-I", "-c", QUESTION]).output() else { continue };
-        let said = String::from_utf8_lossy(&output.stdout).into_owned();
-        if said.starts_with("True") {
-            found.entry(said).or_insert(program);
+        if let Some(minor @ 10..) = String::from_utf8_lossy(&output.stdout).trim().parse().ok() {
+            found.entry(minor).or_insert(program);
         }
     }
-    found.into_values().collect()
+    found
+}
+
+/// The Python that bakery would use if it is none after this release, and else the latest other one that this machine has: some programs come for some releases only.
+#[cfg(unix)]
+pub fn interpreter_up_to(minor: u32) -> PathBuf {
+    let found = by_release();
+    let suits = found.range(..=minor);
+    let bakerys = suits.clone().find(|(_, program)| program.as_path() == interpreter());
+    let Some((_, program)) = bakerys.or(suits.max()) else {
+        panic!(
+            "this test needs a Python from 3.10 to 3.{minor} in `PATH` or of pyenv, and this machine has {found:?}"
+        );
+    };
+    program.clone()
 }
 
 /// `bakery` with that cache, and with the tools of whoever runs the tests.
@@ -62,6 +83,22 @@ pub fn bakery() -> Command {
 
 /// What a file of requirements pins, installed once below the target folder by what bakery installs packages with.
 pub fn installed(name: &str, pinned: &Path) -> PathBuf {
+    install(name, pinned, &environment())
+}
+
+/// The same for a Python that need not be the one that bakery would use.
+#[cfg(unix)]
+pub fn installed_for(interpreter: &Path, name: &str, pinned: &Path) -> PathBuf {
+    let env = environment();
+    let folder = tempfile::tempdir().expect("the machine has a folder for temporary files");
+    std::os::unix::fs::symlink(interpreter, folder.path().join("python3")).expect("the folder is new");
+    let path = env.variable("PATH").unwrap_or_default().to_owned();
+    let folders = std::iter::once(folder.path().to_owned()).chain(std::env::split_paths(&path));
+    let path = std::env::join_paths(folders).expect("they were in `PATH`");
+    install(name, pinned, &env.with_variable("PATH", path))
+}
+
+fn install(name: &str, pinned: &Path, env: &Environment) -> PathBuf {
     let home = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
     let wanted = std::fs::read(pinned).expect("the requirements are part of the repository");
     let done = home.join("installed-requirements.txt");
@@ -69,11 +106,10 @@ pub fn installed(name: &str, pinned: &Path) -> PathBuf {
         if home.exists() {
             std::fs::remove_dir_all(&home).expect("the target folder can be written");
         }
-        let env = environment();
         let work = tempfile::tempdir().expect("the machine has a folder for temporary files");
-        toolchain::python::installer(&env, work.path(), Network::Allowed, &Silent)
+        toolchain::python::installer(env, work.path(), Network::Allowed, &Silent)
             .expect("there is something that installs packages")
-            .install_for_host(&env, pinned, &home)
+            .install_for_host(env, pinned, &home)
             .unwrap_or_else(|error| panic!("`{name}` can be installed: {error}"));
         std::fs::write(&done, wanted).expect("the target folder can be written");
     }

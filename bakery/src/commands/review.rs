@@ -1,7 +1,7 @@
 //! `bakery review`: what waits to be accepted is shown, decided about, and then accepted or dropped, all at once.
 
 use std::collections::BTreeSet;
-use std::io::Write;
+use std::io::{self, Write};
 use std::path::PathBuf;
 
 use schemars::JsonSchema;
@@ -13,6 +13,7 @@ use crate::error::{Error, Kind, Result};
 use crate::project::case::Layer;
 use crate::report::cases::text::{self, How};
 use crate::report::cases::{is_here, side};
+use crate::report::visible;
 use crate::snapshot::diff::{self, Changed};
 use crate::snapshot::review::{Act, Change, Decision, Operation, Review, Waiting};
 use crate::snapshot::store::{Folder, Parsed};
@@ -60,6 +61,9 @@ pub enum ReviewDocument {
         layer: Layer,
         /// `new`, `changed` or `obsolete`.
         change: &'static str,
+        /// The first cause in words, where something changed.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        cause: Option<String>,
         /// Lines, each beginning with a space, `-`, `+`, or `@` where lines are left out.
         lines: Vec<String>,
     },
@@ -85,6 +89,8 @@ struct Shown {
     case: String,
     accepted: String,
     found: String,
+    /// The first cause in words, where something changed.
+    cause: Option<String>,
     lines: Vec<Changed>,
 }
 
@@ -173,9 +179,16 @@ fn look(waiting: &Waiting, projects: &[OfProject]) -> Result<Shown> {
         Change::Obsolete { .. } => (name, String::new()),
         _ => content(folder.pending(&waiting.key)?),
     };
-    let lines = diff::lines(&accepted, &found);
+    let layer = waiting.key.layer;
+    // What else is given with a case does not count here: whatever waits was found to differ.
+    let difference =
+        diff::compare(layer, &accepted, &found, 0.0).filter(|_| waiting.change == Change::Changed);
+    let (cause, lines) = match difference {
+        Some(difference) => (Some(difference.cause), difference.lines),
+        None => (None, diff::lines(layer, &accepted, &found)),
+    };
     let case = if case.is_empty() { waiting.key.stem.clone() } else { case };
-    Ok(Shown { case, accepted, found, lines })
+    Ok(Shown { case, accepted, found, cause, lines })
 }
 
 fn change_name(change: &Change) -> &'static str {
@@ -196,7 +209,7 @@ fn print(review: &Review, projects: &[OfProject], ui: &Ui) -> Result<()> {
             continue;
         }
         let mut text = Vec::new();
-        writeln!(text, "{}", title(waiting, &shown, projects, how))
+        write_title(&mut text, "", waiting, &shown, projects, how)
             .and_then(|()| text::write_lines(&mut text, &shown.lines, how))
             .and_then(|()| writeln!(text))
             .and_then(|()| ui.stdout().write_all(&text))
@@ -221,18 +234,31 @@ fn document(waiting: &Waiting, shown: &Shown, projects: &[OfProject]) -> ReviewD
         case: shown.case.clone(),
         layer: waiting.key.layer,
         change: change_name(&waiting.change),
+        cause: shown.cause.clone(),
         lines: lines.collect(),
     }
 }
 
-fn title(waiting: &Waiting, shown: &Shown, projects: &[OfProject], how: How) -> String {
+/// What waits, and why.
+fn write_title(
+    out: &mut dyn Write,
+    number: &str,
+    waiting: &Waiting,
+    shown: &Shown,
+    projects: &[OfProject],
+    how: How,
+) -> io::Result<()> {
     let crate::ui::Theme { strong, warning, dim, .. } = how.theme;
     let project = &projects[waiting.project].shown;
     let project =
         if is_here(project) { String::new() } else { format!(" {dim}{}{dim:#}", project.display()) };
     let change = change_name(&waiting.change);
     let layer = waiting.key.layer.name();
-    format!("{strong}{}{strong:#} {layer}, {warning}{change}{warning:#}{project}", shown.case)
+    writeln!(out, "{number}{strong}{}{strong:#} {layer}, {warning}{change}{warning:#}{project}", shown.case)?;
+    match &shown.cause {
+        Some(cause) => writeln!(out, "  {}", visible::on_one_line(cause)),
+        None => Ok(()),
+    }
 }
 
 /// Asks about each on the terminal.
@@ -285,7 +311,8 @@ impl Screen<'_> {
         let how = how(self.ui);
         let mut text = Vec::new();
         let drawn = (|| {
-            writeln!(text, "\n{} of {count}: {}", at + 1, title(waiting, shown, self.projects, how))?;
+            let number = format!("\n{} of {count}: ", at + 1);
+            write_title(&mut text, &number, waiting, shown, self.projects, how)?;
             if self.beside {
                 side::write(&mut text, &shown.lines, how.theme, self.ui.width().unwrap_or(100))?;
             } else {

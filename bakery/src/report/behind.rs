@@ -120,7 +120,8 @@ impl<S: Scribe> Behind<S> {
     pub fn new(mut scribe: S) -> io::Result<Self> {
         let (coming, written) = (Batch::new(), Batch::new());
         let queue = Queue { coming, written, idle: false, over: false, stopped: false };
-        let shared = Arc::new(Shared { queue: Mutex::new(queue), came: Condvar::new(), went: Condvar::new() });
+        let shared =
+            Arc::new(Shared { queue: Mutex::new(queue), came: Condvar::new(), went: Condvar::new() });
         let theirs = Arc::clone(&shared);
         let thread = thread::Builder::new().name("trace".to_owned()).spawn(move || {
             // Also where the scribe panics: nobody is to wait for it then.

@@ -231,9 +231,8 @@ impl PassFile {
 
 impl Reporter for TraceFile {
     fn begin(&mut self, header: &Header) -> io::Result<()> {
-        self.lines.push(|batch| {
-            push_line(batch, piece::TRACE_LINE, |text| jsonl::append_header(text, header))
-        })
+        self.lines
+            .push(|batch| push_line(batch, piece::TRACE_LINE, |text| jsonl::append_header(text, header)))
     }
 
     fn report(&mut self, record: &Record) -> io::Result<()> {

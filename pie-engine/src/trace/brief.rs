@@ -330,7 +330,8 @@ mod tests {
             }
         });
         let passes = proptest::collection::vec((number(), number()), 0..=FEW + 1);
-        let step = (number(), passes, any::<u32>(), any::<u32>(), prop_oneof![Just(0.0), Just(-0.0), Just(0.5)]);
+        let step =
+            (number(), passes, any::<u32>(), any::<u32>(), prop_oneof![Just(0.0), Just(-0.0), Just(0.5)]);
         let step = step.prop_map(|(step, passes, rows, recomputed, price)| {
             let passes = passes.into_iter();
             let passes = passes.map(|(instance, pass)| (InstanceId(instance), PassId(pass))).collect();
@@ -340,9 +341,20 @@ mod tests {
         let done = (number(), number(), list(), any::<Option<u32>>(), margin);
         let done = done.prop_map(|(instance, pass, slots, held, margin)| {
             let slots = slots.into_iter().map(Slot::Token).collect();
-            Event::PassDone { instance: InstanceId(instance), pass: PassId(pass), slots, held, guesses: None, margin }
+            Event::PassDone {
+                instance: InstanceId(instance),
+                pass: PassId(pass),
+                slots,
+                held,
+                guesses: None,
+                margin,
+            }
         });
-        (number(), number(), prop_oneof![pass, step, done]).prop_map(|(seq, at, event)| Record { seq, at, event })
+        (number(), number(), prop_oneof![pass, step, done]).prop_map(|(seq, at, event)| Record {
+            seq,
+            at,
+            event,
+        })
     }
 
     proptest! {

@@ -147,7 +147,14 @@ struct OfProject {
 fn once(args: &Args, chosen: Vec<Chosen>, env: &Environment, ui: &Ui) -> Result<Outcome> {
     let watch = env.clock.start();
     if chosen.iter().all(|chosen| chosen.cases.is_empty()) {
-        return Err(nothing_chosen(args));
+        // There may be more machines than cases.
+        let all = args.shard.map(|_| select::find(&Args { shard: None, ..args.clone() }, env)).transpose()?;
+        return match all {
+            Some(all) if all.iter().any(|chosen| !chosen.cases.is_empty()) => {
+                Ok(Outcome { projects: Vec::new(), elapsed: watch.elapsed() })
+            }
+            _ => Err(nothing_chosen(args)),
+        };
     }
     if args.component.is_some() && chosen.len() > 1 {
         return Err(Error::usage("`--component` is for one project, and these are several"));

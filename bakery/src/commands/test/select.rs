@@ -174,6 +174,16 @@ fn narrow(all: &mut Vec<Chosen>, filters: &[String], args: &Args) -> Result<()> 
             return Err(error.hint(near.unwrap_or_else(|| "bakery test --list".to_owned())));
         }
     }
+    let tags: BTreeSet<&str> = all
+        .iter()
+        .flat_map(|chosen| chosen.cases.iter().flat_map(|case| &case.tags))
+        .map(String::as_str)
+        .collect();
+    if let Some(tag) = args.tag.iter().find(|tag| !tags.contains(tag.as_str())) {
+        let near = suggest::did_you_mean(tag, tags);
+        return Err(Error::usage(format!("no case has the tag `{tag}`"))
+            .hint(near.unwrap_or_else(|| "bakery test --list".to_owned())));
+    }
     // A filter that is a whole name means that one.
     let meant = |name: &str| {
         filters.is_empty()

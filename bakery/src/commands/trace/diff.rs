@@ -135,8 +135,11 @@ fn show(same_lines: u64, conditions: Option<&str>, difference: Option<&Differenc
         });
     }
     let how = How { theme: ui.stdout().theme(), whole: ui.verbose(), width: ui.width(), coverage: false };
-    let lines_same = if same_lines == 1 { "line is" } else { "lines are" };
-    ui.line(format_args!("{same_lines} {lines_same} the same"))?;
+    match same_lines {
+        0 if difference.is_some() => {}
+        1 => ui.line("1 line is the same")?,
+        _ => ui.line(format_args!("{same_lines} lines are the same"))?,
+    }
     let Some(difference) = difference else { return Ok(()) };
     let mut written = Vec::new();
     let drawn = (|| {

@@ -114,7 +114,8 @@ fn is_whole(folder: &Path, names: &BTreeSet<OsString>) -> bool {
     }
     let is_one = |text: String| serde_json::from_str::<Any>(&text).is_ok();
     has(names, RUN)
-        && ((has(names, TRACE) && has(names, PASSES)) || fs::read_to_string(folder.join(RUN)).is_ok_and(is_one))
+        && ((has(names, TRACE) && has(names, PASSES))
+            || fs::read_to_string(folder.join(RUN)).is_ok_and(is_one))
 }
 
 /// Removes a file that may not be there.

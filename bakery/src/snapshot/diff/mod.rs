@@ -54,11 +54,11 @@ pub fn compare(layer: Layer, accepted: &str, found: &str, tolerance: f64) -> Opt
         Layer::Numbers => numbers::cause(accepted, found, tolerance),
     };
     let tokens = (layer == Layer::Events).then(|| tokens::compare(accepted, found)).flatten();
-    Some(Difference { cause, tokens, lines: lines(accepted, found) })
+    Some(Difference { cause, tokens, lines: lines(layer, accepted, found) })
 }
 
 /// The lines around what changed.
-pub fn lines(accepted: &str, found: &str) -> Vec<Changed> {
+pub fn lines(layer: Layer, accepted: &str, found: &str) -> Vec<Changed> {
     let (skipped, accepted, found) = near_the_first_difference(accepted, found);
     let diff = TextDiff::from_slices(&accepted, &found);
     let mut changed = Vec::new();
@@ -85,7 +85,35 @@ pub fn lines(accepted: &str, found: &str) -> Vec<Changed> {
     if rest > 0 && at > 0 {
         changed.push(Changed::Gap(rest));
     }
-    changed
+    if layer == Layer::Numbers { in_pairs(changed) } else { changed }
+}
+
+/// Each line that is gone beside the one that took its place: often all numbers differ by a little, and one is to be seen with the other.
+fn in_pairs(lines: Vec<Changed>) -> Vec<Changed> {
+    let mut paired = Vec::with_capacity(lines.len());
+    let (mut gone, mut new) = (Vec::new(), Vec::new());
+    for line in lines {
+        match line {
+            Changed::Gone(_) if new.is_empty() => gone.push(line),
+            Changed::New(_) => new.push(line),
+            _ => {
+                pair(&mut paired, &mut gone, &mut new);
+                if matches!(line, Changed::Gone(_)) { gone.push(line) } else { paired.push(line) }
+            }
+        }
+    }
+    pair(&mut paired, &mut gone, &mut new);
+    paired
+}
+
+/// Adds what is gone and what is new, in turn if there is as much of one as of the other.
+fn pair(paired: &mut Vec<Changed>, gone: &mut Vec<Changed>, new: &mut Vec<Changed>) {
+    if gone.len() == new.len() {
+        paired.extend(gone.drain(..).zip(new.drain(..)).flat_map(|(gone, new)| [gone, new]));
+    } else {
+        paired.append(gone);
+        paired.append(new);
+    }
 }
 
 /// The lines of both that are worth comparing, and how many equal ones stand before them.

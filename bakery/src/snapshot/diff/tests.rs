@@ -115,10 +115,34 @@ fn numbers_may_be_a_little_off_and_ids_may_not() {
 }
 
 #[test]
+fn a_number_stands_beside_the_one_that_it_was() {
+    let line = |pass: u32, value: f32| format!("i1 margin p{pass} value={value}");
+    let (gone, new) = (Changed::Gone, Changed::New);
+    let accepted = [line(1, 0.5), line(2, 0.75), line(3, 1.0)].join("\n");
+    let found = [line(1, 0.25), line(2, 0.5), line(3, 1.0)].join("\n");
+    assert_eq!(
+        lines(Layer::Numbers, &accepted, &found),
+        [
+            gone(line(1, 0.5)),
+            new(line(1, 0.25)),
+            gone(line(2, 0.75)),
+            new(line(2, 0.5)),
+            Changed::Same(line(3, 1.0))
+        ]
+    );
+    // With one more they are not each other's.
+    let longer = format!("{}\n{found}", line(0, 2.0));
+    assert_eq!(
+        lines(Layer::Numbers, &accepted, &longer)[..3],
+        [gone(line(1, 0.5)), gone(line(2, 0.75)), new(line(0, 2.0))]
+    );
+}
+
+#[test]
 fn equal_lines_far_from_a_change_are_left_out() {
     let accepted: Vec<String> = (0..30).map(|line| line.to_string()).collect();
     let accepted = accepted.join("\n");
-    let changed = lines(&accepted, &accepted.replace("15", "x"));
+    let changed = lines(Layer::Output, &accepted, &accepted.replace("15", "x"));
     let same = |text: &str| Changed::Same(text.to_owned());
     let expected = [
         Changed::Gap(13),
