@@ -154,6 +154,14 @@ FAIL hello/snapshots/gone.output.snap: no case asks for it
 1 case: 1 passed, 1 obsolete[..]
 
 "#]]);
+    // Where the project is the folder, paths begin with nothing that a service would not know them by.
+    let here = world.bakery(["test", "--component", "hello.wasm"]).current_dir(world.work().join("hello"));
+    here.env("CI", "true").env("GITHUB_ACTIONS", "true").assert().code(1).stdout_eq(str![[r#"
+FAIL snapshots/gone.output.snap: no case asks for it
+1 case: 1 passed, 1 obsolete[..]
+::error file=snapshots/gone.output.snap,title=bakery test::no case asks for this snapshot
+
+"#]]);
     test(&world, &["--update", "all"]).assert().success();
     assert_eq!(names(&world), ["greets.output.snap"]);
 }

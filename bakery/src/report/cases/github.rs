@@ -1,14 +1,14 @@
 //! Annotations for GitHub Actions: commands on standard output that its runner shows beside the line of a case.
 
 use super::Tested;
+use crate::snapshot::store;
 
 /// A line for each problem.
 pub fn annotations(tested: &Tested) -> Vec<String> {
     let mut lines = Vec::new();
     for project in &tested.projects {
         for verdict in project.verdicts.iter().filter(|verdict| !verdict.passed()) {
-            let file = project.shown.join(&verdict.case.origin.file);
-            let file = file.strip_prefix(".").unwrap_or(&file).display().to_string();
+            let file = project.file(&verdict.case.origin.file).display().to_string();
             for problem in &verdict.problems {
                 lines.push(format!(
                     "::error file={},line={},title={}::{}",
@@ -24,8 +24,7 @@ pub fn annotations(tested: &Tested) -> Vec<String> {
             }
         }
         for file in project.obsolete.iter().filter(|_| project.strict && !project.removed) {
-            let path = project.shown.join(crate::snapshot::store::FOLDER).join(file);
-            let path = path.display().to_string();
+            let path = project.file(store::FOLDER).join(file).display().to_string();
             lines.push(format!(
                 "::error file={},title=bakery test::no case asks for this snapshot",
                 property(&path)

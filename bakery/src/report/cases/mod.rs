@@ -92,6 +92,14 @@ impl Tested {
     }
 }
 
+impl TestedProject {
+    /// The path of one of its files, from where its folder is typed from. Services that read a report know no `./`.
+    fn file(&self, name: impl AsRef<Path>) -> PathBuf {
+        let name = name.as_ref();
+        if is_here(&self.shown) { name.to_owned() } else { self.shown.join(name) }
+    }
+}
+
 /// Whether a path is the current folder.
 pub fn is_here(path: &Path) -> bool {
     path.components().all(|part| part == std::path::Component::CurDir)

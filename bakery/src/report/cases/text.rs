@@ -7,6 +7,7 @@ use crate::report::visible;
 use crate::snapshot::coverage::{Coverage, Functions, GrammarStates};
 use crate::snapshot::diff::tokens::Piece;
 use crate::snapshot::diff::{Changed, Difference, TokenDifference};
+use crate::snapshot::store;
 use crate::snapshot::verdict::{Problem, Verdict};
 use crate::ui::Theme;
 
@@ -188,7 +189,7 @@ fn obsolete(out: &mut dyn Write, project: &TestedProject, how: How) -> io::Resul
         return Ok(());
     }
     let Theme { error, warning, dim, .. } = how.theme;
-    let folder = project.shown.join(crate::snapshot::store::FOLDER);
+    let folder = project.file(store::FOLDER);
     for file in &project.obsolete {
         let path = folder.join(file);
         let path = path.display();
