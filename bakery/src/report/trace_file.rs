@@ -90,8 +90,7 @@ fn append_pass(text: &mut Vec<u8>, kept: &Kept) -> io::Result<()> {
 impl Scribe for Lines {
     fn take(&mut self, mut pushed: &[u8]) -> io::Result<()> {
         while !pushed.is_empty() {
-            self.take_piece(&mut pushed)
-                .unwrap_or_else(|| Err(io::Error::other("a piece of the trace is none")))?;
+            self.take_piece(&mut pushed).ok_or_else(|| io::Error::other("a piece of the trace is none"))?;
         }
         Ok(())
     }
@@ -116,25 +115,21 @@ impl Lines {
     }
 
     /// Makes text of the first piece; nothing where there is something else.
-    fn take_piece(&mut self, pushed: &mut &[u8]) -> Option<io::Result<()>> {
+    fn take_piece(&mut self, pushed: &mut &[u8]) -> Option<()> {
         let (kind, rest) = pushed.split_first()?;
         *pushed = rest;
-        Some(match *kind {
-            piece::BRIEF_RECORD => jsonl::append(&mut self.traces.text, &brief::take(pushed)?),
-            piece::BRIEF_PASS => append_pass(&mut self.passes.text, &Kept::take_brief(pushed)?),
-            kind => {
-                let written = match kind {
-                    piece::TRACE_LINE => &mut self.traces,
-                    piece::PASS_LINE => &mut self.passes,
-                    _ => return None,
-                };
-                let (length, rest) = pushed.split_first_chunk()?;
-                let (line, rest) = rest.split_at_checked(u32::from_le_bytes(*length) as usize)?;
-                *pushed = rest;
-                written.text.extend_from_slice(line);
-                Ok(())
-            }
-        })
+        let written = match *kind {
+            piece::BRIEF_RECORD => return brief::append_line(pushed, &mut self.traces.text),
+            piece::BRIEF_PASS => return Kept::append_line(pushed, &mut self.passes.text),
+            piece::TRACE_LINE => &mut self.traces,
+            piece::PASS_LINE => &mut self.passes,
+            _ => return None,
+        };
+        let (length, rest) = pushed.split_first_chunk()?;
+        let (line, rest) = rest.split_at_checked(u32::from_le_bytes(*length) as usize)?;
+        *pushed = rest;
+        written.text.extend_from_slice(line);
+        Some(())
     }
 }
 

@@ -1,10 +1,10 @@
-//! Records in few bytes, for whoever hands them to another thread of the process: a pass, its step and its answer are most of what a trace has, and take a fraction of the time
-//! and of the room that their text takes. This is no format of a file: what is written here is read by the same program.
+//! Records in few bytes, for whoever hands them to another thread of the process, and the text of these: a pass, its step and its answer are most of what a trace has, and take a
+//! fraction of the time and of the room that their text takes. This is no format of a file: what is written here is read by the same program.
 //!
-//! What has no brief form is as it is; whoever writes it has to do so in another way.
+//! What has no brief form is as it is; whoever writes it has to do so in another way. The text is byte for byte what [`jsonl`](super::jsonl) writes, which the tests see to: it is
+//! written here a second time because events would first have to be made for it again, which takes longer than their text does.
 
-use super::{Event, Record, SamplerCall, Slot, Tokens};
-use crate::ids::{ContextId, InstanceId, PassId};
+use super::{Event, Record, SamplerCall, Slot, Tokens, json};
 
 /// Lists that are longer have no brief form, and nor have longer names of samplers.
 const FEW: usize = 64;
@@ -34,18 +34,29 @@ pub fn append(out: &mut Vec<u8>, Record { seq, at, event }: &Record) -> bool {
     whole
 }
 
-/// Takes a record from the beginning of what was appended; none where there is something else.
-pub fn take(bytes: &mut &[u8]) -> Option<Record> {
+/// Takes a record from the beginning of what was appended, and appends its line to a text; nothing where there is something else.
+pub fn append_line(bytes: &mut &[u8], text: &mut Vec<u8>) -> Option<()> {
     let mut from = Taking(bytes);
     let kind = from.byte()?;
-    let (seq, at) = (from.number()?, from.number()?);
-    let event = match kind {
-        PASS => from.pass(),
-        STEP => from.step(),
-        DONE => from.done(),
-        _ => None,
-    }?;
-    Some(Record { seq, at, event })
+    let mut to = Text(text);
+    to.field("{\"seq\":", from.number()?);
+    to.field(",\"at\":", from.number()?);
+    to.put(",");
+    match kind {
+        PASS => from.pass(&mut to, Reused::Written)?,
+        STEP => from.step(&mut to)?,
+        DONE => from.done(&mut to)?,
+        _ => return None,
+    }
+    to.put("}\n");
+    Some(())
+}
+
+/// Whether it is written how many tokens of a pass were found in the prefix table.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Reused {
+    Written,
+    Left,
 }
 
 /// Bytes that something is appended to.
@@ -182,27 +193,6 @@ impl Taking<'_, '_> {
         None
     }
 
-    pub fn small(&mut self) -> Option<u32> {
-        self.number()?.try_into().ok()
-    }
-
-    /// So many of what comes.
-    pub fn list<T>(&mut self, mut next: impl FnMut(&mut Self) -> Option<T>) -> Option<Vec<T>> {
-        let count = self.byte()?;
-        (0..count).map(|_| next(self)).collect()
-    }
-
-    fn numbers(&mut self) -> Option<Vec<u32>> {
-        self.list(Self::small)
-    }
-
-    fn text(&mut self) -> Option<String> {
-        let count = self.byte()?;
-        let (text, rest) = self.0.split_at_checked(usize::from(count))?;
-        *self.0 = rest;
-        std::str::from_utf8(text).ok().map(str::to_owned)
-    }
-
     fn optional<const N: usize>(&mut self) -> Option<[Option<u64>; N]> {
         let bits = self.byte()?;
         let mut numbers = [None; N];
@@ -216,61 +206,171 @@ impl Taking<'_, '_> {
 
     pub fn fraction(&mut self) -> Option<Option<f32>> {
         let [bits] = self.optional()?;
-        Some(narrow(bits)?.map(f32::from_bits))
+        Some(bits.map(|bits| f32::from_bits(bits as u32)))
     }
 
-    fn pass(&mut self) -> Option<Event> {
-        let (instance, pass) = (InstanceId(self.number()?), PassId(self.number()?));
-        let [context, reused, allowed, shown] = self.optional()?;
-        let tokens = Tokens::Full(self.numbers()?);
-        let samplers = self.list(|from| {
-            let indices = from.numbers()?;
-            Some(SamplerCall { indices, sampler: from.text()? })
-        })?;
-        Some(Event::Pass {
-            instance,
-            pass,
-            context: context.map(ContextId),
-            tokens,
-            guesses: None,
-            positions: None,
-            reused: narrow(reused)?.unwrap_or(0),
-            attention_mask: None,
-            adapter: None,
-            allowed: narrow(allowed)?,
-            shown: narrow(shown)?,
-            samplers,
+    /// Writes so many of what comes as a list.
+    pub fn list(
+        &mut self,
+        to: &mut Text<'_>,
+        one: impl Fn(&mut Self, &mut Text<'_>) -> Option<()>,
+    ) -> Option<()> {
+        to.put("[");
+        for index in 0..self.byte()? {
+            if index > 0 {
+                to.put(",");
+            }
+            one(self, to)?;
+        }
+        to.put("]");
+        Some(())
+    }
+
+    fn numbers(&mut self, to: &mut Text<'_>) -> Option<()> {
+        self.list(to, |from, to| {
+            to.number(from.number()?);
+            Some(())
         })
     }
 
-    fn step(&mut self) -> Option<Event> {
-        let step = self.number()?;
-        let passes = self.list(|from| Some((InstanceId(from.number()?), PassId(from.number()?))))?;
-        Some(Event::Step { step, passes, rows: self.small()?, recomputed: self.small()?, price: 0.0 })
+    /// Writes tokens that were chosen.
+    pub fn chosen(&mut self, to: &mut Text<'_>) -> Option<()> {
+        self.list(to, |from, to| {
+            to.field("{\"token\":", from.number()?);
+            to.put("}");
+            Some(())
+        })
     }
 
-    fn done(&mut self) -> Option<Event> {
-        let (instance, pass) = (InstanceId(self.number()?), PassId(self.number()?));
+    /// Takes a record that is a pass, and writes its event without what is around it.
+    pub fn pass_alone(&mut self, to: &mut Text<'_>, reused: Reused) -> Option<()> {
+        let (kind, _seq, _at) = (self.byte()?, self.number()?, self.number()?);
+        to.put("{");
+        if kind == PASS {
+            self.pass(to, reused)?
+        } else {
+            return None;
+        }
+        to.put("}");
+        Some(())
+    }
+
+    fn pass(&mut self, to: &mut Text<'_>, reused_is: Reused) -> Option<()> {
+        to.field("\"event\":\"pass\",\"instance\":", self.number()?);
+        to.field(",\"pass\":", self.number()?);
+        let [context, reused, allowed, shown] = self.optional()?;
+        to.optional(",\"context\":", context);
+        to.put(",\"tokens\":");
+        self.numbers(to)?;
+        to.optional(",\"reused\":", reused.filter(|_| reused_is == Reused::Written));
+        to.optional(",\"allowed\":", allowed);
+        to.optional(",\"shown\":", shown);
+        if *self.0.first()? == 0 {
+            return self.byte().map(drop);
+        }
+        to.put(",\"samplers\":");
+        self.list(to, |from, to| {
+            to.put("{\"indices\":");
+            from.numbers(to)?;
+            to.put(",\"sampler\":");
+            let count = usize::from(from.byte()?);
+            let (name, rest) = from.0.split_at_checked(count)?;
+            *from.0 = rest;
+            to.value(std::str::from_utf8(name).ok()?)?;
+            to.put("}");
+            Some(())
+        })
+    }
+
+    fn step(&mut self, to: &mut Text<'_>) -> Option<()> {
+        to.field("\"event\":\"step\",\"step\":", self.number()?);
+        to.put(",\"passes\":");
+        self.list(to, |from, to| {
+            to.field("[", from.number()?);
+            to.field(",", from.number()?);
+            to.put("]");
+            Some(())
+        })?;
+        to.field(",\"rows\":", self.number()?);
+        let recomputed = self.number()?;
+        to.optional(",\"recomputed\":", (recomputed > 0).then_some(recomputed));
+        Some(())
+    }
+
+    fn done(&mut self, to: &mut Text<'_>) -> Option<()> {
+        to.field("\"event\":\"pass-done\",\"instance\":", self.number()?);
+        to.field(",\"pass\":", self.number()?);
         let [held] = self.optional()?;
-        let (held, margin) = (narrow(held)?, self.fraction()?);
-        let slots = self.list(|from| from.small().map(Slot::Token))?;
-        Some(Event::PassDone { instance, pass, slots, held, guesses: None, margin })
+        let margin = self.fraction()?;
+        to.put(",\"slots\":");
+        self.chosen(to)?;
+        to.optional(",\"held\":", held);
+        to.fraction(",\"margin\":", margin)
     }
 }
 
-/// A number of 32 bits, if there is one; nothing if it has more.
-fn narrow(number: Option<u64>) -> Option<Option<u32>> {
-    number.map(u32::try_from).transpose().ok()
+/// A text that values are appended to.
+pub(crate) struct Text<'a>(pub &'a mut Vec<u8>);
+
+impl Text<'_> {
+    #[inline(always)]
+    pub fn put(&mut self, text: &str) {
+        self.0.extend_from_slice(text.as_bytes());
+    }
+
+    fn number(&mut self, mut number: u64) {
+        // The most that there are.
+        let mut digits = [0; 20];
+        let mut at = digits.len();
+        loop {
+            at -= 1;
+            digits[at] = b'0' + (number % 10) as u8;
+            number /= 10;
+            if number == 0 {
+                break;
+            }
+        }
+        self.0.extend_from_slice(&digits[at..]);
+    }
+
+    /// A number, and what stands before it.
+    fn field(&mut self, name: &str, number: u64) {
+        self.put(name);
+        self.number(number);
+    }
+
+    fn optional(&mut self, name: &str, number: Option<u64>) {
+        if let Some(number) = number {
+            self.field(name, number);
+        }
+    }
+
+    /// A fraction that may be absent, and what stands before it.
+    pub fn fraction(&mut self, name: &str, fraction: Option<f32>) -> Option<()> {
+        match fraction {
+            None => Some(()),
+            Some(fraction) => {
+                self.put(name);
+                json::append(self.0, &fraction).ok()
+            }
+        }
+    }
+
+    fn value(&mut self, value: &str) -> Option<()> {
+        json::append(self.0, value).ok()
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::trace::jsonl::Reader;
+    use crate::ids::{ContextId, InstanceId, PassId};
+    use crate::trace::jsonl::{self, Reader};
     use proptest::prelude::*;
     use std::fs::File;
     use std::io::BufReader;
 
+    /// How many bytes its brief form has; it has the text of the record.
     fn held(record: &Record) -> Option<usize> {
         let mut bytes = b"before".to_vec();
         if !append(&mut bytes, record) {
@@ -279,16 +379,18 @@ mod tests {
         }
         let briefly = bytes.len() - 6;
         bytes.extend_from_slice(b"after");
-        let mut rest = &bytes[6..];
-        assert_eq!(take(&mut rest).as_ref(), Some(record));
+        let (mut rest, mut text, mut expected) = (&bytes[6..], b"before".to_vec(), b"before".to_vec());
+        append_line(&mut rest, &mut text).unwrap();
+        jsonl::append(&mut expected, record).unwrap();
+        assert_eq!(String::from_utf8(text).unwrap(), String::from_utf8(expected).unwrap());
         assert_eq!(rest, b"after");
         // Nothing that is cut is taken for whole.
-        assert_eq!(take(&mut &bytes[6..bytes.len() - 6]), None);
+        assert_eq!(append_line(&mut &bytes[6..bytes.len() - 6], &mut Vec::new()), None);
         Some(briefly)
     }
 
     #[test]
-    fn records_of_traces_come_back_as_they_were() {
+    fn records_of_traces_have_the_text_that_they_have_otherwise() {
         let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../tests/examples");
         let (mut brief, mut all) = (0, 0);
         for entry in std::fs::read_dir(folder).unwrap() {
@@ -359,7 +461,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn any_record_comes_back_as_it_was_or_has_no_brief_form(record in records()) {
+        fn any_record_has_the_text_that_it_has_otherwise_or_no_brief_form(record in records()) {
             let size = held(&record);
             // A list that is long has none, and nor has a price.
             let text = serde_json::to_string(&record).unwrap();
@@ -367,10 +469,8 @@ mod tests {
         }
 
         #[test]
-        fn bytes_of_something_else_are_no_record_or_one_that_has_a_brief_form(bytes: Vec<u8>) {
-            if let Some(record) = take(&mut &bytes[..]) {
-                prop_assert!(append(&mut Vec::new(), &record) || bytes.len() > FEW);
-            }
+        fn bytes_of_something_else_do_no_harm(bytes: Vec<u8>) {
+            let _ = append_line(&mut &bytes[..], &mut Vec::new());
         }
     }
 }

@@ -58,8 +58,7 @@ fn case(tested: &Tested, project: &TestedProject, verdict: &Verdict) -> TestCase
     if !verdict.elapsed.is_zero() {
         case.set_time(verdict.elapsed);
     }
-    case.extra
-        .insert("file".into(), project.file(&verdict.case.origin.file).display().to_string().into());
+    case.extra.insert("file".into(), project.file(&verdict.case.origin.file).display().to_string().into());
     case.extra.insert("line".into(), verdict.case.origin.line.to_string().into());
     for (name, value) in properties(verdict) {
         case.add_property(Property::new(name, value));

@@ -1,7 +1,7 @@
 //! A pass with its answers on its way from the engine to whoever keeps it.
 
 use super::{Numbers, Reply, Take};
-use crate::trace::brief::{self, Appending, Taking};
+use crate::trace::brief::{self, Appending, Reused, Taking, Text};
 use crate::trace::{Event, Record};
 use serde::{Serialize, Serializer};
 use std::borrow::Cow;
@@ -58,13 +58,17 @@ impl Kept {
         })
     }
 
-    /// Takes one from the beginning of what was appended; none where there is something else.
-    pub fn take_brief(bytes: &mut &[u8]) -> Option<Kept> {
-        let asked = Arc::new(brief::take(bytes)?);
-        let mut from = Taking(bytes);
+    /// Takes one from the beginning of what was appended, and appends its line to a text; nothing where there is something else.
+    pub fn append_line(bytes: &mut &[u8], text: &mut Vec<u8>) -> Option<()> {
+        let (mut from, mut to) = (Taking(bytes), Text(text));
+        to.put("{\"asked\":");
+        from.pass_alone(&mut to, Reused::Left)?;
         let margin = from.fraction()?;
-        let replies = from.list(|from| from.small().map(Reply::Token))?;
-        Some(Kept { asked, replies, margin })
+        to.put(",\"replies\":");
+        from.chosen(&mut to)?;
+        to.fraction(",\"margin\":", margin)?;
+        to.put("}\n");
+        Some(())
     }
 }
 
@@ -130,7 +134,7 @@ mod tests {
     }
 
     #[test]
-    fn one_that_has_a_brief_form_comes_back_as_it_was() {
+    fn one_that_has_a_brief_form_has_the_text_that_it_has_otherwise() {
         let samplers = vec![SamplerCall { indices: vec![0], sampler: "top-p 0.6 0.95".to_owned() }];
         let event = Event::Pass {
             instance: InstanceId(1),
@@ -152,8 +156,11 @@ mod tests {
             let kept = Kept { asked: Arc::clone(&asked), replies, margin };
             let mut bytes = Vec::new();
             assert!(kept.append_briefly(&mut bytes));
-            assert_eq!(Kept::take_brief(&mut &bytes[..]), Some(kept));
-            assert_eq!(Kept::take_brief(&mut &bytes[..bytes.len() - 1]), None);
+            let mut text = Vec::new();
+            Kept::append_line(&mut &bytes[..], &mut text).unwrap();
+            let expected = format!("{}\n", serde_json::to_string(&kept).unwrap());
+            assert_eq!(String::from_utf8(text).unwrap(), expected);
+            assert_eq!(Kept::append_line(&mut &bytes[..bytes.len() - 1], &mut Vec::new()), None);
         }
         let mut bytes = b"before".to_vec();
         for replies in [vec![Reply::Entropy(Numbers(vec![0.25]))], vec![Reply::Token(1); 65]] {
