@@ -1,7 +1,7 @@
 //! A pass with its answers on its way from the engine to whoever keeps it.
 
 use super::{Numbers, Reply, Take};
-use crate::trace::brief::{self, Appending, Reused, Taking, Text};
+use crate::trace::brief::{Brief, Reused, Taking, Text};
 use crate::trace::{Event, Record};
 use serde::{Serialize, Serializer};
 use std::borrow::Cow;
@@ -32,28 +32,22 @@ impl Kept {
         self.asked.event.bytes() + self.replies.iter().map(reply).sum::<u64>()
     }
 
-    /// Appends it as [`brief`] does, if it has a brief form; whether it has.
+    /// Appends it in few bytes, if it has a brief form; whether it has.
     pub fn append_briefly(&self, out: &mut Vec<u8>) -> bool {
-        let start = out.len();
-        let whole = self.try_append(out).is_some();
-        if !whole {
-            out.truncate(start);
+        let mut brief = Brief::new();
+        let has = self.write_briefly(&mut brief).is_some();
+        if has {
+            out.extend_from_slice(brief.bytes());
         }
-        whole
+        has
     }
 
-    fn try_append(&self, out: &mut Vec<u8>) -> Option<()> {
-        if !brief::append(out, &self.asked) {
-            return None;
-        }
-        let mut to = Appending(out);
-        to.fraction(self.margin);
+    fn write_briefly(&self, to: &mut Brief) -> Option<()> {
+        to.record(&self.asked)?;
+        to.fraction(self.margin)?;
         to.count(self.replies.len())?;
         self.replies.iter().try_for_each(|reply| match reply {
-            Reply::Token(token) => {
-                to.number(u64::from(*token));
-                Some(())
-            }
+            Reply::Token(token) => to.number(u64::from(*token)),
             _ => None,
         })
     }
@@ -163,7 +157,7 @@ mod tests {
             assert_eq!(Kept::append_line(&mut &bytes[..bytes.len() - 1], &mut Vec::new()), None);
         }
         let mut bytes = b"before".to_vec();
-        for replies in [vec![Reply::Entropy(Numbers(vec![0.25]))], vec![Reply::Token(1); 65]] {
+        for replies in [vec![Reply::Entropy(Numbers(vec![0.25]))], vec![Reply::Token(1); 200]] {
             assert!(!Kept { asked: Arc::clone(&asked), replies, margin: None }.append_briefly(&mut bytes));
         }
         assert_eq!(bytes, b"before");
