@@ -349,6 +349,19 @@ export async function main() {
         1,
         &["fuel", "`main.ts`, line 6"],
     );
+    // Nor for its last argument.
+    fails(
+        "const text = (n: number) => {
+  return 'a'.repeat(n) + '!';
+};
+export async function main() {
+  return /^(a+)+$/.test(text(64));
+}
+",
+        &[],
+        1,
+        &["fuel", "`main.ts`, line 5"],
+    );
 }
 
 #[test]

@@ -10,6 +10,7 @@
 pub mod cache;
 pub mod check;
 mod digest;
+mod image;
 pub mod javascript;
 mod probe;
 pub mod provenance;

@@ -6,6 +6,7 @@ use std::path::Path;
 use pie_engine::{Beginning, PreinitError};
 
 use super::bundle::Bundle;
+use super::dense;
 use super::link::World;
 use super::sdk::Sdk;
 use crate::build::Digest;
@@ -132,7 +133,7 @@ const RESPOND: &str = "export const incomingHandler = { handle: (request, out) =
 pub fn begin(linked: &[u8], script: &str, inside: Inside<'_>, cache: &Path) -> Result<Vec<u8>> {
     let begun = Beginning::new(Some(cache.join("code")))
         .and_then(|beginning| beginning.make(linked, "globalThis.wit = {};\n", script, NAME));
-    begun.map_err(|error| match (inside, error) {
+    let begun = begun.map_err(|error| match (inside, error) {
         // The SDK has been run without a program by then, or a test fails.
         (Inside::Program(bundle), PreinitError::Refused(said)) => {
             let entry = bundle.names.first().map_or("the program", String::as_str);
@@ -141,5 +142,6 @@ pub fn begin(linked: &[u8], script: &str, inside: Inside<'_>, cache: &Path) -> R
                 .hint("QuickJS knows JavaScript up to ES2023; what is newer has to be written in another way, or compiled before")
         }
         (_, error) => Error::bug("QuickJS cannot be begun with the SDK").caused_by(error),
-    })
+    });
+    dense::pack(&begun?)
 }

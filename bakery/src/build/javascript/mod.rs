@@ -6,6 +6,7 @@
 
 pub mod begin;
 pub mod bundle;
+mod dense;
 pub mod link;
 pub mod packages;
 pub mod sdk;
@@ -40,7 +41,7 @@ use crate::toolchain::javascript::spidermonkey::SpiderMonkey;
 use crate::toolchain::javascript::{self as toolchain, quickjs, typescript};
 
 /// Changes when older memories mean something else.
-const FORMAT: u32 = 1;
+const FORMAT: u32 = 2;
 
 /// What is remembered of a build.
 #[derive(Serialize, Deserialize)]

@@ -18,7 +18,7 @@ use crate::toolchain::Network;
 use crate::toolchain::lock::Lock;
 
 /// Changes when an older component can no longer be used.
-const FORMAT: u32 = 1;
+const FORMAT: u32 = 2;
 
 /// The component, in bakery's cache.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -91,7 +91,13 @@ fn what_was_called_before_is_not_taken_for_what_runs() {
     let source = "export function main(f: () => string) {\n  const text = 'x'.padEnd(f().length,\n    'y');\n  return text.replace('x', f());\n}\n";
     assert_eq!(
         noted(source),
-        "const text = (#2, \"x\".padEnd(f().length, (#2, \"y\"))); return ##4, #4, text.replace(\"x\", f());"
+        "const text = (#2, \"x\".padEnd(f().length, (#2, \"y\"))); return ##4, #4, text.replace(\"x\", [f(), #4][0]);"
+    );
+    // Behind a last argument that calls, and behind what a method without arguments is called of; not where that is done at once.
+    let source = "export function main(f: () => string[]) {\n  const text = f().sort();\n  text.concat(\n    ...f());\n  text.push(f()[0]);\n}\n";
+    assert_eq!(
+        noted(source),
+        "const text = (#2, [f(), #2][0].sort()); #3, __inferlet_floating(text.concat(...[f(), #3][0])); #5, __inferlet_floating(text.push(f()[0]));"
     );
 }
 

@@ -3,15 +3,16 @@
 //! What may be cut off is what calls, waits or loops. A statement that does notes its line before, and a call of something that is not the program's own once more, if
 //! others were called in between; a loop notes it in each turn, unless what it does in a turn begins with a note. Where nothing is called and nothing loops, nothing is
 //! noted. What is waited for notes the line of its `await` once it is there to be waited for. So a note is never that of a function which has returned, but where
-//! the last argument of a call is a call itself.
+//! that was called for a method that takes no time ([`QUICK`]).
 
 use oxc_allocator::{Allocator, ArenaVec, TakeIn};
 use oxc_ast::ast::{
-    Argument, ArrowFunctionBody, ArrowFunctionExpression, AssignmentOperator, AssignmentTarget,
-    AwaitExpression, BindingPattern, CallExpression, DoWhileStatement, Expression, ExpressionStatement,
-    ForInStatement, ForOfStatement, ForStatement, Function, IdentifierName, IfStatement, NewExpression,
-    NumberBase, Program, ReturnStatement, SpreadElement, Statement, SwitchStatement,
-    TaggedTemplateExpression, ThrowStatement, VariableDeclarator, WhileStatement, YieldExpression,
+    Argument, ArrayExpressionElement, ArrowFunctionBody, ArrowFunctionExpression, AssignmentOperator,
+    AssignmentTarget, AwaitExpression, BindingPattern, CallExpression, DoWhileStatement, Expression,
+    ExpressionStatement, ForInStatement, ForOfStatement, ForStatement, Function, IdentifierName, IfStatement,
+    MemberExpression, NewExpression, NumberBase, Program, ReturnStatement, SpreadElement, Statement,
+    SwitchStatement, TaggedTemplateExpression, ThrowStatement, VariableDeclarator, WhileStatement,
+    YieldExpression,
 };
 use oxc_ast::builder::AstBuilder;
 use oxc_ast_visit::{Visit, VisitMut, walk, walk_mut};
@@ -25,6 +26,9 @@ const MARKS: &str = "__inferlet_at";
 /// Its property for where the program is, and that for the line in which `main` has returned.
 const AT: &str = "at";
 const RETURNED: &str = "returned";
+
+/// Methods that are done at once, and that loops call often with what they have called something else for.
+const QUICK: [&str; 6] = ["push", "add", "set", "get", "has", "delete"];
 
 /// A mark has the number of the module in front of that of the line. It is a small integer for the engines.
 const LINE_BITS: u32 = 20;
@@ -118,18 +122,48 @@ impl<'a> Marks<'a, '_> {
         }
     }
 
-    /// Marks a call between its arguments that are calls and the last one, if that is none.
-    fn before_last_argument(&mut self, call: &mut Expression<'a>, span: Span) {
-        let arguments = match call {
-            Expression::CallExpression(call) => &mut call.arguments,
-            Expression::NewExpression(call) => &mut call.arguments,
+    /// Marks a place whenever an expression has been evaluated. A list is gone when its first element is read; a variable would keep the value.
+    fn behind(&self, value: &mut Expression<'a>, span: Span) {
+        let ast = &self.ast;
+        if let Some(mark) = self.mark(span, AT) {
+            let elements = [value.take_in(ast), mark].map(ArrayExpressionElement::from);
+            let list = Expression::new_array_expression(span, elements, ast);
+            let first = Expression::new_numeric_literal(span, 0.0, None, NumberBase::Decimal, ast);
+            *value = Expression::new_computed_member_expression(span, list, first, false, ast);
+        }
+    }
+
+    /// Marks a call once all that it needs has been evaluated: before the last argument, or behind that if it is a call itself, or behind the object whose method is
+    /// called without arguments.
+    fn before_call_itself(&mut self, call: &mut Expression<'a>, span: Span) {
+        let (callee, arguments) = match call {
+            Expression::CallExpression(call) => {
+                let call = &mut **call;
+                (Some(&mut call.callee), &mut call.arguments)
+            }
+            Expression::NewExpression(call) => (None, &mut call.arguments),
             _ => return,
         };
-        let Some(last) = arguments.last_mut().and_then(Argument::as_expression_mut) else { return };
-        if !is_busy(|busy| busy.visit_expression(last)) {
-            self.before(last, span, AT);
-            self.noted = self.calls;
+        if callee.as_ref().is_some_and(|callee| is_quick(callee)) {
+            return;
         }
+        let last = match arguments.last_mut() {
+            Some(Argument::SpreadElement(spread)) => &mut spread.argument,
+            Some(last) => match last.as_expression_mut() {
+                Some(last) => last,
+                None => return,
+            },
+            None => match callee.and_then(Expression::as_member_expression_mut) {
+                Some(member) if is_busy(|busy| busy.visit_expression(member.object())) => member.object_mut(),
+                _ => return,
+            },
+        };
+        if is_busy(|busy| busy.visit_expression(last)) {
+            self.behind(last, span);
+        } else {
+            self.before(last, span, AT);
+        }
+        self.noted = self.calls;
     }
 
     /// Marks each turn of a loop by its condition, unless it was marked in front.
@@ -272,7 +306,7 @@ impl<'a> VisitMut<'a> for Marks<'a, '_> {
             self.before(expression, span, AT);
             self.noted = before;
         } else if is_foreign && own_before != self.own_calls {
-            self.before_last_argument(expression, span);
+            self.before_call_itself(expression, span);
         }
         self.calls += 1;
         self.own_calls += u32::from(!is_foreign);
@@ -382,6 +416,12 @@ fn quiet_loop(statement: &Statement<'_>) -> Option<Span> {
         _ => return None,
     };
     (!is_busy).then_some(span)
+}
+
+/// Whether a method of this name is done at once. One of the program's own notes its lines itself.
+fn is_quick(callee: &Expression<'_>) -> bool {
+    let name = callee.as_member_expression().and_then(MemberExpression::static_property_name);
+    name.is_some_and(|name| QUICK.contains(&name))
 }
 
 /// Whether there are calls, waits or loops in what is looked through.
