@@ -51,7 +51,7 @@ fn by_release() -> BTreeMap<u32, PathBuf> {
     let mut found = BTreeMap::new();
     for program in std::iter::once(interpreter().to_owned()).chain(in_path).chain(of_pyenv) {
         let Ok(output) = Command::new(&program).args(["-I", "-c", QUESTION]).output() else { continue };
-        if let Some(minor @ 10..) = String::from_utf8_lossy(&output.stdout).trim().parse().ok() {
+        if let Ok(minor @ 10..) = String::from_utf8_lossy(&output.stdout).trim().parse() {
             found.entry(minor).or_insert(program);
         }
     }

@@ -151,10 +151,6 @@ pub(super) struct Attention<B: Backend> {
 }
 
 /// The matrices to queries, keys and values.
-#[expect(
-    clippy::large_enum_variant,
-    reason = "there is one for each layer, and in most models it is the large one"
-)]
 pub(super) enum Projections<B: Backend> {
     /// Three.
     Separate {

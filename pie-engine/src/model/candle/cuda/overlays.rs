@@ -5,6 +5,7 @@ use super::device::{Device, Result};
 use super::weights::Matrix;
 use crate::model::{Batch, Overlay};
 use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 
 /// The narrow matrices of a target, down and up.
 type Pair = (Matrix, Matrix);
@@ -21,9 +22,8 @@ impl Overlays {
         let mut last = std::mem::take(&mut self.kept);
         for adapter in batch.sequences.iter().filter_map(|sequence| sequence.adapter) {
             let digest = adapter.digest();
-            if !self.kept.contains_key(&digest) {
-                let kept = last.remove(&digest).map_or_else(|| upload(device, adapter), Ok)?;
-                self.kept.insert(digest, kept);
+            if let Entry::Vacant(place) = self.kept.entry(digest) {
+                place.insert(last.remove(&digest).map_or_else(|| upload(device, adapter), Ok)?);
             }
         }
         Ok(())
