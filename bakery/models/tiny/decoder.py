@@ -11,11 +11,11 @@ from torch import nn
 class Shape:
     vocab: int = 2048
     layers: int = 5
-    hidden: int = 256
-    heads: int = 4
+    hidden: int = 192
+    heads: int = 6
     kv_heads: int = 2
-    head: int = 64
-    inner: int = 704
+    head: int = 32
+    inner: int = 512
     context: int = 2048
     theta: float = 10_000.0
     eps: float = 1e-6

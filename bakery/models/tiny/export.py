@@ -1,9 +1,8 @@
 """Writes a checkpoint as GGUF: matrices in Q8_0, norms in F32, tokenizer and chat template in the header.
 
-    python export.py FOLDER tiny.gguf [--logits prompts.txt]
+    python export.py FOLDER tiny.gguf
 
-With `--logits` the model is computed from the numbers that the file has, and the tokens of each line of a text with the least and the largest logits of the token behind
-it are printed: what `python check.py` compares with the engine.
+`read` is the way back: the model with the numbers that the file has, for measuring and checking.
 """
 
 import argparse
@@ -98,15 +97,6 @@ def read(path):
     tokenizer.add_special_tokens([AddedToken(text, special=True, normalized=False) for text in CONTROL])
     tokenizer.add_tokens([AddedToken(text, special=False, normalized=False) for text in MARKS])
     return model.eval(), tokenizer
-
-
-@torch.no_grad()
-def logits(path, prompts):
-    model, tokenizer = read(path)
-    for prompt in prompts:
-        ids = tokenizer.encode(prompt, add_special_tokens=False).ids
-        row = model(torch.tensor([ids]))[0, -1]
-        yield {"prompt": prompt, "tokens": ids, "logits": [round(value, 5) for value in row.tolist()]}
 
 
 if __name__ == "__main__":

@@ -1,13 +1,13 @@
 """Trains the model on dialogues that are made as they are needed, and keeps a checkpoint.
 
-    python train.py --out FOLDER --steps 3000 [--minutes M] [--threads N]
+    python train.py --out FOLDER --steps 5000 --cooldown 1200 [--threads N]
 
-What comes out follows from the arguments and torch's own arithmetic. `--minutes` ends the schedule of the learning rate with the time, if that is over before
-the steps are.
+What comes out follows from the arguments and torch's own arithmetic. The learning rate is the same for most of the time and falls to nothing over the last steps,
+`--cooldown` of them. So who does not know how long a machine will take begins with many steps and writes a file `FOLDER/finish`: the steps of the cooldown begin when it is
+there, and the script says which `--steps` would have done the same.
 """
 
 import argparse
-import math
 import os
 import random
 import time
@@ -22,7 +22,7 @@ from decoder import Decoder, Shape
 from dialogues import dialogue
 
 POOL = 2048  # dialogues that are sorted by length together
-BATCH = 4096  # tokens of a step, with the padding
+BATCH = 2048  # tokens of a step, with the padding
 LONGEST = 1024
 OTHERS = 0.1  # share of the tokens that the model does not say itself, and learns nevertheless
 
@@ -95,13 +95,11 @@ class Muon:
 def parse():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--out", required=True)
-    parser.add_argument("--steps", type=int, default=3000)
-    parser.add_argument("--minutes", type=float, default=0)
+    parser.add_argument("--steps", type=int, default=5000)
+    parser.add_argument("--cooldown", type=int, default=1200)
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--rate", type=float, default=0.02)
-    parser.add_argument("--layers", type=int, default=Shape.layers)
-    parser.add_argument("--inner", type=int, default=Shape.inner)
     return parser.parse_args()
 
 
@@ -114,21 +112,20 @@ def main():
     if not os.path.exists(path):
         vocabulary.train().save(path)
     tokenizer = Tokenizer.from_file(path)
-    model = Decoder(Shape(vocab=tokenizer.get_vocab_size(), layers=args.layers, inner=args.inner))
+    model = Decoder(Shape(vocab=tokenizer.get_vocab_size()))
     print(f"{sum(weight.numel() for weight in model.parameters())} parameters", flush=True)
     matrices = [weight for name, weight in model.named_parameters() if weight.dim() == 2 and "blk" in name]
     others = [weight for name, weight in model.named_parameters() if weight.dim() != 2 or "blk" not in name]
     muon = Muon(matrices, args.rate)
     adam = torch.optim.AdamW(others, lr=3e-3, betas=(0.9, 0.98), weight_decay=0.0)
-    began, tokens_seen, running = time.time(), 0, None
-    for step, (tokens, said, there) in zip(range(args.steps), batches(tokenizer, args.seed)):
-        done = step / args.steps
-        if args.minutes:
-            done = max(done, (time.time() - began) / 60 / args.minutes)
-            if done >= 1:
-                break
-        # It rises for fifty steps, stays for a third of the time and then falls in half a wave of the cosine.
-        scale = min((step + 1) / 50, 1.0) * (1.0 if done < 0.33 else 0.5 + 0.5 * math.cos(math.pi * (done - 0.33) / 0.67))
+    began, tokens_seen, running, steps = time.time(), 0, None, args.steps
+    for step, (tokens, said, there) in enumerate(batches(tokenizer, args.seed)):
+        if step == steps:
+            break
+        if step + args.cooldown < steps and os.path.exists(os.path.join(args.out, "finish")):
+            steps = step + args.cooldown
+            print(f"cooling down: this is --steps {steps} --cooldown {args.cooldown}", flush=True)
+        scale = min((step + 1) / 50, 1.0, (steps - step) / args.cooldown)
         wanted = said | (there & (torch.rand(said.shape) < OTHERS))
         inputs, targets = tokens[:, :-1], tokens[:, 1:]
         with torch.autocast("cpu", torch.bfloat16):
@@ -142,13 +139,14 @@ def main():
         tokens_seen += int(there.sum())
         own = losses.detach()[said[wanted]].mean().item()
         running = own if running is None else 0.98 * running + 0.02 * own
-        if step % 50 == 49:
+        if step % 100 == 99:
             minutes = (time.time() - began) / 60
-            print(f"step {step + 1}, {tokens_seen} tokens, {minutes:.1f} min, loss of what it says {running:.4f}, rate {scale:.3f}", flush=True)
+            print(f"step {step + 1}, {tokens_seen} tokens, {minutes:.1f} min, {time.process_time() / 60:.1f} of a processor, loss of what it says {running:.4f}, rate {scale:.3f}", flush=True)
         if step % 500 == 499:
             save(args.out, model)
     save(args.out, model)
-    print(f"done: {step + 1} steps, {tokens_seen} tokens, {(time.time() - began) / 60:.1f} min, loss of what it says {running:.4f}", flush=True)
+    minutes, computed = (time.time() - began) / 60, time.process_time() / 60
+    print(f"done: {steps} steps, {tokens_seen} tokens, {minutes:.1f} min, {computed:.1f} of a processor, loss of what it says {running:.4f}", flush=True)
 
 
 def save(folder, model):
