@@ -59,8 +59,8 @@ fn file_requests(hub: &Hub) -> Vec<String> {
 #[test]
 fn a_repository_is_fetched_once_listed_shown_and_removed() {
     let (world, hub) = (World::new(), Hub::start(folder()));
-    world.bakery(["model", "list"]).assert().success().stdout_eq("").stderr_eq(str![[r#"
-       Empty no model has a name, and none was fetched; `bakery model pull` does both
+    world.bakery(["model", "list"]).assert().success().stderr_eq("").stdout_eq(str![[r#"
+tiny  [..] MB, part of bakery
 
 "#]]);
     with(&world, &hub, &["model", "pull", "hf:ada/bread", "--name", "rye"])
@@ -103,6 +103,7 @@ fetching model.safetensors
     assert_eq!((&shown["architecture"], &shown["layers"]), (&"llama".into(), &2.into()));
     assert!(shown["path"].as_str().unwrap().ends_with(crate::support::hub::COMMIT), "{shown}");
     world.bakery(["model", "list"]).assert().success().stderr_eq("").stdout_eq(str![[r#"
+tiny          [..] MB, part of bakery
 rye           hf:ada/bread
 hf:ada/bread  [..] kB
 

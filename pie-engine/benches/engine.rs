@@ -4,8 +4,13 @@
 //! builds and passes it.
 
 use criterion::{Criterion, criterion_group};
+use pie_engine::loaded::LoadedModel;
+use pie_engine::model::candle::Cache;
+use pie_engine::model::source::{Limits as SourceLimits, Source};
+use pie_engine::model::{Batch, KvStore, Model, ModelError, ModelInfo, Outputs};
 use pie_engine::trace::{Discard, Event, Header, Outcome, Record, Sink};
 use pie_engine::{Engine, EngineConfig, Inferlet, Launch, Limits, Runtime, RuntimeConfig};
+use std::path::Path;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
@@ -23,11 +28,54 @@ impl Sink for Moments {
     }
 }
 
+/// A model whose computing is timed, so that the rest of a step can be told from it.
+struct Timed {
+    model: Arc<dyn Model>,
+    computing: Mutex<Duration>,
+}
+
+impl Model for Timed {
+    fn info(&self) -> &ModelInfo {
+        self.model.info()
+    }
+
+    fn new_store(&self, pages: u32, page_size: u32) -> Box<dyn KvStore> {
+        self.model.new_store(pages, page_size)
+    }
+
+    fn forward(
+        &self,
+        batch: &Batch<'_>,
+        store: &mut dyn KvStore,
+        outputs: &mut Outputs,
+    ) -> Result<(), ModelError> {
+        let begun = Instant::now();
+        let result = self.model.forward(batch, store, outputs);
+        *self.computing.lock().expect("no bench thread panics") += begun.elapsed();
+        result
+    }
+}
+
+/// The model that is part of bakery.
+fn tiny() -> (LoadedModel, Arc<Timed>) {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../bakery/models/tiny/tiny.gguf");
+    let source = Source::open(&path, "tiny", &SourceLimits::default()).expect("the model can be opened");
+    let mut loaded = LoadedModel::from_source(&source, Cache::default()).expect("the model can be loaded");
+    let timed = Arc::new(Timed { model: loaded.model, computing: Mutex::default() });
+    loaded.model = timed.clone();
+    (loaded, timed)
+}
+
 /// An engine that has launched the guest before.
 fn warm() -> (Engine, Inferlet) {
+    warm_on(LoadedModel::dummy())
+}
+
+/// The same beside some model.
+fn warm_on(model: LoadedModel) -> (Engine, Inferlet) {
     let path = std::env::var_os("METER").expect("METER names the built guest; `tests/bench/run` sets it");
     let wasm = std::fs::read(path).expect("the guest can be read");
-    let engine = Engine::new(EngineConfig::dummy()).expect("the engine starts");
+    let engine = Engine::new(EngineConfig::new(model)).expect("the engine starts");
     let inferlet = engine.compile(&wasm).expect("the guest is an inferlet");
     run(&engine, &inferlet, r#""launch""#.to_owned());
     (engine, inferlet)
@@ -159,6 +207,22 @@ fn figures() {
         });
         println!("{name}, guest to guest, median: {:.2?} (at most {most})", median(batches.collect()));
     }
+    let (model, timed) = tiny();
+    let (on_tiny, inferlet_on_tiny) = warm_on(model);
+    let computing = || *timed.computing.lock().expect("no bench thread panics");
+    let (mut whole, mut rest) = (Vec::new(), Vec::new());
+    for _ in 0..BATCHES {
+        let before = computing();
+        let (_, moments) = run(&on_tiny, &inferlet_on_tiny, format!(r#"{{"passes":{BATCH}}}"#));
+        let [.., begun, ended] = moments[..] else { panic!("the guest sends at least two messages") };
+        whole.push((ended - begun) / BATCH);
+        rest.push((ended - begun).saturating_sub(computing() - before) / BATCH);
+    }
+    println!(
+        "pass of one token on `tiny`, guest to guest, median: {:.2?}, of which outside the model {:.2?} (at most 60 µs)",
+        median(whole),
+        median(rest)
+    );
     let batches = (0..BATCHES).map(|_| conversation(&engine, &inferlet, BATCH.into()) / BATCH);
     println!(
         "message to another inferlet and back, median: {:.2?} (at most 10 µs)",

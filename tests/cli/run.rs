@@ -350,8 +350,8 @@ error: cannot write `none/t.jsonl`
 #[test]
 fn unknown_models_are_refused_with_those_there_are() {
     run(&guest::echoing(), &["--model", "gpt"]).code(2).stdout_eq("").stderr_eq(str![[r#"
-error: there is no model `gpt`; there is `dummy`
-   hint: --model dummy
+error: there is no model `gpt`; there is `dummy`, `tiny`
+   hint: a model is also a folder, a `.gguf` file, or `hf:owner/repo`
 
 "#]]);
 }

@@ -1,5 +1,6 @@
-//! Models by what a user calls them: a folder or a GGUF file, a name in `models.toml`, or `hf:owner/repo`. What is in them is `pie_engine`'s business.
+//! Models by what a user calls them: `tiny`, a folder or a GGUF file, a name in `models.toml`, or `hf:owner/repo`. What is in them is `pie_engine`'s business.
 
+pub mod embedded;
 pub mod hub;
 pub mod memory;
 
@@ -17,6 +18,8 @@ use hub::{Hub, HubSpec, Network};
 /// What a user calls a model, once it is known what is meant.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Meaning {
+    /// Part of bakery.
+    Embedded,
     /// A folder or a file.
     Path(PathBuf),
     /// In a repository.
@@ -28,8 +31,8 @@ pub enum Meaning {
 pub struct Found {
     /// The name that inferlets load it by.
     pub name: String,
-    /// The folder or file.
-    pub path: PathBuf,
+    /// The folder or file; none if it is part of bakery.
+    pub path: Option<PathBuf>,
 }
 
 /// What `text` means.
@@ -37,6 +40,9 @@ pub struct Found {
 /// # Errors
 /// It means nothing; the error lists `others` and the names there are.
 pub fn meaning(text: &str, others: &[&str], env: &Environment) -> Result<(String, Meaning)> {
+    if text == embedded::TINY {
+        return Ok((text.to_owned(), Meaning::Embedded));
+    }
     let names = ModelNames::find(env)?;
     let (name, text) = match names.get(text) {
         Some(source) => (Some(text.to_owned()), source),
@@ -68,16 +74,12 @@ fn stem(path: &Path) -> String {
 }
 
 fn unknown(text: &str, others: &[&str], names: &ModelNames) -> Error {
-    let known = others.iter().copied().chain(names.names.keys().map(String::as_str));
+    let known = others.iter().copied().chain([embedded::TINY]).chain(names.names.keys().map(String::as_str));
     let list = known.clone().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ");
-    if list.is_empty() {
-        return Error::usage(format!("there is no model `{text}`"))
-            .hint("a model is a folder, a `.gguf` file, a name of `bakery model list`, or `hf:owner/repo`");
-    }
     let error = Error::usage(format!("there is no model `{text}`; there is {list}"));
     match suggest::did_you_mean(text, known) {
         Some(near) => error.hint(near),
-        None => error,
+        None => error.hint("a model is also a folder, a `.gguf` file, or `hf:owner/repo`"),
     }
 }
 
@@ -94,8 +96,9 @@ pub fn find(
 ) -> Result<Found> {
     let (name, meaning) = meaning(text, others, env)?;
     let path = match meaning {
-        Meaning::Path(path) => path,
-        Meaning::Hub(spec) => Hub::of(env)?.find(&spec, network, progress)?,
+        Meaning::Embedded => None,
+        Meaning::Path(path) => Some(path),
+        Meaning::Hub(spec) => Some(Hub::of(env)?.find(&spec, network, progress)?),
     };
     Ok(Found { name, path })
 }
@@ -106,7 +109,11 @@ pub fn find(
 /// Something is wrong with it, or it is too large.
 pub fn open(found: &Found, env: &Environment) -> Result<Source> {
     let limits = Limits { memory: memory::available(env)? };
-    Source::open(&found.path, &found.name, &limits).map_err(|error| refused(&error, &found.name))
+    let opened = match &found.path {
+        Some(path) => Source::open(path, &found.name, &limits),
+        None => embedded::open(&limits),
+    };
+    opened.map_err(|error| refused(&error, &found.name))
 }
 
 fn refused(error: &SourceError, name: &str) -> Error {
@@ -151,7 +158,9 @@ mod tests {
             ("bread".into(), Meaning::Hub(self::spec("hf:ada/bread")))
         );
         let error = meant("spelt").unwrap_err();
-        assert_eq!(error.message, "there is no model `spelt`; there is `dummy`, `rye`");
+        assert_eq!(error.message, "there is no model `spelt`; there is `dummy`, `tiny`, `rye`");
+        assert_eq!(meant("tiny").unwrap(), ("tiny".into(), Meaning::Embedded));
+        assert_eq!(meant("./tiny").unwrap().1, Meaning::Path("/here/./tiny".into()));
     }
 
     fn spec(text: &str) -> HubSpec {

@@ -12,6 +12,8 @@ use serde::Serialize;
 pub enum ModelDocument {
     /// `bakery model list`.
     Models {
+        /// Models that are part of bakery.
+        embedded: Vec<EmbeddedModel>,
         /// Names, in alphabetical order.
         names: Vec<NamedModel>,
         /// Repositories of which something was fetched, in alphabetical order.
@@ -48,6 +50,15 @@ pub enum ModelDocument {
     },
 }
 
+/// A model that is part of bakery.
+#[derive(Debug, Serialize, JsonSchema)]
+pub struct EmbeddedModel {
+    /// Its name.
+    pub name: String,
+    /// Bytes that it takes in the executable.
+    pub bytes: u64,
+}
+
 /// A name for a model.
 #[derive(Debug, Serialize, JsonSchema)]
 pub struct NamedModel {
@@ -71,8 +82,8 @@ pub struct FetchedModel {
 pub struct ShownModel {
     /// The name that inferlets load it by.
     pub name: String,
-    /// The folder or file, absolute.
-    pub path: PathBuf,
+    /// The folder or file, absolute; none for a model that is part of bakery.
+    pub path: Option<PathBuf>,
     /// Its family.
     pub architecture: String,
     /// How many weights it has.

@@ -36,6 +36,7 @@ Examples:
     /// Say what a model is: architecture, size, context, tokenizer
     #[command(after_help = "\
 Examples:
+  bakery model show tiny              The model that is part of bakery
   bakery model show ./model.gguf      A file
   bakery model show small             A model with a name
   bakery model show small --json      The same as a document")]

@@ -26,6 +26,10 @@ pub struct Args {
 pub(super) fn run(args: &Args, env: &Environment, ui: &Ui) -> Result<()> {
     let (name, meaning) = models::meaning(&args.model, &[], env)?;
     let (path, source) = match meaning {
+        Meaning::Embedded => {
+            let error = Error::usage(format!("`{name}` is part of bakery: there is nothing to fetch"));
+            return Err(error.hint(format!("bakery run INFERLET --model {name}")));
+        }
         Meaning::Path(path) if args.name.is_none() => {
             let error = Error::usage(format!("`{}` is here already", path.display()));
             return Err(error.hint(format!("bakery model pull {} --name NAME", args.model)));
@@ -36,7 +40,7 @@ pub(super) fn run(args: &Args, env: &Environment, ui: &Ui) -> Result<()> {
             (Hub::of(env)?.find(&spec, network, &*ui.progress())?, spec.to_string())
         }
     };
-    models::open(&Found { name: args.name.clone().unwrap_or(name), path: path.clone() }, env)?;
+    models::open(&Found { name: args.name.clone().unwrap_or(name), path: Some(path.clone()) }, env)?;
     if let Some(name) = &args.name {
         ModelNames::find(env)?.set(name, &source)?;
     }

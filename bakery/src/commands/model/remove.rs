@@ -3,6 +3,7 @@
 use super::document::{ModelDocument, size};
 use crate::environment::Environment;
 use crate::error::{Error, Result};
+use crate::models::embedded;
 use crate::models::hub::{Hub, HubSpec};
 use crate::project::models::ModelNames;
 use crate::suggest;
@@ -33,6 +34,9 @@ pub(super) fn run(args: &Args, env: &Environment, ui: &Ui) -> Result<()> {
             Error::usage(format!("nothing of `{spec}` was fetched")).hint("bakery model list")
         })?;
         return told(source, Some(bytes), ui);
+    }
+    if source == embedded::TINY {
+        return Err(Error::usage(format!("`{source}` is part of bakery, and stays")));
     }
     let mut names = ModelNames::find(env)?;
     if !names.remove(&source)? {

@@ -14,7 +14,7 @@ use crate::ui::Ui;
 /// What is looked at.
 #[derive(Debug, clap::Args)]
 pub struct Args {
-    /// A folder, a GGUF file, a name, or `hf:owner/repo` with `:file` or without
+    /// `tiny`, a folder, a GGUF file, a name, or `hf:owner/repo` with `:file` or without
     #[arg(value_name = "MODEL")]
     model: String,
     /// Ask no server: what is here has to do
@@ -37,7 +37,7 @@ pub(super) fn run(args: &Args, env: &Environment, ui: &Ui) -> Result<()> {
         .try_for_each(|(what, value)| ui.line(format_args!("{name}{what:12}{name:#} {value}")))
 }
 
-fn shown(source: &Source, path: PathBuf) -> ShownModel {
+fn shown(source: &Source, path: Option<PathBuf>) -> ShownModel {
     let Source { config, weights, tokenizer, chat, name, digest } = source;
     let numbers =
         |Numbers { kind, tensors, bytes }: Numbers| ShownNumbers { kind: kind.to_owned(), tensors, bytes };
@@ -84,7 +84,7 @@ fn lines(shown: &ShownModel) -> Vec<(&'static str, String)> {
     let can: Vec<&str> = can.into_iter().filter(|(can, _)| *can).map(|(_, what)| what).collect();
     vec![
         ("name", shown.name.clone()),
-        ("path", shown.path.display().to_string()),
+        ("path", shown.path.as_ref().map_or("part of bakery".to_owned(), |path| path.display().to_string())),
         ("architecture", format!("{}, {} layers{experts}", shown.architecture, shown.layers)),
         (
             "shape",

@@ -90,7 +90,8 @@ pub struct Args {
     /// Use this manifest instead of the project's or the one in the component
     #[arg(long, value_name = "FILE")]
     pub manifest: Option<PathBuf>,
-    /// The model to run beside: `dummy` is deterministic, instant and has no weights; a folder or GGUF file, a name of `bakery model`, or `hf:owner/repo` has some
+    /// The model to run beside: `dummy` is deterministic, instant and has no weights; `tiny` has a few, which are part of bakery; a folder or GGUF file, a name of
+    /// `bakery model`, or `hf:owner/repo` has more
     #[arg(long, value_name = "SPEC", default_value = model::DUMMY)]
     pub model: String,
     /// Another model that the inferlet can load by its name, beside `--model`, which is its default; can be repeated

@@ -17,7 +17,7 @@ use crate::progress::Progress;
 /// The model without weights.
 pub(in crate::commands) const DUMMY: &str = "dummy";
 
-/// The models that need neither a path nor a name of the user's.
+/// The models that have no weights.
 const MODELS: [&str; 1] = [DUMMY];
 
 /// How keys and values are kept.
@@ -98,10 +98,7 @@ impl Source {
             return Ok(Source::Dummy(script.map(|path| read_script(path, env)).transpose()?));
         }
         // Looked up first, so that a name that means nothing is what is said.
-        let unknown = |error: Error| {
-            if error.hints.is_empty() { error.hint(format!("--model {DUMMY}")) } else { error }
-        };
-        models::meaning(spec, &MODELS, env).map_err(unknown)?;
+        models::meaning(spec, &MODELS, env)?;
         if script.is_some() {
             return Err(Error::usage(format!("`{spec}` has weights, and takes no script of replies"))
                 .hint(format!("--model {DUMMY}")));

@@ -35,7 +35,7 @@ pub struct WrittenTest {
     tags: Option<Vec<String>>,
     /// The parameters of the run.
     parameters: Option<Map<String, Value>>,
-    /// The model it runs beside; the dummy unless given.
+    /// The model it runs beside; `dummy` unless given. `tiny` has weights and is there on every machine.
     model: Option<String>,
     /// A file of scripted replies for the dummy.
     script: Option<String>,

@@ -7,7 +7,7 @@ use std::fs::File;
 use std::path::Path;
 
 /// The alignment that copied bytes get, in bytes. Mapped files begin at a page.
-const ALIGNMENT: usize = 64;
+pub(super) const ALIGNMENT: usize = 64;
 
 /// Maps a file for reading.
 pub(super) fn map(path: &Path) -> Result<Bytes, SourceError> {

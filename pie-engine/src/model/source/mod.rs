@@ -30,6 +30,7 @@ pub use tensors::{EMBEDDING, FINAL_NORM, OUTPUT};
 pub use weights::{Tensor, TensorView, Weights};
 
 use crate::chat::ChatFormat;
+use crate::model::Bytes;
 use crate::tokenizer::Tokenizer;
 use sha2::{Digest, Sha256};
 use std::path::{Path, PathBuf};
@@ -91,6 +92,19 @@ impl Source {
             return Err(SourceError::NoModel { path: shown });
         };
         Source::new(parts, name, limits)
+    }
+
+    /// Opens a GGUF file that is in memory already, for example in the executable; nothing of it is copied where it begins at a multiple of 64 bytes. `file` is
+    /// what messages call it, `name` what the model will be called.
+    pub fn from_gguf(
+        bytes: &'static [u8],
+        file: &str,
+        name: &str,
+        limits: &Limits,
+    ) -> Result<Source, SourceError> {
+        let aligned = (bytes.as_ptr() as usize).is_multiple_of(mapping::ALIGNMENT);
+        let bytes = if aligned { Bytes::new(bytes) } else { mapping::copied(bytes, 0) };
+        Source::new(gguf::read_bytes(bytes, file, name)?, name, limits)
     }
 
     fn new(parts: Parts, name: &str, limits: &Limits) -> Result<Source, SourceError> {

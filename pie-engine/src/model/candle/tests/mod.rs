@@ -3,6 +3,7 @@
 mod adapters;
 pub(super) mod random;
 mod reference;
+mod tiny;
 
 use super::layers::Decoder;
 use super::load::Cpu;

@@ -37,16 +37,24 @@ pub(super) fn read(path: &Path, name: &str) -> Result<Parts, SourceError> {
     let parts = parts(path)?
         .into_iter()
         .map(|path| Ok(Part { file: path.display().to_string(), bytes: mapping::map(&path)? }));
-    let parts = parts.collect::<Result<Vec<Part>, SourceError>>()?;
+    read_parts(&parts.collect::<Result<Vec<Part>, SourceError>>()?, name)
+}
+
+/// Opens a file that is in memory. `file` is what messages call it.
+pub(super) fn read_bytes(bytes: Bytes, file: &str, name: &str) -> Result<Parts, SourceError> {
+    read_parts(&[Part { file: file.to_owned(), bytes }], name)
+}
+
+fn read_parts(parts: &[Part], name: &str) -> Result<Parts, SourceError> {
     let headers = parts.iter().map(|part| header::read(&part.bytes, &part.file));
     let headers = headers.collect::<Result<Vec<Header<'_>>, SourceError>>()?;
     // Settings are in the first part.
     let (Some(first), Some(part)) = (headers.first(), parts.first()) else {
-        return Err(SourceError::NotFound { path: path.display().to_string() });
+        return Err(SourceError::NotFound { path: name.to_owned() });
     };
     let file = part.file.as_str();
     check_count(first, file, parts.len())?;
-    let infos = collect(&parts, &headers)?;
+    let infos = collect(parts, &headers)?;
     let architecture = config::architecture(first, file)?;
     let config = read_config(first, file, architecture, &infos)?;
     let weights = named(infos, architecture);
