@@ -5,7 +5,7 @@
 
 use criterion::{Criterion, criterion_group};
 use pie_engine::loaded::LoadedModel;
-use pie_engine::model::candle::Cache;
+use pie_engine::model::candle::{Cache, Device};
 use pie_engine::model::source::{Limits as SourceLimits, Source};
 use pie_engine::model::{Batch, KvStore, Model, ModelError, ModelInfo, Outputs};
 use pie_engine::trace::{Discard, Event, Header, Outcome, Record, Sink};
@@ -60,7 +60,7 @@ impl Model for Timed {
 fn tiny() -> (LoadedModel, Arc<Timed>) {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../bakery/models/tiny/tiny.gguf");
     let source = Source::open(&path, "tiny", &SourceLimits::default()).expect("the model can be opened");
-    let mut loaded = LoadedModel::from_source(&source, Cache::default()).expect("the model can be loaded");
+    let mut loaded = LoadedModel::from_source(&source, Cache::default(), Device::Cpu).expect("the model can be loaded");
     let timed = Arc::new(Timed { model: loaded.model, computing: Mutex::default() });
     loaded.model = timed.clone();
     (loaded, timed)
