@@ -327,3 +327,6 @@ fn row(free: usize) -> Range<usize> {
     let start = (free + CHUNK_HEADER).next_multiple_of(PAGE);
     start..start + BLOCKS.iter().map(|(size, count)| ARENA_BYTES + size * count).sum::<usize>()
 }
+
+#[cfg(test)]
+mod tests;
