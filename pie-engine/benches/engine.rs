@@ -60,7 +60,8 @@ impl Model for Timed {
 fn tiny() -> (LoadedModel, Arc<Timed>) {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../bakery/models/tiny/tiny.gguf");
     let source = Source::open(&path, "tiny", &SourceLimits::default()).expect("the model can be opened");
-    let mut loaded = LoadedModel::from_source(&source, Cache::default(), Device::Cpu).expect("the model can be loaded");
+    let mut loaded =
+        LoadedModel::from_source(&source, Cache::default(), Device::Cpu).expect("the model can be loaded");
     let timed = Arc::new(Timed { model: loaded.model, computing: Mutex::default() });
     loaded.model = timed.clone();
     (loaded, timed)
