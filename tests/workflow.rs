@@ -113,14 +113,14 @@ fn the_steps_of_the_workflow_test_a_project_in_a_clean_folder_and_fail_with_a_re
     let said: Vec<String> =
         outputs.iter().map(|output| String::from_utf8_lossy(&output.stdout).into_owned()).collect();
     assert!(outputs.len() == 2 && outputs[1].status.success(), "{outputs:?}");
-    assert_eq!((said[1].as_str(), report()), ("2 cases: 2 passed\n", (2, 0)));
+    assert_eq!((said[1].as_str(), report()), ("3 cases: 3 passed\n", (3, 0)));
     let snapshot = checkout.path("work/snapshots/greets-ada.output.snap");
     let accepted = std::fs::read_to_string(&snapshot).unwrap();
     std::fs::write(&snapshot, accepted.replace("Hello, Ada!", "Hallo, Ada!")).unwrap();
     let outputs = checkout.steps();
     let last = outputs.last().unwrap();
     let said = String::from_utf8_lossy(&last.stdout);
-    assert_eq!((outputs.len(), last.status.code(), report()), (2, Some(1), (2, 1)), "{said}");
+    assert_eq!((outputs.len(), last.status.code(), report()), (2, Some(1), (3, 1)), "{said}");
     assert!(said.contains("::error file=Pie.toml,line="), "{said}");
     let left = std::fs::read_dir(checkout.path("work/snapshots")).unwrap().count();
     assert_eq!(

@@ -475,11 +475,12 @@ error: the test `asks` has a request, and the inferlet does not respond to any
 "#]]);
     write(&world, "[[test]]\nname = \"far\"\nexpect.json = true\nmodel = \"qwen\"\n", guest::answering("1"));
     test(&world, &[]).assert().code(2).stderr_eq(str![[r#"
-error: there is no model `qwen`; there is `dummy`
+error: there is no model `qwen`; there is `dummy`, `tiny`
  --> hello/Pie.toml:9:8
   |
 9 | name = "far"
   |        ^^^^^ in this test
+   hint: a model is also a folder, a `.gguf` file, or `hf:owner/repo`
 
 "#]]);
 }
