@@ -9,7 +9,6 @@ use super::super::device::{Device, DeviceError, Kernel, Memory, Result, SOURCE};
 use libloading::{Library, Symbol};
 use std::ffi::c_void;
 use std::process::Command;
-use std::sync::{Arc, OnceLock};
 
 type Function = unsafe extern "C" fn(u32, u32, u32, *const c_void);
 
@@ -19,13 +18,8 @@ pub(super) struct Emulated {
 }
 
 impl Emulated {
-    /// The one there is. The kernels are compiled when it is asked for first.
-    pub fn device() -> Arc<dyn Device> {
-        static DEVICE: OnceLock<Arc<Emulated>> = OnceLock::new();
-        Arc::clone(DEVICE.get_or_init(|| Arc::new(Emulated::compile()))) as Arc<dyn Device>
-    }
-
-    fn compile() -> Emulated {
+    /// Compiles the kernels.
+    pub fn compile() -> Emulated {
         let folder = tempfile::tempdir().unwrap();
         let (source, library) = (folder.path().join("kernels.c"), folder.path().join("kernels.so"));
         std::fs::write(&source, SOURCE).unwrap();

@@ -18,19 +18,22 @@ use crate::model::{Batch, LowRank, Model, Outputs, Overlay, Sequence};
 use GgmlDType::{Q2K, Q3K, Q4_0, Q4_1, Q4K, Q5_0, Q5_1, Q5K, Q6K, Q8_0};
 use candle_core::quantized::GgmlDType;
 use emulated::Emulated;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use zerocopy::IntoBytes;
 
 const QUANTIZED: [GgmlDType; 10] = [Q4_0, Q4_1, Q5_0, Q5_1, Q8_0, Q2K, Q3K, Q4K, Q5K, Q6K];
 
 /// What the tests run on.
 fn device() -> Arc<dyn Device> {
-    #[cfg(feature = "cuda")]
-    match super::driver::Driver::open(0) {
-        Ok(driver) => return Arc::new(driver),
-        Err(reason) => eprintln!("on the processor: {reason}"),
-    }
-    Emulated::device()
+    static DEVICE: OnceLock<Arc<dyn Device>> = OnceLock::new();
+    Arc::clone(DEVICE.get_or_init(|| {
+        #[cfg(feature = "cuda")]
+        match super::driver::Driver::open(0) {
+            Ok(driver) => return Arc::new(driver),
+            Err(reason) => eprintln!("on the processor: {reason}"),
+        }
+        Arc::new(Emulated::compile())
+    }))
 }
 
 fn model(seed: u64, weights: Weights, kind: Kind, cache: Cache) -> Cuda {
